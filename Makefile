@@ -1,0 +1,280 @@
+# FeuerBird. `make help` lists the targets; knobs are in config.mk; everything generated is under build/.
+
+include config.mk
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/sh
+# Short lines; V=1 shows whole commands.
+V :=
+$(if $(V),,.SILENT:)
+note = @printf '  %-6s %s\n' $(1) $(patsubst build/%,%,$@)
+comma := ,
+
+GEN     := build/gen
+STD     := -std=c17 $(WARN) $(OPT) -fno-common -fno-strict-aliasing
+INC     := -Iinclude -Isrc -I$(GEN)
+DEPS     = -MMD -MP
+# Kernel core and LibOS: nothing but the compiler's own headers.
+FREE     = $(STD) -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) $(INC)
+VERSION_DEF := -DFEUERBIRD_VERSION='"$(VERSION)"'
+
+find_c   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
+find_s   = $(sort $(shell find $(1) -name '*.S' 2>/dev/null))
+objects  = $(patsubst %,$(1)/%.o,$(basename $(2)))
+
+CORE_C    := $(call find_c,src/core)
+LIBOS_C   := $(call find_c,src/libos)
+LIBOS_S   := $(call find_s,src/libos)
+HOSTED_C  := $(wildcard src/hal/hosted/*.c)
+HOSTED_S  := $(wildcard src/hal/hosted/*.S)
+STUB_SRC  := $(wildcard src/hal/hosted/stub/*.c src/hal/hosted/stub/*.S)
+X86_C     := $(wildcard src/hal/x86_64/*.c)
+X86_S     := $(wildcard src/hal/x86_64/*.S)
+X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
+FAKE_C    := $(call find_c,tests/support/fake tests/support/model)
+GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
+
+.PHONY: help run test deps hosted iso qemu root bench bench-peers fuzz fuzz-build unit layers budget format coverage clean docs
+
+help:  ## This list
+	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
+	@echo "Knobs (config.mk): V=1 CC= SAN=address,undefined|thread FUZZ_SECONDS= ARGS='-m 64M -- /bin/bash' JOBS="
+
+run: deps hosted  ## Build the simulator and start it: a shell
+	@./feuerbird-sim $(ARGS)
+
+test: deps  ## Build everything and run every test on both targets
+	@tests/run-all
+
+deps:  ## Install what is missing from Debian (or say how)
+	@tools/deps
+
+# ---- generated from the call table ------------------------------------------------
+build/tools/gen_calls: tools/gen_calls.c $(wildcard include/exo/*)
+	@mkdir -p $(@D)
+	$(call note,LD)
+	$(CC) $(STD) -Iinclude -o $@ tools/gen_calls.c
+
+$(GEN)/exo/calls.h: build/tools/gen_calls
+	@mkdir -p $(@D)
+	build/tools/gen_calls stubs > $@.new && mv $@.new $@
+
+$(GEN)/core_calls.h: build/tools/gen_calls
+	@mkdir -p $(@D)
+	build/tools/gen_calls core > $@.new && mv $@.new $@
+
+docs: build/tools/gen_calls  ## Regenerate docs/syscalls.md
+	build/tools/gen_calls docs > docs/syscalls.md
+
+# ---- hosted: the simulator --------------------------------------------------------
+VARIANT  := hosted$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang,$(CC)),-clang)
+H        := build/$(VARIANT)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+HOSTED_FLAGS := $(STD) -D_GNU_SOURCE $(INC) -I$(H) $(VERSION_DEF)
+HOSTED_OBJ := $(call objects,$(H),$(CORE_C) $(LIBOS_C) $(LIBOS_S) $(HOSTED_C) $(HOSTED_S))
+SIM      := $(if $(filter hosted,$(VARIANT)),feuerbird-sim,$(H)/feuerbird-sim)
+
+hosted: $(SIM) build/root.cpio  ## Build ./feuerbird-sim (with SAN=…: build/hosted-…/feuerbird-sim)
+
+$(SIM): $(HOSTED_OBJ)
+	$(call note,LD)
+	$(CC) $(SANFLAGS) -o $@ $^ -pthread
+
+$(H)/src/core/%.o: src/core/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
+
+$(H)/src/libos/%.o: src/libos/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
+
+$(H)/src/libos/%.o: src/libos/%.S
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(DEPS) -c -o $@ $<
+
+$(H)/src/hal/hosted/%.o: src/hal/hosted/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(HOSTED_FLAGS) $(SANFLAGS) $(DEPS) -c -o $@ $<
+
+# The blob of the stub is pulled in by an .incbin of build/hosted/stub.elf.
+$(H)/src/hal/hosted/%.o: src/hal/hosted/%.S build/hosted/stub.elf
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) -Ibuild/hosted $(DEPS) -c -o $@ $<
+
+STUB_FLAGS := $(STD) -D_GNU_SOURCE $(INC) -ffreestanding -fno-stack-protector -fno-pic -mcmodel=large -mno-red-zone \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only
+build/hosted/stub.elf: $(STUB_SRC) $(wildcard src/hal/hosted/stub/*.h src/hal/hosted/*.h) src/hal/hosted/stub/stub.ld $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,LD)
+	gcc $(STUB_FLAGS) -nostdlib -static -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments -T src/hal/hosted/stub/stub.ld -o $@ $(STUB_SRC)
+
+# ---- programs and the root image --------------------------------------------------
+BIN      := $(patsubst bin/%.c,build/bin/%,$(wildcard bin/*.c))
+
+build/bin/%: bin/%.c $(GENERATED) $(wildcard include/exo/*.h include/libos/*.h bin/*.h)
+	@mkdir -p $(@D)
+	$(call note,LD)
+	$(MUSL_CC) $(STD) -D_GNU_SOURCE -Iinclude -I$(GEN) -static -o $@ $<
+
+build/root.cpio: tools/mkroot $(BIN)
+	$(call note,ROOT)
+	tools/mkroot $@ build/bin
+
+root: build/root.cpio  ## Build the root image alone
+
+# ---- x86_64: kernel, ring-3 LibOS, ISO ---------------------------------------------
+X        := build/x86_64
+RING3    := -mgeneral-regs-only -fno-stack-protector -fno-pic -fcf-protection=none -fno-asynchronous-unwind-tables \
+	-fno-omit-frame-pointer
+KFLAGS   := $(RING3) -mcmodel=kernel -mno-red-zone
+UFLAGS   := $(RING3)
+KERNEL_OBJ := $(call objects,$(X)/kernel,$(CORE_C) $(X86_C) $(X86_S))
+LIBOS_OBJ  := $(call objects,$(X)/user,$(LIBOS_C) $(LIBOS_S) $(X86USER))
+
+iso: build/feuerbird.iso  ## Build build/feuerbird.iso, booted by GRUB2 under BIOS and UEFI
+qemu: iso  ## Boot the ISO in QEMU, serial console on this terminal
+	@tools/fb-qemu $(ARGS)
+
+$(X)/kernel/%.o: %.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(FREE) $(VERSION_DEF) $(KFLAGS) $(DEPS) -c -o $@ $<
+
+$(X)/kernel/%.o: %.S
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(INC) $(DEPS) -c -o $@ $<
+
+$(X)/user/%.o: %.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(FREE) $(UFLAGS) $(DEPS) -c -o $@ $<
+
+$(X)/user/%.o: %.S
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(INC) $(DEPS) -c -o $@ $<
+
+LD_FLAGS := -nostdlib -static -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096,--no-warn-rwx-segments
+
+$(X)/feuerbird.elf: $(KERNEL_OBJ) src/hal/x86_64/kernel.ld src/hal/x86_64/symbols.sh
+	$(call note,LD)
+	src/hal/x86_64/symbols.sh $@ "$(CC)" "$(LD_FLAGS) -T src/hal/x86_64/kernel.ld" $(KERNEL_OBJ)
+
+$(X)/libos.elf: $(LIBOS_OBJ) src/hal/x86_64/user/libos.ld
+	$(call note,LD)
+	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(LIBOS_OBJ) $(shell $(CC) -print-libgcc-file-name)
+
+build/feuerbird.iso: $(X)/feuerbird.elf $(X)/libos.elf build/root.cpio tools/mkiso
+	$(call note,ISO)
+	tools/mkiso $@ $(X)/feuerbird.elf $(X)/libos.elf build/root.cpio
+
+# ---- unit tests on the fake HAL, under ASan+UBSan -----------------------------------
+U         := build/unit
+UNIT_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+UNIT_FREE  = $(FREE) -O1 $(UNIT_SAN)
+UNIT_LIBS := $(U)/libcore.a $(U)/liblibos.a $(U)/libfake.a
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(U)/%,$(wildcard tests/unit/*.c))
+
+$(U)/obj/src/%.o: src/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(UNIT_FREE) $(DEPS) -c -o $@ $<
+$(U)/obj/src/%.o: src/%.S
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(DEPS) -c -o $@ $<
+$(U)/obj/src/hal/hosted/%.o: src/hal/hosted/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(HOSTED_FLAGS) -O1 $(UNIT_SAN) $(DEPS) -c -o $@ $<
+$(U)/obj/src/hal/hosted/%.o: src/hal/hosted/%.S build/hosted/stub.elf
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) -Ibuild/hosted $(DEPS) -c -o $@ $<
+$(U)/obj/tests/%.o: tests/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(STD) -D_GNU_SOURCE $(INC) -Itests/support -O1 $(UNIT_SAN) $(DEPS) -c -o $@ $<
+
+$(U)/libcore.a: $(call objects,$(U)/obj,$(CORE_C))
+	@rm -f $@ && ar rcs $@ $^
+$(U)/liblibos.a: $(call objects,$(U)/obj,$(LIBOS_C) $(LIBOS_S))
+	@rm -f $@ && ar rcs $@ $^
+$(U)/libfake.a: $(call objects,$(U)/obj,$(FAKE_C))
+	@rm -f $@ && ar rcs $@ $^
+$(U)/libhosted.a: $(call objects,$(U)/obj,$(filter-out src/hal/hosted/main.c,$(HOSTED_C)) $(HOSTED_S))
+	@rm -f $@ && ar rcs $@ $^
+
+$(U)/hosted_%: $(U)/obj/tests/unit/hosted_%.o $(U)/libcore.a $(U)/libhosted.a
+	$(call note,LD)
+	$(CC) $(UNIT_SAN) -o $@ $< -Wl,--start-group $(U)/libcore.a $(U)/libhosted.a -Wl,--end-group -lcriterion -pthread
+$(U)/%: $(U)/obj/tests/unit/%.o $(UNIT_LIBS)
+	$(call note,LD)
+	$(CC) $(UNIT_SAN) -o $@ $< -Wl,--start-group $(UNIT_LIBS) -Wl,--end-group -lcriterion
+
+.PRECIOUS: $(U)/obj/tests/unit/%.o
+unit: $(UNIT_TESTS)  ## Build and run the unit tests
+	@tests/run-unit $(UNIT_TESTS)
+
+# ---- fuzzing: libFuzzer, ASan+UBSan, fake HAL ----------------------------------------
+F         := build/fuzz
+FUZZ_SAN  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZ_LINK := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+FUZZ_FREE  = $(filter-out -nostdinc,$(STD)) -ffreestanding -nostdinc -isystem $(shell $(CLANG) -print-resource-dir)/include $(INC) -O1 $(FUZZ_SAN)
+FUZZERS   := $(patsubst fuzz/%.c,$(F)/%,$(wildcard fuzz/*.c))
+FUZZ_OBJ  := $(call objects,$(F)/obj,$(CORE_C) $(LIBOS_C) $(LIBOS_S) $(FAKE_C))
+
+$(F)/obj/src/%.o: src/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CLANG) $(FUZZ_FREE) $(DEPS) -c -o $@ $<
+$(F)/obj/src/%.o: src/%.S
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CLANG) $(DEPS) -c -o $@ $<
+$(F)/obj/tests/%.o: tests/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CLANG) $(STD) -D_GNU_SOURCE $(INC) -Itests/support -O1 $(FUZZ_SAN) $(DEPS) -c -o $@ $<
+$(F)/libfeuerbird.a: $(FUZZ_OBJ)
+	@rm -f $@ && ar rcs $@ $^
+$(F)/%: fuzz/%.c $(wildcard fuzz/*.h) $(F)/libfeuerbird.a
+	$(call note,LD)
+	$(CLANG) $(STD) -D_GNU_SOURCE $(INC) -Itests/support -O1 $(FUZZ_LINK) \
+		-o $@ $< $(F)/libfeuerbird.a $(FUZZ_LIBS)
+# The hash is compared with another one; nothing else needs it.
+$(F)/core_sha256: FUZZ_LIBS := -lcrypto
+
+fuzz-build: $(FUZZERS)
+fuzz: deps fuzz-build  ## Run every fuzz target for FUZZ_SECONDS (60)
+	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+# ---- measures and checks --------------------------------------------------------------
+bench: hosted iso  ## Measure against native Linux, side by side
+	@tools/bench
+bench-peers: hosted iso  ## The same beside User-Mode Linux, gVisor and Linux in QEMU
+	@tools/bench-peers
+
+layers: hosted  ## Prove that dependencies point one way
+	@tools/layers
+budget:  ## Count the lines of the kernel and of long files
+	@tools/budget
+
+coverage:  ## Which lines unit tests and fuzz corpora reach (needs Debian's llvm)
+	@tools/coverage
+
+format:  ## Reformat the C sources
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:  ## Remove everything that was built
+	rm -rf build feuerbird-sim
+
+-include $(shell find build -path build/busybox -prune -o -type f -name '*.d' -print 2>/dev/null)

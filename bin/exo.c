@@ -1,0 +1,363 @@
+/*
+ * exo: shows what the exokernel holds and did: zones, capabilities, extents, audit records, counts.
+ *
+ * It asks the kernel itself, with exo_* calls and a capability for the audit ring that /dev/exo grants to root; the
+ * LibOS only hands that out. The kernel writes answers straight into this program's memory, which must be there when
+ * it does: buffers are written to before they are shown.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <exo/calls.h>
+#include <libos/dev_exo.h>
+
+#define BATCH      64u
+#define SLOT_MASK  UINT64_C(0xffff)
+#define POLL_NS    200000000L
+#define NS_PER_S   UINT64_C(1000000000)
+
+static exo_cap_t audit_cap;
+
+struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	register uint64_t r10 __asm__("r10") = a3;
+	register uint64_t r8 __asm__("r8") = a4;
+	register uint64_t r9 __asm__("r9") = a5;
+	uint64_t status = EXO_CALL_BASE | number;
+
+	__asm__ volatile("syscall"
+	                 : "+a"(status), "+d"(a2)
+	                 : "D"(a0), "S"(a1), "r"(r10), "r"(r8), "r"(r9)
+	                 : "rcx", "r11", "memory");
+	return (struct exo_result){ status, a2 };
+}
+
+static const char *status_text(uint64_t status)
+{
+	switch (status) {
+#define EXO_STATUS(name, value, text) \
+	case value: return text;
+#include <exo/status.def>
+#undef EXO_STATUS
+	default: return "unknown status";
+	}
+}
+
+static const char *status_name(uint64_t status)
+{
+	switch (status) {
+#define EXO_STATUS(name, value, text) \
+	case value: return #name;
+#include <exo/status.def>
+#undef EXO_STATUS
+	default: return "?";
+	}
+}
+
+static const char *type_name(uint32_t type)
+{
+	static const char *const names[] = {
+#define EXO_X(name, value, text) [value] = text,
+		EXO_CAP_TYPES(EXO_X)
+#undef EXO_X
+	};
+
+	return type < EXO_CAP_TYPE_COUNT ? names[type] : "?";
+}
+
+static void check(enum exo_status status, const char *what)
+{
+	if (status == EXO_OK)
+		return;
+	fprintf(stderr, "exo: %s: %s (%s)\n", what, status_text(status), status_name(status));
+	exit(1);
+}
+
+/* Gets the capability, or says why this cannot work. */
+static void attach(void)
+{
+	struct exo_dev_grant grant = { EXO_DEV_AUDIT, EXO_R_READ, 0 };
+	int fd = open("/dev/exo", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV)) {
+		fprintf(stderr, "exo: no /dev/exo here: this system is not FeuerBird\n");
+		exit(1);
+	}
+	if (fd < 0 || ioctl(fd, (int)EXO_DEV_GRANT, &grant) < 0) {
+		fprintf(stderr, "exo: /dev/exo: %s%s\n", strerror(errno),
+		        errno == EPERM || errno == EACCES ? " (only root may look at the system)" : "");
+		exit(1);
+	}
+	close(fd);
+	audit_cap = grant.cap;
+}
+
+/* ---- zones ---- */
+
+static const char *zone_kind(uint32_t kind)
+{
+	return kind == EXO_ZONE_LIBOS ? "libos" : kind == EXO_ZONE_APP ? "app" : "?";
+}
+
+static int show_zones(void)
+{
+	static struct exo_zone_info zones[BATCH];
+	uint64_t start = 0, count;
+
+	printf("%5s %-16s %-5s %11s %10s %10s %8s %9s %7s %13s %6s %4s\n", "ZONE", "NAME", "KIND", "TRANSITIONS", "CALLS",
+	       "SYSCALLS", "FAULTS", "MCYCLES", "PAGES", "FUND", "CAPS", "CTX");
+	do {
+		memset(zones, 0xff, sizeof(zones));
+		check(exo_list_zones(audit_cap, zones, BATCH, start, &count), "cannot list zones");
+		for (uint64_t i = 0; i < count && i < BATCH; i++) {
+			const struct exo_zone_info *z = &zones[i];
+
+			printf("%5u %-16.16s %-5s %11llu %10llu %10llu %8llu %9llu %7llu %6llu/%-6llu %6u %4u\n", z->number,
+			       z->name, zone_kind(z->kind), (unsigned long long)z->transitions, (unsigned long long)z->calls,
+			       (unsigned long long)z->syscalls, (unsigned long long)z->faults,
+			       (unsigned long long)z->cycles / 1000000, (unsigned long long)z->mapped_pages,
+			       (unsigned long long)(z->fund_total - z->fund_free), (unsigned long long)z->fund_total, z->caps,
+			       z->contexts);
+			start = (uint64_t)z->number + 1;
+		}
+	} while (count == BATCH);
+	return 0;
+}
+
+/* ---- capabilities and extents ---- */
+
+static const char *rights_text(uint32_t rights)
+{
+	static const char letters[] = "rwxdgvcmfk"; /* in the order of EXO_R_*'s bits */
+	static char text[sizeof(letters)];
+
+	for (size_t i = 0; i < sizeof(letters) - 1; i++)
+		text[i] = rights >> i & 1 ? letters[i] : '-';
+	return text;
+}
+
+static struct exo_cap_info *caps;
+static size_t cap_count;
+
+static void load_caps(void)
+{
+	uint64_t start = 0, count;
+
+	do {
+		struct exo_cap_info *more = realloc(caps, (cap_count + BATCH) * sizeof(*caps));
+
+		if (!more) {
+			fprintf(stderr, "exo: out of memory\n");
+			exit(1);
+		}
+		caps = more;
+		memset(caps + cap_count, 0xff, BATCH * sizeof(*caps));
+		check(exo_list_caps(audit_cap, caps + cap_count, BATCH, start, &count), "cannot list capabilities");
+		if (count > BATCH)
+			count = BATCH;
+		cap_count += count;
+		if (count > 0)
+			start = (caps[cap_count - 1].cap & SLOT_MASK) + 1;
+	} while (count == BATCH && start <= SLOT_MASK);
+}
+
+static void print_slot(exo_cap_t cap)
+{
+	char text[32];
+
+	if (cap == 0)
+		snprintf(text, sizeof(text), "-");
+	else
+		snprintf(text, sizeof(text), "%llu.%llu", (unsigned long long)(cap & SLOT_MASK), (unsigned long long)(cap >> 16));
+	printf(" %-12s", text);
+}
+
+static void print_expiry(uint64_t ns)
+{
+	if (ns == EXO_NO_EXPIRY)
+		printf(" %12s\n", "never");
+	else
+		printf(" %8llu.%03llu\n", (unsigned long long)(ns / NS_PER_S), (unsigned long long)(ns % NS_PER_S / 1000000));
+}
+
+static int show_caps(void)
+{
+	load_caps();
+	printf(" %-12s %-12s %-12s %-10s %6s %20s %6s %12s\n", "CAP", "PARENT", "TYPE", "RIGHTS", "OWNER", "EXTENT/OBJECT",
+	       "REFS", "EXPIRES");
+	for (size_t i = 0; i < cap_count; i++) {
+		const struct exo_cap_info *c = &caps[i];
+		char extent[48];
+
+		if (c->type == EXO_CAP_MEMORY || c->type == EXO_CAP_DISK)
+			snprintf(extent, sizeof(extent), "%llu+%llu", (unsigned long long)c->first, (unsigned long long)c->count);
+		else
+			snprintf(extent, sizeof(extent), "%llu", (unsigned long long)c->first);
+		print_slot(c->cap);
+		print_slot(c->parent);
+		printf(" %-12s %s %6u %20s %6u", type_name(c->type), rights_text(c->rights), c->owner_zone, extent, c->refs);
+		print_expiry(c->expires_ns);
+	}
+	return 0;
+}
+
+static int by_extent(const void *a, const void *b)
+{
+	const struct exo_cap_info *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return (x->count < y->count) - (x->count > y->count);
+}
+
+static int show_extents(void)
+{
+	load_caps();
+	qsort(caps, cap_count, sizeof(*caps), by_extent);
+	printf("%12s %12s %12s %10s %-10s %6s %-12s %-12s\n", "FIRST", "LAST", "FRAMES", "KIB", "RIGHTS", "OWNER", " CAP",
+	       " PARENT");
+	for (size_t i = 0; i < cap_count; i++) {
+		const struct exo_cap_info *c = &caps[i];
+
+		if (c->type != EXO_CAP_MEMORY)
+			continue;
+		printf("%#12llx %#12llx %12llu %10llu %s %6u", (unsigned long long)c->first,
+		       (unsigned long long)(c->first + c->count - 1), (unsigned long long)c->count,
+		       (unsigned long long)(c->count * (EXO_FRAME_SIZE / 1024)), rights_text(c->rights), c->owner_zone);
+		print_slot(c->cap);
+		print_slot(c->parent);
+		putchar('\n');
+	}
+	return 0;
+}
+
+/* ---- audit ---- */
+
+static const char *event_name(uint32_t event)
+{
+	static const char *const names[] = { "none", "syscall", "fault", "exception", "quantum", "pending", "dead" };
+
+	return event < sizeof(names) / sizeof(names[0]) ? names[event] : "?";
+}
+
+static const char *what_name(uint32_t what)
+{
+	static const char *const names[] = { "?", "enter", "leave", "call", "refuse", "death" };
+
+	return what < sizeof(names) / sizeof(names[0]) ? names[what] : "?";
+}
+
+static void print_record(const struct exo_audit_record *r)
+{
+	bool call = r->what == EXO_AUDIT_CALL || r->what == EXO_AUDIT_REFUSE;
+
+	printf("%6llu.%06llu %10u %5u %-7s %-14s", (unsigned long long)(r->time_ns / NS_PER_S),
+	       (unsigned long long)(r->time_ns % NS_PER_S / 1000), r->sequence, r->zone, what_name(r->what),
+	       call ? exo_call_name(r->call) : event_name(r->call));
+	print_slot(r->cap);
+	printf(" %s\n", r->status == EXO_OK ? "ok" : status_text(r->status));
+}
+
+/* Output is collected: a write for each line would make more records than it shows, and this would never end. */
+static int show_audit(bool follow)
+{
+	static struct exo_audit_record records[BATCH];
+	const struct timespec pause = { 0, POLL_NS };
+	uint64_t count;
+
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	printf("%13s %10s %5s %-7s %-14s %-12s %s\n", "TIME", "SEQUENCE", "ZONE", "WHAT", "CALL/EVENT", " CAP", " VERDICT");
+	do {
+		memset(records, 0xff, sizeof(records));
+		check(exo_audit_read(audit_cap, records, BATCH, &count), "cannot read the audit ring");
+		for (uint64_t i = 0; i < count && i < BATCH; i++)
+			print_record(&records[i]);
+		if (follow && count < BATCH) {
+			if (fflush(stdout) != 0)
+				return 1;
+			nanosleep(&pause, NULL);
+		}
+	} while (follow || count == BATCH);
+	return fflush(stdout) != 0;
+}
+
+/* ---- statistics ---- */
+
+static void number(const char *text, uint64_t value)
+{
+	printf("%-28s %16llu\n", text, (unsigned long long)value);
+}
+
+static int show_stats(void)
+{
+	static struct exo_stats s;
+
+	memset(&s, 0xff, sizeof(s));
+	check(exo_stats_read(audit_cap, &s, NULL), "cannot read the statistics");
+	printf("%-28s %12llu.%03llu s\n", "up", (unsigned long long)(s.uptime_ns / NS_PER_S),
+	       (unsigned long long)(s.uptime_ns % NS_PER_S / 1000000));
+	number("zone transitions", s.transitions);
+	number("kernel calls", s.calls);
+	number("  refused", s.refusals);
+	number("system calls of programs", s.syscalls);
+	number("page faults", s.faults);
+	number("exceptions", s.exceptions);
+	number("preemptions", s.preemptions);
+	number("audit records", s.audit_records);
+	number("  dropped", s.audit_dropped);
+	number("zones", s.zones);
+	number("contexts", s.contexts);
+	number("capabilities", s.caps_used);
+	number("  slots", s.caps_total);
+	number("frames", s.frames_total);
+	number("  funding the kernel", s.frames_funded);
+	return 0;
+}
+
+static int help(int status)
+{
+	fputs("usage: exo zones      zones, what they have and did\n"
+	      "       exo caps       capabilities: r read, w write, x execute, d derive, g grant,\n"
+	      "                      v revoke, c create, m map, f fund, k destroy\n"
+	      "       exo extents    memory extents by address\n"
+	      "       exo audit [-f] takes the records of the audit ring; -f: and waits for more\n"
+	      "       exo stats      counts of the whole system\n"
+	      "       exo help\n",
+	      status ? stderr : stdout);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "help";
+	bool follow = argc == 3 && strcmp(what, "audit") == 0 && strcmp(argv[2], "-f") == 0;
+
+	if (strcmp(what, "help") == 0 || strcmp(what, "--help") == 0)
+		return help(argc > 1 ? 0 : 2);
+	if (argc > 2 + follow)
+		return help(2);
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const names[] = { "zones", "caps", "extents", "audit", "stats" };
+
+		if (strcmp(what, names[i]) != 0)
+			continue;
+		attach();
+		switch (i) {
+		case 0: return show_zones();
+		case 1: return show_caps();
+		case 2: return show_extents();
+		case 3: return show_audit(follow);
+		default: return show_stats();
+		}
+	}
+	fprintf(stderr, "exo: no such command: %s\n", what);
+	return help(2);
+}

@@ -1,0 +1,294 @@
+/*
+ * Fuzzing the core: any call with any arguments, from the LibOS and from App zones.
+ *
+ * The input is a program: a byte picks a call, and a byte per argument picks its
+ * kind: a capability that is known, a frame, an address, a small number, or eight raw
+ * bytes. When a context is entered, the same input says what the program in it does.
+ * core_check() must hold after it all, and the HAL's counts must agree.
+ */
+#include "boots.h"
+#include <core/check.h>
+#include <core/core.h>
+#include <core/state.h>
+#include <exo/calls.h>
+#include <fake/fake.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CAPS_MAX   64
+#define FRAMES     2048
+#define CHECK_EACH 64 /* calls */
+#define PROGRAM_STEPS 64 /* entries per exo_run() */
+
+static struct {
+	const uint8_t *data;
+	size_t size;
+	exo_cap_t libos_caps[CAPS_MAX], app_caps[CAPS_MAX];
+	exo_cap_t zones[2], contexts[2], memories[4];
+	unsigned libos_count, app_count, calls, steps;
+	const struct exo_boot *boot;
+} input;
+
+static _Alignas(4096) uint8_t scratch[16384];
+
+static uint8_t byte_take(void)
+{
+	if (input.size == 0)
+		return 0;
+	input.size--;
+	return *input.data++;
+}
+
+static uint64_t word_take(void)
+{
+	uint64_t word = 0;
+
+	for (int i = 0; i < 8; i++)
+		word = word << 8 | byte_take();
+	return word;
+}
+
+static void broken(const char *what)
+{
+	fprintf(stderr, "invariant: %s\n", what);
+	abort();
+}
+
+static void check(void)
+{
+	const char *text = core_check();
+
+	if (text)
+		broken(text);
+	if (fake.contexts != core.context_count)
+		broken("contexts of the machine and of the core differ");
+}
+
+static uint64_t address_take(bool app, uint8_t pick)
+{
+	if (app || pick & 1)
+		return UINT64_C(0x400000) + (uint64_t)(pick >> 1) * 0x800;
+	return (uint64_t)(uintptr_t)scratch + (uint64_t)pick * 64;
+}
+
+static uint64_t number_take(uint8_t pick)
+{
+	static const uint64_t special[] = {
+		0, 1, 2, 16, 255, EXO_R_ALL, EXO_FRAME_SIZE, 65536, EXO_MAP_MAX, UINT32_MAX,
+		UINT64_C(1) << 32, EXO_USER_LIMIT, UINT64_C(1) << 63, UINT64_MAX - 1, UINT64_MAX, 0xfff,
+	};
+
+	return pick < 16 ? special[pick] : (uint64_t)pick - 16;
+}
+
+static uint64_t argument_take(bool app)
+{
+	const exo_cap_t *caps = app ? input.app_caps : input.libos_caps;
+	unsigned count = app ? input.app_count : input.libos_count;
+	uint8_t kind = byte_take(), pick = byte_take();
+
+	switch (kind & 7) {
+	case 0:
+	case 1:
+	case 2:
+		return count ? caps[pick % count] : 0;
+	case 3:
+		return input.boot->memory_first + pick % 128u;
+	case 4:
+		return address_take(app, pick);
+	case 5:
+		return word_take();
+	case 6:
+		return fake.now_ns + (uint64_t)pick * 100000;
+	default:
+		return number_take(pick);
+	}
+}
+
+static void cap_add(bool app, exo_cap_t cap)
+{
+	exo_cap_t *caps = app ? input.app_caps : input.libos_caps;
+	unsigned *count = app ? &input.app_count : &input.libos_count;
+
+	if (*count < CAPS_MAX)
+		caps[(*count)++] = cap;
+	else
+		caps[8 + cap % (CAPS_MAX - 8)] = cap;
+}
+
+/* What a call gave is used by later ones. */
+static void harvest(bool app, uint64_t number, const uint64_t *args, enum exo_status status, uint64_t value)
+{
+	(void)args;
+	if (status != EXO_OK)
+		return;
+	if (number == EXO_NR_CAP_DERIVE || number == EXO_NR_ZONE_CREATE || number == EXO_NR_CTX_CREATE ||
+	    number == EXO_NR_CAP_UNSEAL)
+		cap_add(app, value);
+	if (number == EXO_NR_CAP_GRANT) {
+		cap_add(true, value);
+		cap_add(false, value);
+	}
+}
+
+/* A mapping that has a chance: two zones, four capabilities over the same frames. */
+static void map_some(void)
+{
+	struct exo_map_op *ops = (struct exo_map_op *)(void *)scratch;
+	unsigned count = byte_take() % 8, which = byte_take();
+	uint64_t args[6] = {
+		input.zones[which & 1], input.memories[which >> 1 & 3], (uint64_t)(uintptr_t)scratch, count, 0, 0,
+	};
+
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t a = byte_take(), b = byte_take(), c = byte_take();
+
+		ops[i].vaddr = UINT64_C(0x400000) + (uint64_t)a * EXO_FRAME_SIZE * (c & 0x80 ? 512 : 1);
+		ops[i].frame = b == 255 ? EXO_FRAME_KEEP : input.boot->memory_first + b % 128u;
+		ops[i].count = c & 15;
+		ops[i].prot = c >> 4 & 7;
+	}
+	core_call(EXO_NR_MEM_MAP, args);
+}
+
+static void run_some(void)
+{
+	uint8_t which = byte_take();
+	uint64_t args[6] = { input.contexts[which & 1], input.boot->cpu, (uint64_t)which * 10000, 0, 0, 0 };
+
+	input.steps = 0;
+	core_call(EXO_NR_RUN, args);
+}
+
+/* ---- The program inside the zones -------------------------------------- */
+
+static void program(void *user, struct fake_entry *entry)
+{
+	uint8_t what = byte_take();
+	uint64_t args[6];
+
+	(void)user;
+	fake.now_ns += (uint64_t)what * 1000;
+	if (input.size == 0 || ++input.steps > PROGRAM_STEPS)
+		return; /* the quantum is over */
+	if (what & 0x80) {
+		for (int i = 0; i < 6; i++)
+			args[i] = argument_take(true);
+		/* answers of calls before are in rax and rdx */
+		fake_syscall(entry, EXO_CALL_BASE | (what & 63), args[0], args[1], args[2], args[3], args[4], args[5]);
+		if (entry->regs->rdx >> CAP_GEN_SHIFT && entry->regs->rdx >> 40 == 0)
+			cap_add(true, entry->regs->rdx);
+		return;
+	}
+	switch (what & 15) {
+	case 0: fake_fault(entry, word_take(), what >> 4); break;
+	case 1: fake_exception(entry, byte_take(), 0); break;
+	case 2: fake.events |= byte_take(); break;
+	case 3: entry->trap->event = byte_take(); break;
+	case 4: memset(entry->page, byte_take(), sizeof(*entry->page)); break;
+	case 5: break;
+	default: fake_syscall(entry, word_take(), 0, 0, 0, 0, 0, 0);
+	}
+}
+
+/* ---- The LibOS --------------------------------------------------------- */
+
+/* A zone with a context, two pages, and some capabilities of its own. */
+static void zone_prepare(const struct exo_boot *boot, unsigned which)
+{
+	exo_frame_t at = boot->memory_first + 64 + which * 32;
+	const struct exo_map_op op = { UINT64_C(0x400000), at + 17, 2, 7 };
+	uint64_t zone = 0, context = 0, given;
+	exo_cap_t gifts[] = { 0, 0, boot->memory, boot->console, boot->timer };
+
+	if (exo_zone_create(boot->zone, boot->memory, at, 16, "fuzz", 4, &zone) != EXO_OK ||
+	    exo_ctx_create(zone, boot->memory, at + 16, &context) != EXO_OK ||
+	    exo_mem_map(zone, boot->memory, &op, 1, NULL) != EXO_OK)
+		abort();
+	cap_add(false, zone);
+	cap_add(false, context);
+	gifts[0] = zone;
+	gifts[1] = context;
+	for (unsigned i = 0; i < sizeof(gifts) / sizeof(gifts[0]); i++)
+		if (exo_cap_grant(gifts[i], zone, EXO_R_ALL, &given) == EXO_OK)
+			cap_add(true, given);
+	input.zones[which] = zone;
+	input.contexts[which] = context;
+}
+
+/* A chain of capabilities over all frames that arguments name, the last one soon over. */
+static void memory_prepare(const struct exo_boot *boot)
+{
+	input.memories[0] = boot->memory;
+	for (unsigned i = 1; i < 4; i++) {
+		uint64_t expires = i == 3 ? fake.now_ns + 1000000 : EXO_NO_EXPIRY;
+
+		if (exo_cap_derive(input.memories[i - 1], EXO_R_ALL, boot->memory_first, 128, expires,
+		                   &input.memories[i]) != EXO_OK)
+			abort();
+		cap_add(false, input.memories[i]);
+	}
+}
+
+static void prepare(const struct exo_boot *boot)
+{
+	const exo_cap_t first[] = {
+		boot->root, boot->zone, boot->memory, boot->cpu, boot->timer, boot->console, boot->entropy, boot->audit,
+	};
+
+	input.boot = boot;
+	for (unsigned i = 0; i < sizeof(first) / sizeof(first[0]); i++)
+		cap_add(false, first[i]);
+	zone_prepare(boot, 0);
+	zone_prepare(boot, 1);
+	memory_prepare(boot);
+	fake.regions[0].base = scratch;
+	fake.regions[0].size = sizeof(scratch);
+	fake.region_count = 1;
+}
+
+static void libos(const struct exo_boot *boot)
+{
+	prepare(boot);
+	while (input.size > 0) {
+		uint8_t what = byte_take();
+		uint64_t number = what % (EXO_NR_COUNT + 2), args[6];
+		struct exo_result result;
+
+		if (number >= EXO_NR_COUNT) {
+			number == EXO_NR_COUNT ? map_some() : run_some();
+			continue;
+		}
+		for (int i = 0; i < 6; i++)
+			args[i] = i > 0 && byte_take() & 0x80 ? 0 : argument_take(false);
+		/* Sleeping for ever is no bug. */
+		if (number == EXO_NR_WAIT)
+			args[1] = fake.now_ns + 1000;
+		input.steps = 0;
+		result = core_call(number, args);
+		harvest(false, number, args, (enum exo_status)result.status, result.value);
+		if (++input.calls % CHECK_EACH == 0)
+			check();
+	}
+	check();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	enum fake_end end;
+
+	core_forget();
+	memset(&input, 0, sizeof(input));
+	memset(scratch, 0, sizeof(scratch));
+	input.data = data;
+	input.size = size;
+	fake_reset();
+	fake.frame_count = FRAMES;
+	fake.program = program;
+	end = fake_boot(libos);
+	if (end == FAKE_PANICKED)
+		abort();
+	return 0;
+}

@@ -1,0 +1,57 @@
+/*
+ * SHA-256 and HMAC-SHA256 against OpenSSL's.
+ *
+ * The first byte says how large the pieces are, the second where the key ends.
+ */
+#include <core/sha256.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void hash_compare(const uint8_t *data, size_t size, size_t step)
+{
+	uint8_t ours[SHA256_SIZE], theirs[SHA256_SIZE];
+	struct sha256 sha;
+
+	sha256_init(&sha);
+	for (size_t at = 0; at < size; at += step)
+		sha256_add(&sha, data + at, size - at < step ? size - at : step);
+	sha256_end(&sha, ours);
+	if (EVP_Digest(data, size, theirs, NULL, EVP_sha256(), NULL) != 1 || memcmp(ours, theirs, sizeof(ours)) != 0)
+		abort();
+}
+
+static void mac_compare(const uint8_t *key, size_t key_size, const uint8_t *data, size_t size)
+{
+	uint8_t ours[SHA256_SIZE], theirs[SHA256_SIZE];
+	struct hmac_key ready;
+	unsigned length = sizeof(theirs);
+
+	hmac_key_init(&ready, key, key_size);
+	hmac_sha256(&ready, data, size, ours);
+	/* A key of no bytes must still have an address. */
+	if (!HMAC(EVP_sha256(), key_size ? (const void *)key : "", (int)key_size, data, size, theirs, &length) ||
+	    length != sizeof(theirs) || !bytes_are_equal(ours, theirs, sizeof(ours)))
+		abort();
+	theirs[size % sizeof(theirs)] ^= 1;
+	if (bytes_are_equal(ours, theirs, sizeof(ours)))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t step, key_size;
+
+	if (size < 2)
+		return 0;
+	step = data[0] + 1u;
+	key_size = data[1] < size - 2 ? data[1] : size - 2;
+	data += 2;
+	size -= 2;
+	hash_compare(data, size, step);
+	mac_compare(data, key_size, data + key_size, size - key_size);
+	return 0;
+}

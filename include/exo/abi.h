@@ -1,0 +1,147 @@
+/*
+ * Structures that kernel calls read and write, the boot page, and the one
+ * entry point. The calls themselves are in calls.def; <exo/calls.h> (generated)
+ * has a typed stub for each.
+ */
+#ifndef EXO_ABI_H
+#define EXO_ABI_H
+
+#include <exo/cap.h>
+#include <exo/context.h>
+#include <exo/seal.h>
+#include <exo/status.h>
+#include <exo/types.h>
+
+/* A kernel call is number EXO_CALL_BASE | n in rax, arguments in rdi rsi rdx
+ * r10 r8 r9; status comes back in rax, value in rdx. rcx and r11 are lost. */
+#define EXO_CALL_BASE   UINT64_C(0xFB000000)
+#define EXO_CALL_PREFIX UINT64_C(0xFB)
+#define EXO_CALL_SHIFT  24
+
+struct exo_result {
+	uint64_t status; /* enum exo_status */
+	uint64_t value;
+};
+
+/*
+ * The one entry into the kernel. In the simulator the HAL defines it as a
+ * direct call of the core; in a ring-3 LibOS or program it is the `syscall`
+ * instruction. number: without EXO_CALL_BASE.
+ */
+struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
+                           uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* One entry of exo_mem_map(): `count` pages from `vaddr`. */
+struct exo_map_op {
+	exo_vaddr_t vaddr; /* page aligned */
+	exo_frame_t frame; /* first frame, or EXO_FRAME_KEEP to change `prot` only */
+	uint32_t count;    /* pages, 1..EXO_MAP_MAX */
+	uint32_t prot;     /* EXO_PROT_*; 0 unmaps (frame is not looked at) */
+};
+#define EXO_FRAME_KEEP UINT64_MAX
+#define EXO_MAP_MAX    UINT32_C(0x100000)
+#define EXO_PROT_READ  UINT32_C(1)
+#define EXO_PROT_WRITE UINT32_C(2)
+#define EXO_PROT_EXEC  UINT32_C(4)
+
+/* Pending events of a zone: bits of exo_event_take() and exo_wait(). */
+#define EXO_PEND_TIMER    UINT64_C(0x01) /* exo_timer_set()'s time has come */
+#define EXO_PEND_CONSOLE  UINT64_C(0x02) /* console input can be read */
+#define EXO_PEND_RESIZE   UINT64_C(0x04) /* console window size changed */
+#define EXO_PEND_INTR     UINT64_C(0x08) /* the operator asked to interrupt (host SIGINT) */
+#define EXO_PEND_SUSPEND  UINT64_C(0x10) /* the operator asked to suspend (host SIGTSTP) */
+#define EXO_PEND_SHUTDOWN UINT64_C(0x20) /* the machine is asked to go down (SIGTERM, power button) */
+#define EXO_PEND_HANGUP   UINT64_C(0x40) /* console input has ended for good */
+#define EXO_PEND_REVOKED  UINT64_C(0x80) /* a capability of this zone was revoked */
+
+/* exo_clock_read() */
+#define EXO_CLOCK_MONOTONIC UINT64_C(0) /* ns since boot */
+#define EXO_CLOCK_REALTIME  UINT64_C(1) /* ns since 1970-01-01 UTC */
+
+/* exo_console_info() */
+struct exo_console_info {
+	uint16_t rows, columns; /* 0 when not known */
+	uint32_t flags;         /* EXO_CONSOLE_* */
+};
+#define EXO_CONSOLE_TTY UINT32_C(1) /* a person's terminal: echo, job control */
+
+#define EXO_CMDLINE_SIZE 3584
+
+/* What the kernel hands the first LibOS. All capabilities are owned by its zone. */
+struct exo_boot {
+	uint32_t version;     /* EXO_BOOT_VERSION */
+	uint32_t frame_size;
+	exo_cap_t root;       /* ROOT: halt */
+	exo_cap_t zone;       /* ZONE: its own */
+	exo_cap_t memory;     /* MEMORY: [memory_first, memory_count), all rights */
+	exo_cap_t cpu;        /* CPU */
+	exo_cap_t timer;
+	exo_cap_t console;
+	exo_cap_t entropy;
+	exo_cap_t audit;
+	exo_frame_t memory_first;
+	uint64_t memory_count; /* frames */
+	/* Where the LibOS sees frame f of `memory`: window + (f << EXO_FRAME_SHIFT) */
+	uint64_t window;
+	/* The root image lies inside `memory`; the LibOS may reuse its frames when
+	 * it has unpacked it. 0 frames: none was given. */
+	exo_frame_t image_first;
+	uint64_t image_size; /* bytes */
+	uint64_t boot_ns;    /* monotonic time when the kernel got control */
+	uint64_t cycles_per_ms; /* of the counter that hal_cycles() reads */
+	char target[16];     /* "hosted" or "x86_64" */
+	/* The boot command line, NUL-terminated: options of the LibOS, one per
+	 * element, each ended by '\n' (see src/libos/boot.c). Inside an element
+	 * a newline is written \n and a backslash \\. */
+	char cmdline[EXO_CMDLINE_SIZE];
+};
+_Static_assert(sizeof(struct exo_boot) <= 4096, "one frame");
+#define EXO_BOOT_VERSION 1
+
+/* The zone's own view of a zone: exo_zone_info() */
+struct exo_zone_info {
+	uint32_t number;
+	uint32_t kind;         /* EXO_ZONE_* */
+	uint64_t transitions;  /* entries into it */
+	uint64_t calls;        /* kernel calls it made */
+	uint64_t syscalls;     /* system calls it made of its LibOS */
+	uint64_t faults;
+	uint64_t cycles;       /* spent inside it */
+	uint64_t mapped_pages;
+	uint64_t fund_free;    /* frames */
+	uint64_t fund_total;
+	uint32_t caps;         /* slots it owns */
+	uint32_t contexts;
+	char name[16];
+};
+#define EXO_ZONE_LIBOS 1
+#define EXO_ZONE_APP   2
+
+/* exo_stats_read(): the whole system */
+struct exo_stats {
+	uint64_t uptime_ns;
+	uint64_t transitions, calls, syscalls, faults, exceptions, preemptions;
+	uint64_t refusals;           /* calls that a check refused */
+	uint64_t audit_records, audit_dropped;
+	uint32_t caps_used, caps_total;
+	uint32_t zones, contexts;
+	uint64_t frames_total, frames_funded;
+};
+
+/* exo_audit_read() */
+struct exo_audit_record {
+	uint64_t time_ns;
+	exo_cap_t cap;     /* what was shown */
+	uint32_t zone;     /* who */
+	uint16_t what;     /* EXO_AUDIT_* */
+	uint16_t call;     /* call number, or enum exo_event */
+	uint32_t status;   /* verdict: enum exo_status */
+	uint32_t sequence; /* a gap shows what was dropped */
+};
+#define EXO_AUDIT_ENTER  1 /* transition into an App zone */
+#define EXO_AUDIT_LEAVE  2 /* transition back to its LibOS */
+#define EXO_AUDIT_CALL   3 /* a kernel call that changes authority */
+#define EXO_AUDIT_REFUSE 4 /* a kernel call that was refused */
+#define EXO_AUDIT_DEATH  5 /* a zone died */
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * The context page: register state of one context, shared by the kernel and
+ * the LibOS that owns the context. One frame of the LibOS's own memory, named
+ * at exo_ctx_create().
+ *
+ * Which fields hold what:
+ *   after exo_run() came back with EXO_EV_SYSCALL, `nr` and `args` hold the
+ *     system call's number and arguments, and nothing else of the registers
+ *     need be valid yet (`valid` tells);
+ *   after any other event all general registers are valid;
+ *   exo_ctx_save() makes everything valid, the vector state included.
+ * What the next exo_run() loads:
+ *   nothing in `load`: the context goes on where it stopped, with rax replaced
+ *     by `result` if it stopped in a system call;
+ *   EXO_CTX_GPRS in `load`: all of `regs` (then `result` is not used);
+ *   EXO_CTX_FP in `load`: the vector state from `fp`.
+ *   The kernel clears `load`. A new context must set both bits, with `fp`
+ *   zeroed for the initial vector state (an XSAVE header of zeroes).
+ * The kernel sanitises what it loads (flags, canonical addresses, bases below
+ * EXO_USER_LIMIT, MXCSR); every field is hostile to it.
+ */
+#ifndef EXO_CONTEXT_H
+#define EXO_CONTEXT_H
+
+#include <exo/types.h>
+
+struct exo_regs {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags;
+	uint64_t fs_base, gs_base;
+};
+
+/* Bits of exo_ctx_page.valid and .load */
+#define EXO_CTX_GPRS UINT32_C(1)
+#define EXO_CTX_FP   UINT32_C(2)
+
+/* Why exo_run() came back. */
+enum exo_event {
+	EXO_EV_NONE = 0,
+	EXO_EV_SYSCALL = 1,   /* nr, args */
+	EXO_EV_FAULT = 2,     /* page fault: address, access */
+	EXO_EV_EXCEPTION = 3, /* vector, error */
+	EXO_EV_QUANTUM = 4,   /* the quantum is over */
+	EXO_EV_PENDING = 5,   /* exo_event_take() has something */
+	EXO_EV_DEAD = 6,      /* the zone broke its machine and is gone for good:
+	                       * it can only be destroyed */
+};
+
+/* Bits of exo_ctx_page.access */
+#define EXO_ACCESS_READ    UINT32_C(1)
+#define EXO_ACCESS_WRITE   UINT32_C(2)
+#define EXO_ACCESS_EXEC    UINT32_C(4)
+#define EXO_ACCESS_PRESENT UINT32_C(8) /* a page was mapped there; the kind of
+                                          * access was not allowed */
+
+#define EXO_CTX_FP_SIZE 3584
+
+struct exo_ctx_page {
+	uint32_t event;    /* enum exo_event, the last one */
+	uint32_t valid;    /* EXO_CTX_*, written by the kernel */
+	uint32_t load;     /* EXO_CTX_*, written by the LibOS */
+	uint32_t access;   /* EXO_ACCESS_* of a fault */
+	uint64_t address;  /* faulting address */
+	uint32_t vector;   /* exception vector (Intel SDM vol. 3, 6.3.1) */
+	uint32_t error;    /* its error code */
+	uint64_t nr;       /* system-call number */
+	uint64_t args[6];  /* rdi rsi rdx r10 r8 r9 */
+	uint64_t result;   /* rax for the return from the system call */
+	uint64_t spare[4];
+	struct exo_regs regs;
+	uint64_t pad_[28]; /* so that fp is at 512: XSAVE needs 64-byte alignment */
+	/* XSAVE area in the standard (not compacted) format, as in a Linux
+	 * signal frame; its first 512 bytes are the FXSAVE image. */
+	uint8_t fp[EXO_CTX_FP_SIZE];
+};
+
+_Static_assert(offsetof(struct exo_ctx_page, fp) == 512, "fp at 512");
+_Static_assert(sizeof(struct exo_ctx_page) == 4096, "one frame");
+
+/*
+ * The answer page of a zone (exo_zone_answers): system calls whose number has
+ * its bit set are answered with `value` without leaving the zone. The LibOS
+ * owns the frame and changes it as it likes; the program cannot write it.
+ */
+#define EXO_ANSWER_COUNT 448
+struct exo_answer_page {
+	uint64_t present[7];              /* bit n: value[n] answers call n */
+	uint64_t pad_[57];
+	uint64_t value[EXO_ANSWER_COUNT];
+};
+_Static_assert(sizeof(struct exo_answer_page) == 4096, "one frame");
+
+#endif

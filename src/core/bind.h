@@ -1,0 +1,79 @@
+/*
+ * Secure bindings: under which capability a zone's pages, context pages and
+ * answer page are held. Authority is checked when the binding is made, never at access.
+ *
+ * Mappings are recorded as intervals of the space: every page that is mapped in
+ * [first, end) was mapped under that one capability. Intervals of a zone do not
+ * overlap and are sorted; mapping next to an interval of the same capability extends
+ * it, across the hole between them, so a process that maps all its memory under one
+ * capability has one record. An interval's first page is always mapped: one
+ * that holds no page does not exist.
+ */
+#ifndef CORE_BIND_H
+#define CORE_BIND_H
+
+#include <core/cap.h>
+
+enum binding_kind {
+	BINDING_NONE,
+	BINDING_PAGES,   /* an interval */
+	BINDING_CONTEXT, /* a context page; part of struct context */
+	BINDING_ANSWERS, /* the answer page; part of struct zone */
+};
+
+struct binding {
+	struct binding *next, *prev;         /* intervals of the zone, by address */
+	struct binding *cap_next, *cap_prev; /* all bindings of the capability */
+	struct zone *zone;
+	uint64_t first, end; /* addresses; for the single pages the frame, frame + 1 */
+	cap_slot_t slot;
+	uint8_t kind;
+};
+
+struct bindings {
+	struct binding *head;
+	struct binding *hint; /* where the last search ended; may be NULL */
+	uint64_t count;
+	uint64_t expires;     /* no capability that the zone is bound to expires before */
+};
+
+/* More intervals than this a zone cannot have (E_FUNDS): they are searched one by one. */
+#define BINDING_MAX 4096
+
+void bindings_init(struct bindings *bindings);
+
+/* Frames of the pool that one bind_pages() may take; UINT64_MAX: too many intervals. */
+uint64_t bind_cost(const struct zone *zone);
+
+/* True if nothing in [first, end) was mapped under another capability. */
+bool bind_only(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end);
+
+/*
+ * Maps `count` pages under `cap` and records it; whatever was mapped there is
+ * replaced. Cannot fail: the caller has checked range, rights, bind_cost() and
+ * hal_space_cost(). prot as for hal_space_map().
+ */
+void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vaddr, exo_frame_t frame,
+                uint64_t count, uint32_t prot);
+
+/* Unmaps [first, end), whoever mapped it. At most *budget pages: returns false if more is left. */
+bool unbind_pages(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_t *budget);
+
+/* Undoes all that `cap` was used for, about *budget pages at a time; true when done. */
+bool unbind_cap(struct cap *cap, uint32_t *budget);
+
+/* Undoes the bindings whose capability has expired; true when done. */
+bool unbind_expired(struct zone *zone, uint32_t *budget);
+
+/* Forgets a dying zone's intervals (its space goes as a whole); true when done. */
+bool unbind_zone(struct zone *zone, uint32_t *budget);
+
+/* Binds frame as context or answer page; `binding` is the caller's. */
+void bind_frame(struct binding *binding, enum binding_kind kind, struct zone *zone,
+                struct cap *cap, exo_frame_t frame);
+void unbind_frame(struct binding *binding);
+
+/* False while something that the zone has mapped is being revoked, or might be. */
+bool bindings_are_sound(const struct zone *zone);
+
+#endif

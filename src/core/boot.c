@@ -1,0 +1,116 @@
+/*
+ * Boot: the kernel's own memory, the first LibOS's zone, its capabilities, its
+ * boot page; then the LibOS runs.
+ */
+#include <core/core.h>
+#include <core/state.h>
+
+struct core core;
+
+/*
+ * The first LibOS's fund: what its own page tables (one frame per 512, with
+ * room) may take. What hal_libos_init() has left of it beyond
+ * LIBOS_FUND_KEEP goes to the LibOS as ordinary memory.
+ */
+#define LIBOS_FUND_MIN  UINT64_C(128)
+#define LIBOS_FUND_PART 512
+#define LIBOS_FUND_KEEP UINT64_C(32)
+/* Below this nothing useful can be run. */
+#define BOOT_FRAMES_MIN UINT64_C(1024)
+
+/* Gives the untouched upper part of the fund back; returns the end of what stays. */
+static exo_frame_t fund_trim(struct zone *zone, exo_frame_t end)
+{
+	exo_frame_t keep;
+
+	/* Frames are handed out upwards, so if nothing came back in between,
+	 * the pool is exactly [end - count, end). */
+	if (zone->pool.count <= LIBOS_FUND_KEEP || zone->pool.head - 1 != end - zone->pool.count)
+		return end;
+	keep = end - zone->pool.count + LIBOS_FUND_KEEP;
+	zone->pool.head = 0;
+	zone->pool.count = 0;
+	for (exo_frame_t frame = keep; frame < end; frame++)
+		frame_at(frame)->fund = FRAME_FREE;
+	for (exo_frame_t frame = keep; frame > keep - LIBOS_FUND_KEEP; frame--)
+		hal_pool_give(&zone->pool, frame - 1);
+	zone->fund_total -= end - keep;
+	core.frames_funded -= end - keep;
+	return keep;
+}
+
+static exo_cap_t boot_cap(enum exo_cap_type type, uint64_t first, uint64_t count)
+{
+	struct cap_spec spec = {
+		.type = type, .rights = EXO_R_ALL, .first = first, .count = count,
+		.expires = EXO_NO_EXPIRY, .owner = core.libos, .parent = NULL,
+	};
+	cap_slot_t slot;
+
+	if (cap_reserve(core.libos, NULL, &slot) != EXO_OK)
+		hal_panic("boot: no capability slots");
+	return cap_commit(slot, &spec);
+}
+
+static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory_first)
+{
+	const struct hal_boot_info *info = core.info;
+	uint64_t zone = (uint64_t)(uintptr_t)core.libos;
+
+	boot->version = EXO_BOOT_VERSION;
+	boot->frame_size = EXO_FRAME_SIZE;
+	boot->memory_first = memory_first;
+	boot->memory_count = info->first_frame + info->frame_count - memory_first;
+	boot->root = boot_cap(EXO_CAP_ROOT, 0, 1);
+	boot->zone = boot_cap(EXO_CAP_ZONE, zone, 1);
+	boot->memory = boot_cap(EXO_CAP_MEMORY, memory_first, boot->memory_count);
+	boot->cpu = boot_cap(EXO_CAP_CPU, 0, 1);
+	boot->timer = boot_cap(EXO_CAP_TIMER, 0, 1);
+	boot->console = boot_cap(EXO_CAP_CONSOLE, 0, 1);
+	boot->entropy = boot_cap(EXO_CAP_ENTROPY, 0, 1);
+	boot->audit = boot_cap(EXO_CAP_AUDIT, 0, 1);
+	boot->image_first = info->image_first;
+	boot->image_size = info->image_size;
+	boot->boot_ns = info->boot_ns;
+	boot->cycles_per_ms = info->cycles_per_ms;
+	for (uint64_t i = 0; i + 1 < sizeof(boot->target) && info->target[i]; i++)
+		boot->target[i] = info->target[i];
+	for (uint64_t i = 0; i + 1 < sizeof(boot->cmdline) && info->cmdline[i]; i++)
+		boot->cmdline[i] = info->cmdline[i];
+}
+
+void core_start(void)
+{
+	static const char name[] = "libos";
+	const struct hal_boot_info *info = hal_boot();
+	struct exo_boot *boot;
+	exo_frame_t first, end;
+	uint64_t fund;
+
+	core.info = info;
+	core.ns_per_cycle = (UINT64_C(1000000) << 32) / (info->cycles_per_ms ? info->cycles_per_ms : 1);
+	if (info->frame_count < BOOT_FRAMES_MIN)
+		hal_panic("boot: too little memory");
+	if (info->cpu_count == 0 || info->cpu_count > CORE_CPU_MAX)
+		hal_panic("boot: too many processors");
+	if (!cap_keys_init())
+		hal_panic("boot: no entropy for the capability secret");
+	atomic_store_explicit(&core.cap_fresh, 1, memory_order_relaxed);
+	frame_table_init();
+
+	first = info->first_frame + frame_table_frames(info->frame_count);
+	fund = info->frame_count / LIBOS_FUND_PART + LIBOS_FUND_MIN;
+	end = first + fund;
+	if (info->image_size > 0 && info->image_first < end)
+		hal_panic("boot: too little memory beside the root image");
+	core.libos = zone_new(ZONE_LIBOS_NUMBER, EXO_ZONE_LIBOS, first, fund);
+	memcpy(core.libos->name, name, sizeof(name));
+	/* The boot page is the fund's too: kernel memory, which the HAL hands on. */
+	boot = hal_phys_ptr(hal_pool_take(&core.libos->pool));
+	memset(boot, 0, sizeof(*boot));
+	if (hal_libos_init(&core.libos->space, &core.libos->pool, &boot->window) != EXO_OK)
+		hal_panic("boot: the LibOS cannot be set up");
+	end = fund_trim(core.libos, end);
+	boot_page_fill(boot, end);
+	hal_libos_run(&core.libos->space, boot);
+}

@@ -1,0 +1,94 @@
+/*
+ * Decoding and dispatching kernel calls.
+ */
+#include <core/call.h>
+#include <core/core.h>
+#include <core/reap.h>
+#include <core/state.h>
+#include <core_calls.h>
+#include <exo/calls.h>
+
+/* Calls that change who may do what; each leaves a record also when it succeeds. */
+static const uint64_t authority_calls =
+	UINT64_C(1) << EXO_NR_CAP_DERIVE | UINT64_C(1) << EXO_NR_CAP_GRANT |
+	UINT64_C(1) << EXO_NR_CAP_DROP | UINT64_C(1) << EXO_NR_CAP_REVOKE |
+	UINT64_C(1) << EXO_NR_ZONE_CREATE | UINT64_C(1) << EXO_NR_ZONE_FUND |
+	UINT64_C(1) << EXO_NR_ZONE_DESTROY | UINT64_C(1) << EXO_NR_CTX_CREATE |
+	UINT64_C(1) << EXO_NR_ZONE_ANSWERS | UINT64_C(1) << EXO_NR_HALT |
+	UINT64_C(1) << EXO_NR_CAP_SEAL | UINT64_C(1) << EXO_NR_CAP_UNSEAL;
+
+_Static_assert(EXO_NR_COUNT <= 64, "authority_calls is one word");
+
+/* A check said no, as opposed to: something was used up, gone, or busy. */
+static bool is_refusal(enum exo_status status)
+{
+	return (status >= EXO_E_CALL && status <= EXO_E_RANGE) || status == EXO_E_OVERLAP ||
+	       (status >= EXO_E_SEAL_SIZE && status <= EXO_E_REPLAYED);
+}
+
+static void account(struct zone *caller, uint64_t number, exo_cap_t cap, enum exo_status status)
+{
+	struct cpu_state *cpu = cpu_this();
+	uint16_t call = number > UINT16_MAX ? UINT16_MAX : (uint16_t)number;
+
+	if (is_refusal(status)) {
+		cpu->refusals++;
+		audit_refuse(&cpu->audit, caller->number, call, cap, status, hal_time_ns());
+	} else if (authority_calls >> number & 1) {
+		audit_add(&cpu->audit, EXO_AUDIT_CALL, caller->number, call, cap, status, hal_time_ns());
+	}
+}
+
+static enum exo_status decode(struct zone *caller, uint64_t number, const uint64_t *args, uint64_t *value)
+{
+	const struct core_call_entry *entry = core_call_entry(number);
+	struct cap *cap = NULL;
+
+	if (!entry)
+		return EXO_E_CALL;
+	if (entry->takes_cap) {
+		enum exo_status status = cap_lookup(caller, args[0], entry->type, entry->rights, &cap);
+
+		if (status != EXO_OK)
+			return status;
+	}
+	return entry->decode(caller, cap, args, value);
+}
+
+static bool takes_cap(uint64_t number)
+{
+	const struct core_call_entry *entry = core_call_entry(number);
+
+	return entry && entry->takes_cap;
+}
+
+struct exo_result call_dispatch(struct zone *caller, uint64_t number, const uint64_t *args)
+{
+	struct exo_result result = { 0, 0 };
+	enum exo_status status;
+
+	caller->calls++;
+	cpu_this()->calls++;
+	if (core.revoking != CAP_NIL || core.dying)
+		reap_some(REAP_HELP_BUDGET);
+	status = decode(caller, number, args, &result.value);
+	if (status != EXO_OK || authority_calls >> number & 1)
+		account(caller, number, takes_cap(number) ? args[0] : EXO_CAP_NONE, status);
+	result.status = status;
+	return result;
+}
+
+struct exo_result core_call(uint64_t number, const uint64_t *args)
+{
+	return call_dispatch(core.libos, number, args);
+}
+
+enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, uint64_t size)
+{
+	return hal_copy_in(&caller->space, to, from, size) ? EXO_OK : EXO_E_ADDRESS;
+}
+
+enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to, const void *from, uint64_t size)
+{
+	return hal_copy_out(&caller->space, to, from, size) ? EXO_OK : EXO_E_ADDRESS;
+}

@@ -1,0 +1,314 @@
+/*
+ * The capability table: free list, look-up, tree links.
+ */
+#include <core/reap.h>
+#include <core/state.h>
+
+cap_slot_t cap_slot(const struct cap *cap)
+{
+	return (cap_slot_t)(cap - core.caps);
+}
+
+struct cap *cap_at(cap_slot_t slot)
+{
+	return &core.caps[slot];
+}
+
+exo_cap_t cap_name(const struct cap *cap)
+{
+	return cap_name_of_state(atomic_load_explicit(&cap->state, memory_order_relaxed), cap_slot(cap));
+}
+
+/* ---- Free list --------------------------------------------------------- */
+
+/*
+ * A stack without a lock; each pop raises the counter in the head's upper bits,
+ * so that a head which comes back to the same slot is still seen to differ.
+ * Slots that were never used are handed out in order, so that an idle
+ * table costs no memory.
+ */
+static cap_slot_t slot_pop(void)
+{
+	uint64_t head = atomic_load_explicit(&core.cap_free, memory_order_acquire);
+	uint32_t fresh;
+
+	while ((head & UINT16_MAX) != CAP_NIL) {
+		cap_slot_t slot = (cap_slot_t)head;
+		uint64_t next = atomic_load_explicit(&core.caps[slot].refs, memory_order_relaxed);
+
+		next |= ((head >> 16) + 1) << 16;
+		if (atomic_compare_exchange_weak_explicit(&core.cap_free, &head, next,
+		                                          memory_order_acquire, memory_order_acquire))
+			return slot;
+	}
+	fresh = atomic_load_explicit(&core.cap_fresh, memory_order_relaxed);
+	while (fresh < CAP_SLOTS)
+		if (atomic_compare_exchange_weak_explicit(&core.cap_fresh, &fresh, fresh + 1,
+		                                          memory_order_relaxed, memory_order_relaxed))
+			return (cap_slot_t)fresh;
+	return CAP_NIL;
+}
+
+static void slot_push(cap_slot_t slot)
+{
+	uint64_t head = atomic_load_explicit(&core.cap_free, memory_order_relaxed);
+	uint64_t next;
+
+	do {
+		atomic_store_explicit(&core.caps[slot].refs, (uint32_t)(head & UINT16_MAX),
+		                      memory_order_relaxed);
+		next = (head & ~(uint64_t)UINT16_MAX) | slot;
+	} while (!atomic_compare_exchange_weak_explicit(&core.cap_free, &head, next,
+	                                                memory_order_release, memory_order_relaxed));
+}
+
+enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent, cap_slot_t *slot)
+{
+	uint32_t used = atomic_load_explicit(&core.caps_used, memory_order_relaxed);
+
+	if (owner->kind == EXO_ZONE_APP && (owner->cap_count >= CAP_APP_LIMIT || used >= CAP_SLOTS - CAP_RESERVE))
+		return EXO_E_SLOTS;
+	if (parent && parent->depth >= CAP_DEPTH_MAX)
+		return EXO_E_SLOTS;
+	*slot = slot_pop();
+	if (*slot == CAP_NIL)
+		return EXO_E_SLOTS;
+	atomic_fetch_add_explicit(&core.caps_used, 1, memory_order_relaxed);
+	return EXO_OK;
+}
+
+void cap_unreserve(cap_slot_t slot)
+{
+	cap_tag_clear(cap_at(slot));
+	atomic_fetch_sub_explicit(&core.caps_used, 1, memory_order_relaxed);
+	slot_push(slot);
+}
+
+/* ---- Links ------------------------------------------------------------- */
+
+void cap_ref(struct cap *cap)
+{
+	atomic_fetch_add_explicit(&cap->refs, 1, memory_order_relaxed);
+}
+
+void cap_unref(struct cap *cap)
+{
+	atomic_fetch_sub_explicit(&cap->refs, 1, memory_order_relaxed);
+}
+
+static void child_link(struct cap *parent, struct cap *cap)
+{
+	cap_slot_t slot = cap_slot(cap);
+
+	cap->prev = CAP_NIL;
+	cap->next = CAP_NIL;
+	cap->parent = parent ? cap_slot(parent) : CAP_NIL;
+	if (!parent)
+		return;
+	cap->next = parent->child;
+	if (cap->next != CAP_NIL)
+		cap_at(cap->next)->prev = slot;
+	parent->child = slot;
+	cap_ref(parent);
+}
+
+static void child_unlink(struct cap *cap)
+{
+	if (cap->parent == CAP_NIL)
+		return;
+	if (cap->prev != CAP_NIL)
+		cap_at(cap->prev)->next = cap->next;
+	else
+		cap_at(cap->parent)->child = cap->next;
+	if (cap->next != CAP_NIL)
+		cap_at(cap->next)->prev = cap->prev;
+	cap_unref(cap_at(cap->parent));
+}
+
+bool cap_splice(struct cap *cap, uint32_t *budget)
+{
+	struct cap *parent = cap->parent == CAP_NIL ? NULL : cap_at(cap->parent);
+
+	for (; cap->child != CAP_NIL && *budget > 0; --*budget) {
+		struct cap *child = cap_at(cap->child);
+
+		child_unlink(child);
+		child_link(parent, child);
+	}
+	return cap->child == CAP_NIL;
+}
+
+static void owner_link(struct zone *zone, struct cap *cap)
+{
+	cap_slot_t slot = cap_slot(cap);
+
+	cap->owner_prev = CAP_NIL;
+	cap->owner_next = zone->caps_owned;
+	if (cap->owner_next != CAP_NIL)
+		cap_at(cap->owner_next)->owner_prev = slot;
+	zone->caps_owned = slot;
+	zone->cap_count++;
+}
+
+static void owner_unlink(struct zone *zone, struct cap *cap)
+{
+	if (cap->owner_prev != CAP_NIL)
+		cap_at(cap->owner_prev)->owner_next = cap->owner_next;
+	else
+		zone->caps_owned = cap->owner_next;
+	if (cap->owner_next != CAP_NIL)
+		cap_at(cap->owner_next)->owner_prev = cap->owner_prev;
+	zone->cap_count--;
+}
+
+static cap_slot_t *object_head(struct cap *cap)
+{
+	return cap->type == EXO_CAP_ZONE ? &cap->zone->caps_naming : &cap->context->caps_naming;
+}
+
+static void object_link(struct cap *cap)
+{
+	cap_slot_t *head = object_head(cap);
+
+	cap->count = 0;
+	cap->object_prev = CAP_NIL;
+	cap->object_next = *head;
+	if (*head != CAP_NIL)
+		cap_at(*head)->object_prev = cap_slot(cap);
+	*head = cap_slot(cap);
+}
+
+/* True if it was the last. */
+static bool object_unlink(struct cap *cap)
+{
+	cap_slot_t *head = object_head(cap);
+
+	if (cap->object_prev != CAP_NIL)
+		cap_at(cap->object_prev)->object_next = cap->object_next;
+	else
+		*head = cap->object_next;
+	if (cap->object_next != CAP_NIL)
+		cap_at(cap->object_next)->object_prev = cap->object_prev;
+	return *head == CAP_NIL;
+}
+
+/* ---- Life of a slot ---------------------------------------------------- */
+
+exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec)
+{
+	struct cap *cap = cap_at(slot);
+	uint64_t generation = (atomic_load_explicit(&cap->state, memory_order_relaxed) >> CAP_GEN_SHIFT) + 1;
+	uint64_t state = generation << CAP_GEN_SHIFT | CAP_LIVE;
+
+	cap->type = (uint8_t)spec->type;
+	cap->depth = spec->parent ? (uint8_t)(spec->parent->depth + 1) : 0;
+	cap->rights = (uint16_t)spec->rights;
+	cap->owner = (uint16_t)spec->owner->number;
+	cap->first = spec->first;
+	cap->count = spec->count;
+	cap->expires = spec->expires;
+	cap->child = CAP_NIL;
+	cap->revoke_next = CAP_NIL;
+	atomic_store_explicit(&cap->refs, 0, memory_order_relaxed);
+	cap->seal_epoch = 0;
+	cap->seal_last = 0;
+	cap_tag_set(cap, state);
+	child_link(spec->parent, cap);
+	owner_link(spec->owner, cap);
+	if (cap_is_object(spec->type))
+		object_link(cap);
+	atomic_store_explicit(&cap->state, state, memory_order_release);
+	return cap_name_of_state(state, slot);
+}
+
+void cap_remove(struct cap *cap)
+{
+	uint64_t state = atomic_load_explicit(&cap->state, memory_order_relaxed);
+	struct zone *owner = core.zones[cap->owner];
+
+	if (state & CAP_REVOKING)
+		reap_revoke_done(cap);
+	/* The generation stays, without the live flag: no name matches any more. */
+	atomic_store_explicit(&cap->state, state & ~(CAP_LIVE | CAP_REVOKING), memory_order_release);
+	child_unlink(cap);
+	owner_unlink(owner, cap);
+	if (cap_is_object(cap->type) && object_unlink(cap)) {
+		if (cap->type == EXO_CAP_CONTEXT)
+			context_destroy(cap->context);
+		else
+			reap_zone(cap->zone);
+	}
+	cap_unreserve(cap_slot(cap));
+}
+
+/* ---- Look-up ----------------------------------------------------------- */
+
+bool cap_is_revoked(const struct cap *cap)
+{
+	for (cap_slot_t slot = cap->parent; slot != CAP_NIL; slot = cap_at(slot)->parent)
+		if (atomic_load_explicit(&cap_at(slot)->state, memory_order_relaxed) & CAP_REVOKING)
+			return true;
+	return false;
+}
+
+bool cap_is_expired(const struct cap *cap)
+{
+	return cap->expires != EXO_NO_EXPIRY && hal_time_ns() >= cap->expires;
+}
+
+bool cap_covers(const struct cap *cap, uint64_t first, uint64_t count)
+{
+	return count > 0 && first >= cap->first && count <= cap->count && first - cap->first <= cap->count - count;
+}
+
+struct cap *cap_find(exo_cap_t name)
+{
+	struct cap *cap = cap_at((cap_slot_t)name);
+	uint64_t state = atomic_load_explicit(&cap->state, memory_order_acquire);
+
+	return state >> CAP_GEN_SHIFT == name >> CAP_GEN_SHIFT && (state & CAP_LIVE) ? cap : NULL;
+}
+
+static enum exo_status validate(const struct cap *cap, exo_cap_t name)
+{
+	return cpu_this()->validated[cap_slot(cap) % CAP_VALIDATED] == name ? EXO_OK : cap_validate_slow(cap, name);
+}
+
+enum exo_status cap_lookup(const struct zone *zone, exo_cap_t name, enum exo_cap_type type,
+                           uint32_t rights, struct cap **out)
+{
+	struct cap *cap = cap_find(name);
+
+	if (!cap || cap->owner != zone->number)
+		return EXO_E_CAP;
+	if (validate(cap, name) != EXO_OK)
+		return EXO_E_FORGED;
+	if (core.revoking != CAP_NIL && cap_is_revoked(cap))
+		return EXO_E_REVOKED;
+	if (type != EXO_CAP_NONE && cap->type != type)
+		return EXO_E_TYPE;
+	if ((cap->rights & rights) != rights)
+		return EXO_E_RIGHTS;
+	if (cap_is_expired(cap))
+		return EXO_E_EXPIRED;
+	*out = cap;
+	return EXO_OK;
+}
+
+void cap_describe(const struct cap *cap, struct exo_cap_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->cap = cap_name(cap);
+	info->parent = cap->parent == CAP_NIL ? EXO_CAP_NONE : cap_name(cap_at(cap->parent));
+	info->type = cap->type;
+	info->rights = cap->rights;
+	info->first = cap->first;
+	info->count = cap->count;
+	if (cap_is_object(cap->type)) {
+		info->first = cap->type == EXO_CAP_ZONE ? cap->zone->number : cap->context->serial;
+		info->count = 1;
+	}
+	info->expires_ns = cap->expires;
+	info->owner_zone = cap->owner;
+	info->refs = atomic_load_explicit(&cap->refs, memory_order_relaxed);
+}

@@ -1,0 +1,117 @@
+/*
+ * Calls on capabilities: derive, grant, drop, revoke, inspect, list.
+ */
+#include <core/call.h>
+#include <core/derive.h>
+#include <core/reap.h>
+#include <core/seal.h>
+#include <core/state.h>
+#include <core_calls.h>
+
+enum exo_status call_cap_derive(struct zone *caller, struct cap *cap, uint32_t rights, uint64_t first,
+                                uint64_t count, uint64_t expires, uint64_t *value)
+{
+	struct cap_spec spec = {
+		.type = cap->type, .rights = rights, .first = cap->first, .count = 1,
+		.expires = expires, .owner = caller, .parent = cap,
+	};
+	enum exo_status status = derive_check(cap, rights, expires);
+	cap_slot_t slot;
+
+	if (status != EXO_OK)
+		return status;
+	if (cap_is_extent(cap->type) ? !cap_covers(cap, first, count) : first != 0 || count != 0)
+		return EXO_E_RANGE;
+	status = cap_reserve(caller, cap, &slot);
+	if (status != EXO_OK)
+		return status;
+	if (cap_is_extent(cap->type)) {
+		spec.first = first;
+		spec.count = count;
+	}
+	*value = cap_commit(slot, &spec);
+	return EXO_OK;
+}
+
+enum exo_status call_cap_grant(struct zone *caller, struct cap *cap, exo_cap_t zone, uint32_t rights,
+                               uint64_t *value)
+{
+	enum exo_status status = derive_check(cap, cap->rights & rights, cap->expires);
+	struct cap *target;
+	cap_slot_t slot;
+
+	if (status == EXO_OK)
+		status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
+	if (status != EXO_OK)
+		return status;
+	if (zone_is_gone(target->zone))
+		return EXO_E_DEAD;
+	status = cap_reserve(target->zone, cap, &slot);
+	if (status != EXO_OK)
+		return status;
+	*value = derive_commit(slot, cap, cap->rights & rights, cap->expires, target->zone);
+	return EXO_OK;
+}
+
+enum exo_status call_cap_drop(struct zone *caller, struct cap *cap, uint64_t *value)
+{
+	uint32_t budget = REAP_BUDGET;
+
+	(void)caller;
+	(void)value;
+	if (core.cap_bindings[cap_slot(cap)])
+		return EXO_E_BUSY;
+	/* What is revoked must not come back to life with the parent. */
+	if (cap_is_revoking(cap))
+		reap_revoke_some(cap, &budget);
+	if (cap_is_revoking(cap) || !cap_splice(cap, &budget))
+		return EXO_E_AGAIN;
+	cap_remove(cap);
+	if (core.dying)
+		reap_some(budget);
+	return EXO_OK;
+}
+
+enum exo_status call_cap_revoke(struct zone *caller, struct cap *cap, uint64_t *value)
+{
+	uint32_t budget = REAP_BUDGET;
+
+	(void)caller;
+	seal_revoke(cap);
+	reap_revoke(cap);
+	*value = reap_revoke_some(cap, &budget);
+	if (core.dying)
+		reap_some(budget);
+	return cap_is_revoking(cap) ? EXO_E_AGAIN : EXO_OK;
+}
+
+enum exo_status call_cap_inspect(struct zone *caller, struct cap *cap, exo_vaddr_t info, uint64_t *value)
+{
+	struct exo_cap_info out;
+
+	(void)value;
+	cap_describe(cap, &out);
+	return copy_out(caller, info, &out, sizeof(out));
+}
+
+enum exo_status call_list_caps(struct zone *caller, struct cap *audit, exo_vaddr_t caps, uint64_t count,
+                               uint64_t start, uint64_t *value)
+{
+	uint32_t fresh = atomic_load_explicit(&core.cap_fresh, memory_order_relaxed);
+
+	(void)audit;
+	for (uint64_t slot = start ? start : 1; slot < fresh && *value < count; slot++) {
+		struct cap *cap = cap_at((cap_slot_t)slot);
+		struct exo_cap_info out;
+		enum exo_status status;
+
+		if (!(atomic_load_explicit(&cap->state, memory_order_acquire) & CAP_LIVE))
+			continue;
+		cap_describe(cap, &out);
+		status = copy_out(caller, caps + *value * sizeof(out), &out, sizeof(out));
+		if (status != EXO_OK)
+			return status;
+		++*value;
+	}
+	return EXO_OK;
+}

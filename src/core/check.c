@@ -1,0 +1,270 @@
+/*
+ * core_check(): every invariant of docs/invariants.md.
+ * Each part returns NULL or the text of what is broken.
+ */
+#include <core/check.h>
+#include <core/reap.h>
+#include <core/state.h>
+#include <exo/lattice.h>
+
+#define ENSURE(condition, text)            \
+	do {                               \
+		if (!(condition))          \
+			return (text);     \
+	} while (0)
+
+static bool is_live(const struct cap *cap)
+{
+	return cap->state & CAP_LIVE;
+}
+
+/* ---- Capabilities ------------------------------------------------------ */
+
+/* A child names no more than its parent, unless it names another object (a
+ * zone or context that was made with the parent). */
+static const char *check_derivation(const struct cap *cap, const struct cap *parent)
+{
+	ENSURE(is_live(parent), "capability: parent is not live");
+	ENSURE(cap->depth > parent->depth, "capability: not deeper than its parent");
+	ENSURE(cap->expires <= parent->expires, "capability: outlives its parent");
+	if (cap->type != parent->type)
+		return cap->type == EXO_CAP_CONTEXT && parent->type == EXO_CAP_ZONE ?
+		       NULL : "capability: type differs from its parent's";
+	if (cap_is_extent(cap->type))
+		ENSURE(cap_covers(parent, cap->first, cap->count), "capability: extent exceeds its parent's");
+	if (!cap_is_object(cap->type) || cap->first == parent->first)
+		ENSURE(exo_authority_within(exo_authority_of(cap->type, cap->rights),
+		                            exo_authority_of(parent->type, parent->rights)),
+		       "capability: not below its parent in the lattice");
+	return NULL;
+}
+
+static const char *check_refs(const struct cap *cap)
+{
+	cap_slot_t slot = cap_slot(cap), prev = CAP_NIL;
+	uint32_t refs = 0;
+
+	for (cap_slot_t child = cap->child; child != CAP_NIL; child = cap_at(child)->next, refs++) {
+		ENSURE(refs < CAP_SLOTS, "capability: ring of children");
+		ENSURE(cap_at(child)->parent == slot && cap_at(child)->prev == prev, "capability: child links");
+		prev = child;
+	}
+	for (const struct binding *b = core.cap_bindings[slot]; b; b = b->cap_next, refs++) {
+		ENSURE(b->slot == slot && b->kind != BINDING_NONE, "binding: listed under a wrong capability");
+		ENSURE(cap->type == EXO_CAP_MEMORY, "binding: not of memory");
+		ENSURE(!b->cap_next || b->cap_next->cap_prev == b, "binding: capability links");
+	}
+	ENSURE(cap->refs == refs, "capability: reference count is wrong");
+	return NULL;
+}
+
+static const char *check_cap(const struct cap *cap)
+{
+	const struct zone *owner = cap->owner < ZONE_MAX ? core.zones[cap->owner] : NULL;
+	const char *broken = check_refs(cap);
+
+	if (broken)
+		return broken;
+	ENSURE(owner, "capability: owner is gone");
+	ENSURE(cap_tag_check(cap) == EXO_OK, "capability: tag does not match");
+	if (cap->type == EXO_CAP_ZONE)
+		ENSURE(core.zones[cap->zone->number] == cap->zone, "capability: its zone is gone");
+	if (cap->type == EXO_CAP_CONTEXT)
+		ENSURE(core.zones[cap->context->zone->number] == cap->context->zone, "capability: its context is gone");
+	return cap->parent == CAP_NIL ? NULL : check_derivation(cap, cap_at(cap->parent));
+}
+
+static const char *check_table(void)
+{
+	uint32_t used = 0, revoking = 0, free = 0;
+
+	for (uint32_t slot = 1; slot < core.cap_fresh; slot++) {
+		const struct cap *cap = cap_at((cap_slot_t)slot);
+		const char *broken;
+
+		if (!is_live(cap)) {
+			ENSURE(!core.cap_bindings[slot], "binding: its capability is not live");
+			ENSURE(!(core.cap_tags[slot].word[0] | core.cap_tags[slot].word[1]), "capability: a free slot has a tag");
+			continue;
+		}
+		used++;
+		revoking += cap_is_revoking(cap);
+		broken = check_cap(cap);
+		if (broken)
+			return broken;
+	}
+	ENSURE(used == core.caps_used, "capability table: number in use");
+	for (cap_slot_t slot = (cap_slot_t)core.cap_free; slot != CAP_NIL; slot = (cap_slot_t)cap_at(slot)->refs) {
+		ENSURE(++free < CAP_SLOTS && !is_live(cap_at(slot)), "capability table: free list");
+	}
+	ENSURE(used + free == core.cap_fresh - 1, "capability table: a free slot is lost");
+	for (cap_slot_t slot = core.revoking; slot != CAP_NIL; slot = cap_at(slot)->revoke_next, revoking--)
+		ENSURE(revoking > 0 && cap_is_revoking(cap_at(slot)), "revocation queue");
+	ENSURE(revoking == 0, "revocation queue: one is missing");
+	return NULL;
+}
+
+/* ---- Zones ------------------------------------------------------------- */
+
+static const char *check_bindings(const struct zone *zone)
+{
+	uint64_t count = 0, end = 0;
+
+	for (const struct binding *b = zone->bindings.head; b; b = b->next) {
+		ENSURE(b->kind == BINDING_PAGES && b->zone == zone, "binding: kind or zone");
+		ENSURE(b->first >= end && b->first < b->end, "binding: intervals overlap");
+		ENSURE(is_live(cap_at(b->slot)), "binding: without capability");
+		ENSURE(!b->next || b->next->prev == b, "binding: links");
+		ENSURE(zone->dying || hal_space_next(&zone->space, b->first, b->end) == b->first,
+		       "binding: nothing mapped at its start");
+		end = b->end;
+		count++;
+	}
+	ENSURE(count == zone->bindings.count, "binding: count");
+	ENSURE(count == zone->binding_slab.used_count, "binding: lost record");
+	return NULL;
+}
+
+/* What is mapped is what was counted, and lies inside the capability. */
+static const char *check_pages(const struct zone *zone)
+{
+	uint64_t pages = 0;
+
+	if (zone->kind != EXO_ZONE_APP || zone->dying)
+		return NULL;
+	for (const struct binding *b = zone->bindings.head; b; b = b->next)
+		for (exo_vaddr_t at = hal_space_next(&zone->space, b->first, b->end); at < b->end;
+		     at = hal_space_next(&zone->space, at + EXO_FRAME_SIZE, b->end), pages++) {
+			exo_frame_t frame;
+			uint32_t flags;
+
+			ENSURE(hal_space_query(&zone->space, at, &frame, &flags), "space: next and query differ");
+			ENSURE(cap_covers(cap_at(b->slot), frame, 1), "space: a page outside its capability");
+			ENSURE(frame_at(frame)->fund == FRAME_FREE, "space: kernel memory is mapped");
+		}
+	ENSURE(pages == zone->mapped_pages, "space: pages without a binding");
+	return NULL;
+}
+
+static const char *check_contexts(const struct zone *zone)
+{
+	uint32_t count = 0;
+
+	for (const struct context *c = zone->contexts; c; c = c->next, count++) {
+		ENSURE(c->zone == zone && (!c->next || c->next->prev == c), "context: links");
+		ENSURE(c->caps_naming != CAP_NIL || c->doomed, "context: without capability");
+		ENSURE(c->dead == (c->page_binding.kind == BINDING_NONE), "context: alive without its page");
+	}
+	ENSURE(count == zone->context_count && count == zone->context_slab.used_count, "context: count");
+	return NULL;
+}
+
+static const char *check_rings(const struct zone *zone)
+{
+	uint32_t owned = 0, naming = 0;
+
+	for (cap_slot_t slot = zone->caps_owned; slot != CAP_NIL; slot = cap_at(slot)->owner_next)
+		ENSURE(++owned < CAP_SLOTS && is_live(cap_at(slot)) && cap_at(slot)->owner == zone->number,
+		       "zone: ring of what it owns");
+	ENSURE(owned == zone->cap_count, "zone: number of capabilities");
+	for (cap_slot_t slot = zone->caps_naming; slot != CAP_NIL; slot = cap_at(slot)->object_next)
+		ENSURE(++naming < CAP_SLOTS && is_live(cap_at(slot)) && cap_at(slot)->type == EXO_CAP_ZONE &&
+		       cap_at(slot)->zone == zone, "zone: ring of what names it");
+	ENSURE(naming > 0 || zone->dying || zone == core.libos, "zone: without capability");
+	return NULL;
+}
+
+static const char *check_fund(const struct zone *zone)
+{
+	uint64_t pooled = 0, slabs = zone->binding_slab.frame_count + zone->context_slab.frame_count;
+
+	for (uint64_t link = zone->pool.head; link; link = *(uint64_t *)hal_phys_ptr(link - 1)) {
+		ENSURE(pooled++ < zone->pool.count, "fund: pool is longer than its count");
+		ENSURE(frame_at(link - 1)->fund == zone->number, "fund: a frame of the pool is not funded");
+	}
+	ENSURE(pooled == zone->pool.count, "fund: pool is shorter than its count");
+	ENSURE(pooled + slabs + 1 <= zone->fund_total, "fund: more frames than were given");
+	return NULL;
+}
+
+static const char *check_zone(const struct zone *zone)
+{
+	static const char *(*const checks[])(const struct zone *) = {
+		check_bindings, check_pages, check_contexts, check_rings, check_fund,
+	};
+	const char *broken = NULL;
+
+	for (unsigned i = 0; !broken && i < sizeof(checks) / sizeof(checks[0]); i++)
+		broken = checks[i](zone);
+	return broken;
+}
+
+/* ---- Frames ------------------------------------------------------------ */
+
+struct totals {
+	uint64_t funded, mapped;
+	uint32_t zones, contexts;
+};
+
+static const char *check_frames(const struct totals *totals)
+{
+	uint64_t funded = 0, mapped = 0;
+	bool saturated = false;
+
+	for (uint64_t i = 0; i < core.info->frame_count; i++) {
+		const struct frame *frame = &core.frames[i];
+
+		if (frame->fund != FRAME_FREE) {
+			ENSURE(frame->maps == 0, "frame: kernel memory in use elsewhere");
+			ENSURE(frame->fund == FRAME_KERNEL || core.zones[frame->fund], "frame: its zone is gone");
+			funded += frame->fund != FRAME_KERNEL;
+		}
+		saturated |= frame->maps == FRAME_MAPS_MAX;
+		mapped += frame->maps;
+	}
+	ENSURE(funded == core.frames_funded && funded == totals->funded, "frame: funded frames are lost");
+	ENSURE(saturated || mapped == totals->mapped, "frame: mappings are miscounted");
+	return NULL;
+}
+
+static void totals_add(struct totals *totals, const struct zone *zone)
+{
+	totals->zones++;
+	totals->contexts += zone->context_count;
+	totals->funded += zone->fund_total;
+	totals->mapped += zone->mapped_pages + (zone->answers.kind != BINDING_NONE);
+	for (const struct context *c = zone->contexts; c; c = c->next)
+		totals->mapped += c->page_binding.kind != BINDING_NONE;
+}
+
+static const char *check_queues(void)
+{
+	uint64_t at = 0;
+
+	for (const struct zone *zone = core.timers; zone; zone = zone->timer_next) {
+		ENSURE(zone->timer_at >= at && zone->timer_at != UINT64_MAX && !zone->dying, "timers: order");
+		at = zone->timer_at;
+	}
+	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next)
+		ENSURE(zone->dying && core.zones[zone->number] == zone, "zones: queue of the dying");
+	return NULL;
+}
+
+const char *core_check(void)
+{
+	struct totals totals = { 0 };
+	const char *broken = check_table();
+
+	for (uint32_t i = 1; !broken && i < ZONE_MAX; i++) {
+		if (!core.zones[i])
+			continue;
+		ENSURE(core.zones[i]->number == i, "zone: number");
+		totals_add(&totals, core.zones[i]);
+		broken = check_zone(core.zones[i]);
+	}
+	if (broken)
+		return broken;
+	ENSURE(totals.zones == core.zone_count && totals.contexts == core.context_count, "zones: count");
+	broken = check_queues();
+	return broken ? broken : check_frames(&totals);
+}

@@ -1,0 +1,54 @@
+/*
+ * Contexts: making and ending them.
+ */
+#include <core/state.h>
+
+uint64_t context_cost(const struct zone *zone)
+{
+	return slab_cost(&zone->context_slab, 1);
+}
+
+struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t page)
+{
+	struct context *context = slab_alloc(&zone->context_slab, &zone->pool, sizeof(*context));
+
+	context->zone = zone;
+	context->page = hal_phys_ptr(page);
+	context->serial = ++core.context_serial;
+	context->next = zone->contexts;
+	if (zone->contexts)
+		zone->contexts->prev = context;
+	zone->contexts = context;
+	zone->context_count++;
+	core.context_count++;
+	bind_frame(&context->page_binding, BINDING_CONTEXT, zone, memory, page);
+	hal_ctx_init(&context->hal, &zone->space, context->page);
+	return context;
+}
+
+void context_destroy(struct context *context)
+{
+	struct zone *zone = context->zone;
+
+	if (context->running) {
+		context->doomed = true;
+		return;
+	}
+	hal_ctx_fini(&context->hal);
+	if (context->page_binding.kind != BINDING_NONE)
+		unbind_frame(&context->page_binding);
+	if (context->prev)
+		context->prev->next = context->next;
+	else
+		zone->contexts = context->next;
+	if (context->next)
+		context->next->prev = context->prev;
+	zone->context_count--;
+	core.context_count--;
+	slab_free(&zone->context_slab, context);
+}
+
+struct context *context_of_binding(struct binding *binding)
+{
+	return (struct context *)(void *)((char *)binding - offsetof(struct context, page_binding));
+}

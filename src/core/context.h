@@ -1,0 +1,37 @@
+/*
+ * Contexts: register state that can be entered. A context lives in a slab of
+ * the fund of the zone it runs in.
+ */
+#ifndef CORE_CONTEXT_H
+#define CORE_CONTEXT_H
+
+#include <core/bind.h>
+#include <hal/hal.h>
+
+struct context {
+	struct hal_ctx hal;
+	struct zone *zone;
+	struct exo_ctx_page *page; /* hostile: shared with its LibOS */
+	struct binding page_binding;
+	struct context *next, *prev; /* of the zone */
+	cap_slot_t caps_naming;      /* ring: capabilities that name it */
+	bool running;
+	bool dead;                   /* its page was revoked: never entered again */
+	bool doomed;                 /* its last capability went while it was running */
+	uint64_t serial;
+};
+
+/* Frames of the zone's pool that context_new() may take. */
+uint64_t context_cost(const struct zone *zone);
+
+/* Makes a context whose page is `page`, bound under `memory`. Cannot fail: the
+ * caller has checked cost and page. */
+struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t page);
+
+/* Ends it; no capability names it any more. If it is running, it ends when it stops. */
+void context_destroy(struct context *context);
+
+/* The context that a BINDING_CONTEXT is part of. */
+struct context *context_of_binding(struct binding *binding);
+
+#endif

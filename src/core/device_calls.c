@@ -1,0 +1,205 @@
+/*
+ * Calls on devices and time: events, timer, clocks, console, entropy, audit, halt.
+ */
+#include <core/call.h>
+#include <core/check.h>
+#include <core/event.h>
+#include <core/state.h>
+#include <core_calls.h>
+
+/* Bytes that pass through the kernel's stack at a time, and at most per call. */
+#define BYTES_CHUNK 512
+#define BYTES_MAX   UINT64_C(65536)
+#define ENTROPY_MAX UINT64_C(4096)
+
+enum exo_status call_nop(struct zone *caller, uint64_t *value)
+{
+	(void)caller;
+	(void)value;
+	return EXO_OK;
+}
+
+enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, uint64_t *value)
+{
+	(void)cpu;
+	/* An App zone would put its LibOS to sleep. */
+	if (caller->kind != EXO_ZONE_LIBOS)
+		return EXO_E_STATE;
+	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until)
+		hal_idle(until);
+	return EXO_OK;
+}
+
+enum exo_status call_event_take(struct zone *caller, struct cap *zone, uint64_t *value)
+{
+	if (zone->zone != caller)
+		return EXO_E_STATE;
+	*value = events_take(caller);
+	return EXO_OK;
+}
+
+enum exo_status call_timer_set(struct zone *caller, struct cap *timer, uint64_t at, uint64_t *value)
+{
+	(void)timer;
+	(void)value;
+	timer_set(caller, at);
+	return EXO_OK;
+}
+
+enum exo_status call_clock_read(struct zone *caller, struct cap *timer, uint64_t clock, uint64_t *value)
+{
+	(void)caller;
+	(void)timer;
+	if (clock == EXO_CLOCK_MONOTONIC)
+		*value = hal_time_ns();
+	else if (clock == EXO_CLOCK_REALTIME)
+		*value = hal_time_real_ns();
+	else
+		return EXO_E_ARG;
+	return EXO_OK;
+}
+
+static enum exo_status write_out(const struct zone *caller, void (*write)(const void *, uint64_t), exo_vaddr_t bytes,
+                                 uint64_t size, uint64_t *value)
+{
+	unsigned char chunk[BYTES_CHUNK];
+
+	if (size > BYTES_MAX)
+		size = BYTES_MAX;
+	while (*value < size) {
+		uint64_t n = size - *value < sizeof(chunk) ? size - *value : sizeof(chunk);
+		enum exo_status status = copy_in(caller, chunk, bytes + *value, n);
+
+		if (status != EXO_OK)
+			return *value ? EXO_OK : status;
+		write(chunk, n);
+		*value += n;
+	}
+	return EXO_OK;
+}
+
+enum exo_status call_console_write(struct zone *caller, struct cap *console, exo_vaddr_t bytes, uint64_t size,
+                                   uint64_t *value)
+{
+	(void)console;
+	return write_out(caller, hal_console_write, bytes, size, value);
+}
+
+enum exo_status call_log_write(struct zone *caller, struct cap *console, exo_vaddr_t bytes, uint64_t size,
+                               uint64_t *value)
+{
+	(void)console;
+	return write_out(caller, hal_log_write, bytes, size, value);
+}
+
+enum exo_status call_console_read(struct zone *caller, struct cap *console, exo_vaddr_t bytes, uint64_t size,
+                                  uint64_t *value)
+{
+	unsigned char chunk[BYTES_CHUNK] = { 0 };
+	enum exo_status status;
+
+	(void)console;
+	if (size > sizeof(chunk))
+		size = sizeof(chunk);
+	/* Input that has been taken cannot be put back, so the buffer is tried first. */
+	status = copy_out(caller, bytes, chunk, size);
+	if (status != EXO_OK)
+		return status;
+	*value = hal_console_read(chunk, size);
+	return copy_out(caller, bytes, chunk, *value);
+}
+
+enum exo_status call_console_info(struct zone *caller, struct cap *console, exo_vaddr_t info, uint64_t *value)
+{
+	struct exo_console_info out = { 0 };
+
+	(void)console;
+	(void)value;
+	hal_console_info(&out);
+	return copy_out(caller, info, &out, sizeof(out));
+}
+
+enum exo_status call_entropy_read(struct zone *caller, struct cap *entropy, exo_vaddr_t bytes, uint64_t size,
+                                  uint64_t *value)
+{
+	unsigned char chunk[BYTES_CHUNK];
+
+	(void)entropy;
+	if (size > ENTROPY_MAX)
+		size = ENTROPY_MAX;
+	while (*value < size) {
+		uint64_t n = size - *value < sizeof(chunk) ? size - *value : sizeof(chunk);
+		enum exo_status status;
+
+		if (!hal_entropy(chunk, n))
+			return EXO_E_DEVICE;
+		status = copy_out(caller, bytes + *value, chunk, n);
+		if (status != EXO_OK)
+			return status;
+		*value += n;
+	}
+	return EXO_OK;
+}
+
+enum exo_status call_audit_read(struct zone *caller, struct cap *audit, exo_vaddr_t records, uint64_t count,
+                                uint64_t *value)
+{
+	(void)audit;
+	for (uint32_t i = 0; i < core.info->cpu_count; i++) {
+		struct audit *ring = &core.cpus[i].audit;
+		const struct exo_audit_record *record;
+
+		while (*value < count && (record = audit_peek(ring)) != NULL) {
+			enum exo_status status = copy_out(caller, records + *value * sizeof(*record), record, sizeof(*record));
+
+			if (status != EXO_OK)
+				return status;
+			audit_pop(ring);
+			++*value;
+		}
+	}
+	return EXO_OK;
+}
+
+enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vaddr_t stats, uint64_t *value)
+{
+	struct exo_stats out = { 0 };
+
+	(void)audit;
+	(void)value;
+	for (uint32_t i = 0; i < core.info->cpu_count; i++) {
+		const struct cpu_state *cpu = &core.cpus[i];
+
+		out.transitions += cpu->transitions;
+		out.calls += cpu->calls;
+		out.syscalls += cpu->syscalls;
+		out.faults += cpu->faults;
+		out.exceptions += cpu->exceptions;
+		out.preemptions += cpu->preemptions;
+		out.refusals += cpu->refusals;
+		out.audit_records += (uint64_t)cpu->audit.routine_head + cpu->audit.refusal_head;
+		out.audit_dropped += cpu->audit.dropped;
+	}
+	out.uptime_ns = hal_time_ns() - core.info->boot_ns;
+	out.caps_used = atomic_load_explicit(&core.caps_used, memory_order_relaxed);
+	out.caps_total = CAP_SLOTS - 1;
+	out.zones = core.zone_count;
+	out.contexts = (uint32_t)core.context_count;
+	out.frames_total = core.info->frame_count;
+	out.frames_funded = core.frames_funded;
+	return copy_out(caller, stats, &out, sizeof(out));
+}
+
+enum exo_status call_halt(struct zone *caller, struct cap *root, uint64_t status, uint64_t *value)
+{
+	(void)caller;
+	(void)root;
+	(void)value;
+	if (core.info->check) {
+		const char *broken = core_check();
+
+		if (broken)
+			hal_panic(broken);
+	}
+	hal_halt((uint32_t)(status & 0xff));
+}

@@ -1,0 +1,89 @@
+/*
+ * Events and timers.
+ */
+#include <core/event.h>
+#include <core/state.h>
+
+void event_raise(struct zone *zone, uint64_t events)
+{
+	if (zone)
+		zone->pending |= events;
+}
+
+static void timer_arm(void)
+{
+	hal_timer_arm(core.timers ? core.timers->timer_at : UINT64_MAX);
+}
+
+static bool timer_unlink(struct zone *zone)
+{
+	struct zone **link = &core.timers;
+
+	if (zone->timer_at == UINT64_MAX)
+		return false;
+	while (*link != zone)
+		link = &(*link)->timer_next;
+	*link = zone->timer_next;
+	zone->timer_next = NULL;
+	zone->timer_at = UINT64_MAX;
+	return true;
+}
+
+void timer_cancel(struct zone *zone)
+{
+	if (timer_unlink(zone))
+		timer_arm();
+}
+
+void timer_set(struct zone *zone, uint64_t at_ns)
+{
+	struct zone **link = &core.timers;
+	struct zone *first = core.timers;
+
+	timer_unlink(zone);
+	if (at_ns != UINT64_MAX && at_ns <= hal_time_ns()) {
+		event_raise(zone, EXO_PEND_TIMER);
+	} else if (at_ns != UINT64_MAX) {
+		while (*link && (*link)->timer_at <= at_ns)
+			link = &(*link)->timer_next;
+		zone->timer_at = at_ns;
+		zone->timer_next = *link;
+		*link = zone;
+	}
+	if (first == zone || core.timers != first)
+		timer_arm();
+}
+
+static void timers_fire(void)
+{
+	uint64_t now = hal_time_ns();
+
+	while (core.timers && core.timers->timer_at <= now) {
+		struct zone *zone = core.timers;
+
+		timer_unlink(zone);
+		event_raise(zone, EXO_PEND_TIMER);
+	}
+	timer_arm();
+}
+
+void events_collect(void)
+{
+	uint64_t events = hal_events_take();
+
+	if (!events)
+		return;
+	if (events & EXO_PEND_TIMER)
+		timers_fire();
+	event_raise(core.libos, events & ~EXO_PEND_TIMER);
+}
+
+uint64_t events_take(struct zone *zone)
+{
+	uint64_t events;
+
+	events_collect();
+	events = zone->pending;
+	zone->pending = 0;
+	return events;
+}

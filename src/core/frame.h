@@ -1,0 +1,43 @@
+/*
+ * What the kernel knows of each frame of the extent: who pays with it, and how
+ * often it is mapped. The rule behind it: a frame that a program can reach
+ * never becomes kernel memory, and kernel memory is never mapped.
+ */
+#ifndef CORE_FRAME_H
+#define CORE_FRAME_H
+
+#include <exo/abi.h>
+
+struct zone;
+
+/* Who has the frame */
+#define FRAME_FREE   0      /* plain memory of whoever has the capability */
+#define FRAME_KERNEL 0xffff /* the core's own, from boot on */
+                            /* else: number of the zone whose fund it is in */
+
+#define FRAME_MAPS_MAX UINT16_MAX /* saturated: counts no more, never fundable again */
+
+struct frame {
+	uint16_t fund; /* FRAME_* or a zone number */
+	uint16_t maps; /* mappings, context pages, answer pages that use it */
+};
+
+/* frame must be inside the extent. */
+struct frame *frame_at(exo_frame_t frame);
+
+/* How many frames at the extent's start the table of all frames takes. */
+uint64_t frame_table_frames(uint64_t frame_count);
+
+/* Boot: puts the table at the extent's start and marks those frames. */
+void frame_table_init(void);
+
+/* No frame of it is kernel memory. The range is inside the extent. */
+bool frames_are_plain(exo_frame_t first, uint64_t count);
+
+/* None is kernel memory, none is mapped. */
+bool frames_are_unused(exo_frame_t first, uint64_t count);
+
+void frame_use(exo_frame_t frame);
+void frame_unuse(exo_frame_t frame);
+
+#endif

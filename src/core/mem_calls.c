@@ -1,0 +1,159 @@
+/*
+ * Calls on mappings: map, query, and the preparation of program text.
+ */
+#include <core/call.h>
+#include <core/state.h>
+#include <core_calls.h>
+
+/* Entries copied from the caller at a time. */
+#define OPS_CHUNK 16
+
+/* Pages and entries that one call may work on: the largest entry, and then some. */
+#define BUDGET (2 * EXO_MAP_MAX)
+
+struct map_request {
+	struct zone *zone;
+	struct cap *memory; /* NULL: only unmapping */
+	uint32_t budget;    /* what this call may still do */
+};
+
+static bool range_is_valid(exo_vaddr_t vaddr, uint64_t count)
+{
+	if ((vaddr & (EXO_FRAME_SIZE - 1)) != 0 || count == 0 || count > EXO_MAP_MAX)
+		return false;
+	return vaddr >= EXO_USER_BASE && vaddr < EXO_USER_LIMIT &&
+	       count << EXO_FRAME_SHIFT <= EXO_USER_LIMIT - vaddr;
+}
+
+static uint32_t rights_for(uint32_t prot)
+{
+	uint32_t rights = EXO_R_READ;
+
+	if (prot & EXO_PROT_WRITE)
+		rights |= EXO_R_WRITE;
+	if (prot & EXO_PROT_EXEC)
+		rights |= EXO_R_EXEC;
+	return rights;
+}
+
+static enum exo_status map_unmap(struct map_request *request, const struct exo_map_op *op)
+{
+	exo_vaddr_t end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
+
+	return unbind_pages(request->zone, op->vaddr, end, &request->budget) ? EXO_OK : EXO_E_AGAIN;
+}
+
+static enum exo_status map_pages(struct map_request *request, const struct exo_map_op *op)
+{
+	struct zone *zone = request->zone;
+	uint64_t records = bind_cost(zone);
+
+	if (!cap_covers(request->memory, op->frame, op->count))
+		return EXO_E_RANGE;
+	if (!frames_are_plain(op->frame, op->count))
+		return EXO_E_OVERLAP;
+	if (records > zone->pool.count ||
+	    hal_space_cost(&zone->space, op->vaddr, op->count) > zone->pool.count - records)
+		return EXO_E_FUNDS;
+	bind_pages(zone, request->memory, op->vaddr, op->frame, op->count, op->prot);
+	return EXO_OK;
+}
+
+static enum exo_status map_one(struct map_request *request, const struct exo_map_op *op)
+{
+	exo_vaddr_t end;
+
+	if (!range_is_valid(op->vaddr, op->count) ||
+	    (op->prot & ~(EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC)))
+		return EXO_E_ARG;
+	if (op->prot == 0)
+		return map_unmap(request, op);
+	if (!request->memory)
+		return EXO_E_CAP;
+	if (rights_for(op->prot) & ~request->memory->rights)
+		return EXO_E_RIGHTS;
+	if (op->count > request->budget)
+		return EXO_E_AGAIN;
+	request->budget -= op->count;
+	if (op->frame != EXO_FRAME_KEEP)
+		return map_pages(request, op);
+	end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
+	if (!bind_only(request->zone, cap_slot(request->memory), op->vaddr, end))
+		return EXO_E_RANGE;
+	hal_space_protect(&request->zone->space, op->vaddr, op->count, op->prot);
+	return EXO_OK;
+}
+
+static enum exo_status map_all(struct zone *caller, struct map_request *request, exo_vaddr_t ops, uint64_t count,
+                               uint64_t *value)
+{
+	struct exo_map_op chunk[OPS_CHUNK];
+
+	while (*value < count) {
+		uint64_t n = count - *value < OPS_CHUNK ? count - *value : OPS_CHUNK;
+		enum exo_status status = copy_in(caller, chunk, ops + *value * sizeof(chunk[0]), n * sizeof(chunk[0]));
+
+		for (uint64_t i = 0; status == EXO_OK && i < n; i++) {
+			if (request->budget == 0)
+				return EXO_E_AGAIN;
+			request->budget--;
+			status = map_one(request, &chunk[i]);
+			if (status == EXO_OK)
+				++*value;
+		}
+		if (status != EXO_OK)
+			return status;
+	}
+	return EXO_OK;
+}
+
+enum exo_status call_mem_map(struct zone *caller, struct cap *cap, exo_cap_t memory, exo_vaddr_t ops,
+                             uint64_t count, uint64_t *value)
+{
+	struct map_request request = { .zone = cap->zone, .budget = BUDGET };
+	enum exo_status status;
+
+	if (zone_is_gone(cap->zone))
+		return EXO_E_DEAD;
+	if (cap->zone->kind != EXO_ZONE_APP)
+		return EXO_E_STATE;
+	if (memory != EXO_CAP_NONE) {
+		status = cap_lookup(caller, memory, EXO_CAP_MEMORY, 0, &request.memory);
+		if (status != EXO_OK)
+			return status;
+	}
+	status = map_all(caller, &request, ops, count, value);
+	/* The caller may give what it took away to somebody else from now on; that the
+	 * zone is not entered meanwhile does not mean that it does not run. */
+	hal_space_flush(&cap->zone->space);
+	return status;
+}
+
+enum exo_status call_mem_query(struct zone *caller, struct cap *zone, exo_vaddr_t address, uint64_t *value)
+{
+	exo_frame_t frame;
+	uint32_t flags;
+
+	(void)caller;
+	if (address >= EXO_USER_LIMIT)
+		return EXO_E_ARG;
+	if (zone->zone->kind != EXO_ZONE_APP)
+		return EXO_E_STATE;
+	if (!zone->zone->stripped && hal_space_query(&zone->zone->space, address & ~(EXO_FRAME_SIZE - 1), &frame, &flags))
+		*value = frame << EXO_FRAME_SHIFT | flags;
+	return EXO_OK;
+}
+
+enum exo_status call_text_prepare(struct zone *caller, struct cap *memory, exo_frame_t first, uint64_t count,
+                                  uint64_t code_size, exo_vaddr_t address, uint64_t *value)
+{
+	(void)caller;
+	if (!cap_covers(memory, first, count))
+		return EXO_E_RANGE;
+	if (!range_is_valid(address, count) || code_size > count << EXO_FRAME_SHIFT)
+		return EXO_E_ARG;
+	if (!frames_are_plain(first, count))
+		return EXO_E_OVERLAP;
+	*value = hal_text_prepare(hal_phys_ptr(first), code_size, address);
+	return EXO_OK;
+}

@@ -1,0 +1,146 @@
+/*
+ * The reaper.
+ */
+#include <core/event.h>
+#include <core/reap.h>
+#include <core/state.h>
+
+/* ---- Revocation -------------------------------------------------------- */
+
+void reap_revoke(struct cap *cap)
+{
+	cap_slot_t *tail = &core.revoking;
+
+	if (cap_is_revoking(cap) || cap->child == CAP_NIL)
+		return;
+	while (*tail != CAP_NIL)
+		tail = &cap_at(*tail)->revoke_next;
+	*tail = cap_slot(cap);
+	cap->revoke_next = CAP_NIL;
+	atomic_fetch_or_explicit(&cap->state, CAP_REVOKING, memory_order_release);
+}
+
+void reap_revoke_done(struct cap *cap)
+{
+	cap_slot_t *link = &core.revoking;
+
+	while (*link != cap_slot(cap))
+		link = &cap_at(*link)->revoke_next;
+	*link = cap->revoke_next;
+	cap->revoke_next = CAP_NIL;
+	atomic_fetch_and_explicit(&cap->state, ~CAP_REVOKING, memory_order_release);
+}
+
+/* Leaves first: so the tree is whole after every step. */
+uint64_t reap_revoke_some(struct cap *top, uint32_t *budget)
+{
+	uint64_t count = 0;
+	struct cap *cap = top;
+
+	while (*budget > 0 && top->child != CAP_NIL) {
+		struct cap *parent;
+
+		while (cap->child != CAP_NIL)
+			cap = cap_at(cap->child);
+		if (!unbind_cap(cap, budget))
+			return count;
+		if (*budget > 0)
+			--*budget;
+		parent = cap_at(cap->parent);
+		if (core.zones[cap->owner] != core.zones[top->owner])
+			event_raise(core.zones[cap->owner], EXO_PEND_REVOKED);
+		cap_remove(cap);
+		count++;
+		cap = parent;
+	}
+	if (top->child == CAP_NIL && cap_is_revoking(top))
+		reap_revoke_done(top);
+	return count;
+}
+
+/* ---- Zones ------------------------------------------------------------- */
+
+void reap_zone(struct zone *zone)
+{
+	struct zone **tail = &core.dying;
+
+	if (zone->dying || zone == core.libos)
+		return;
+	zone->dying = true;
+	timer_cancel(zone);
+	while (*tail)
+		tail = &(*tail)->reap_next;
+	*tail = zone;
+}
+
+static void dying_remove(struct zone *zone)
+{
+	struct zone **link = &core.dying;
+
+	while (*link != zone)
+		link = &(*link)->reap_next;
+	*link = zone->reap_next;
+}
+
+/* Removes the capabilities of a ring, from its head; each ring shrinks by that. */
+static bool ring_remove(cap_slot_t *head, uint32_t *budget)
+{
+	while (*head != CAP_NIL) {
+		struct cap *cap = cap_at(*head);
+
+		/* Children that are revoked must not pass to the parent. */
+		if (cap_is_revoking(cap))
+			reap_revoke_some(cap, budget);
+		if (*budget == 0 || !unbind_cap(cap, budget) || !cap_splice(cap, budget) || *budget == 0)
+			return false;
+		--*budget;
+		cap_remove(cap);
+	}
+	return true;
+}
+
+static bool contexts_remove(struct zone *zone, uint32_t *budget)
+{
+	struct context *context;
+
+	while ((context = zone->contexts) != NULL) {
+		if (context->caps_naming == CAP_NIL)
+			context_destroy(context);
+		else if (!ring_remove(&context->caps_naming, budget)) /* the last one destroys it */
+			return false;
+	}
+	return true;
+}
+
+bool reap_zone_some(struct zone *zone, uint32_t *budget)
+{
+	if (zone->running > 0)
+		return false;
+	if (!contexts_remove(zone, budget) || !unbind_zone(zone, budget) ||
+	    !ring_remove(&zone->caps_owned, budget))
+		return false;
+	if (!zone->stripped) {
+		hal_space_destroy(&zone->space, &zone->pool);
+		slab_fini(&zone->binding_slab, &zone->pool);
+		slab_fini(&zone->context_slab, &zone->pool);
+		zone->stripped = true;
+	}
+	/* Its names go last, so that whoever destroys it can call again. */
+	if (!zone_fund_release(zone, budget) || !ring_remove(&zone->caps_naming, budget))
+		return false;
+	dying_remove(zone);
+	zone_free(zone);
+	return true;
+}
+
+void reap_some(uint32_t budget)
+{
+	struct zone *zone, *next;
+
+	while (core.revoking != CAP_NIL && budget > 0)
+		reap_revoke_some(cap_at(core.revoking), &budget);
+	for (zone = core.dying; zone && budget > 0; zone = next) {
+		next = zone->reap_next;
+		reap_zone_some(zone, &budget);
+	}
+}

@@ -1,0 +1,92 @@
+/*
+ * The table of zones and their funds.
+ */
+#include <core/state.h>
+
+uint32_t zone_number_find(void)
+{
+	for (uint32_t i = 0; i < ZONE_MAX - 1; i++) {
+		uint32_t number = (core.zone_hint + i) % (ZONE_MAX - 1) + 1;
+
+		if (!core.zones[number])
+			return number;
+	}
+	return 0;
+}
+
+struct zone *zone_new(uint32_t number, uint32_t kind, exo_frame_t first, uint64_t count)
+{
+	struct zone *zone = hal_phys_ptr(first);
+
+	memset(zone, 0, sizeof(*zone));
+	zone->number = number;
+	zone->kind = kind;
+	zone->serial = ++core.zone_serial;
+	zone->frame = first;
+	zone->fund_total = 1;
+	zone->timer_at = UINT64_MAX;
+	bindings_init(&zone->bindings);
+	frame_at(first)->fund = (uint16_t)number;
+	core.frames_funded++;
+	core.zones[number] = zone;
+	core.zone_count++;
+	core.zone_hint = number;
+	zone_fund_add(zone, first + 1, count - 1);
+	return zone;
+}
+
+/* Downwards, so that the pool gives frames out upwards. */
+void zone_fund_add(struct zone *zone, exo_frame_t first, uint64_t count)
+{
+	for (uint64_t i = count; i > 0; i--) {
+		frame_at(first + i - 1)->fund = (uint16_t)zone->number;
+		hal_pool_give(&zone->pool, first + i - 1);
+	}
+	zone->fund_total += count;
+	core.frames_funded += count;
+}
+
+bool zone_fund_release(struct zone *zone, uint32_t *budget)
+{
+	for (; zone->pool.count > 0 && *budget > 0; --*budget) {
+		frame_at(hal_pool_take(&zone->pool))->fund = FRAME_FREE;
+		zone->fund_total--;
+		core.frames_funded--;
+	}
+	return zone->pool.count == 0;
+}
+
+void zone_free(struct zone *zone)
+{
+	core.zones[zone->number] = NULL;
+	core.zone_count--;
+	core.frames_funded--;
+	frame_at(zone->frame)->fund = FRAME_FREE;
+	memset(zone, 0, sizeof(*zone));
+}
+
+void zone_kill(struct zone *zone)
+{
+	if (zone->dead)
+		return;
+	zone->dead = true;
+	audit_add(&cpu_this()->audit, EXO_AUDIT_DEATH, zone->number, 0, EXO_CAP_NONE, EXO_E_DEAD, hal_time_ns());
+}
+
+void zone_describe(const struct zone *zone, struct exo_zone_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->number = zone->number;
+	info->kind = zone->kind;
+	info->transitions = zone->transitions;
+	info->calls = zone->calls;
+	info->syscalls = zone->syscalls;
+	info->faults = zone->faults;
+	info->cycles = zone->cycles;
+	info->mapped_pages = zone->mapped_pages;
+	info->fund_free = zone->pool.count;
+	info->fund_total = zone->fund_total;
+	info->caps = zone->cap_count;
+	info->contexts = zone->context_count;
+	memcpy(info->name, zone->name, sizeof(info->name));
+}

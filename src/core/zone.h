@@ -1,0 +1,91 @@
+/*
+ * Zones: number, fund, space, bindings, contexts, counters.
+ *
+ * Everything that a zone costs the kernel lives in frames of its fund: the
+ * zone itself, its page tables, contexts and bindings. So a zone can exhaust
+ * only itself.
+ */
+#ifndef CORE_ZONE_H
+#define CORE_ZONE_H
+
+#include <core/bind.h>
+#include <core/cap.h>
+#include <core/context.h>
+#include <core/slab.h>
+#include <hal/hal.h>
+
+#define ZONE_MAX UINT32_C(4096)
+#define ZONE_LIBOS_NUMBER 1
+
+struct zone {
+	uint32_t number;
+	uint32_t kind;    /* EXO_ZONE_* */
+	uint64_t serial;  /* numbers come back, serials do not */
+	bool dead;        /* broke its machine: only destroying is left */
+	bool dying;       /* in the reaper's queue */
+	bool stripped;    /* dying, and its space is destroyed already */
+	uint16_t running; /* contexts of it that are entered now */
+	char name[16];
+
+	struct hal_space space;
+	struct hal_pool pool;     /* free frames of its fund */
+	uint64_t fund_total;      /* all frames of its fund */
+	exo_frame_t frame;        /* the one this struct is in */
+	struct slab binding_slab, context_slab;
+
+	cap_slot_t caps_owned;    /* ring: capabilities it owns */
+	cap_slot_t caps_naming;   /* ring: capabilities that name it */
+	uint32_t cap_count;       /* owned */
+
+	struct context *contexts;
+	uint32_t context_count;
+
+	struct bindings bindings; /* what is mapped under which capability */
+	uint64_t mapped_pages;
+	struct binding answers;   /* the answer page, if bound */
+
+	uint64_t pending;         /* EXO_PEND_*, not yet taken */
+	uint64_t timer_at;        /* UINT64_MAX: off */
+	struct zone *timer_next;
+	struct zone *reap_next;
+
+	uint64_t transitions, calls, syscalls, faults, cycles;
+};
+
+_Static_assert(sizeof(struct zone) <= EXO_FRAME_SIZE, "lives in one frame");
+
+/* Frames that a new zone needs at least: itself and its space. */
+#define ZONE_FRAMES_MIN (1 + HAL_SPACE_INIT_COST)
+
+/* It runs no more: dead or on its way out. */
+static inline bool zone_is_gone(const struct zone *zone)
+{
+	return zone->dead || zone->dying;
+}
+
+/* Marks it dead, with an audit record. */
+void zone_kill(struct zone *zone);
+
+/* A free number, or 0. */
+uint32_t zone_number_find(void);
+
+/*
+ * Makes a zone in the first of its frames and puts it in the table; the rest
+ * becomes its pool. The caller has checked that the frames are plain memory,
+ * unused, and at least ZONE_FRAMES_MIN, and initialises space and kind-specific parts.
+ */
+struct zone *zone_new(uint32_t number, uint32_t kind, exo_frame_t first, uint64_t count);
+
+/* Puts frames into the fund. Checked by the caller likewise. */
+void zone_fund_add(struct zone *zone, exo_frame_t first, uint64_t count);
+
+/* Takes frames out of the pool, at most *budget, and makes them plain memory
+ * again; true when only the zone's own frame is left. */
+bool zone_fund_release(struct zone *zone, uint32_t *budget);
+
+/* Last step of a zone's end: its number and its own frame become free. */
+void zone_free(struct zone *zone);
+
+void zone_describe(const struct zone *zone, struct exo_zone_info *info);
+
+#endif

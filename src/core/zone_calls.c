@@ -1,0 +1,193 @@
+/*
+ * Calls on zones: create, fund, destroy, info, list, answers; and contexts' creation.
+ */
+#include <core/call.h>
+#include <core/event.h>
+#include <core/reap.h>
+#include <core/state.h>
+#include <core_calls.h>
+
+/* Frames of `memory` that shall become kernel memory. */
+static enum exo_status fund_check(struct zone *caller, exo_cap_t memory, exo_frame_t first, uint64_t count)
+{
+	struct cap *cap;
+	enum exo_status status = cap_lookup(caller, memory, EXO_CAP_MEMORY, EXO_R_FUND, &cap);
+
+	if (status != EXO_OK)
+		return status;
+	if (!cap_covers(cap, first, count))
+		return EXO_E_RANGE;
+	return frames_are_unused(first, count) ? EXO_OK : EXO_E_OVERLAP;
+}
+
+enum exo_status call_zone_create(struct zone *caller, struct cap *parent, exo_cap_t memory, exo_frame_t first,
+                                 uint64_t count, exo_vaddr_t name, uint64_t name_size, uint64_t *value)
+{
+	struct cap_spec spec = {
+		.type = EXO_CAP_ZONE, .rights = EXO_R_ALL, .count = 1,
+		.expires = parent->expires, .owner = caller, .parent = parent,
+	};
+	enum exo_status status = fund_check(caller, memory, first, count);
+	char text[sizeof(((struct zone *)0)->name)] = { 0 };
+	uint32_t number;
+	struct zone *zone;
+	cap_slot_t slot;
+
+	if (status != EXO_OK)
+		return status;
+	if (cap_is_revoking(parent))
+		return EXO_E_AGAIN;
+	if (zone_is_gone(parent->zone))
+		return EXO_E_DEAD;
+	if (count < ZONE_FRAMES_MIN)
+		return EXO_E_FUNDS;
+	if (name_size >= sizeof(text))
+		name_size = sizeof(text) - 1;
+	status = copy_in(caller, text, name, name_size);
+	if (status != EXO_OK)
+		return status;
+	number = zone_number_find();
+	if (number == 0)
+		return EXO_E_SLOTS;
+	status = cap_reserve(caller, parent, &slot);
+	if (status != EXO_OK)
+		return status;
+
+	zone = zone_new(number, EXO_ZONE_APP, first, count);
+	status = hal_space_init(&zone->space, &zone->pool);
+	if (status != EXO_OK) {
+		/* The machine refused; all that was done is undone. */
+		uint32_t budget = UINT32_MAX;
+
+		zone_fund_release(zone, &budget);
+		zone_free(zone);
+		cap_unreserve(slot);
+		return status;
+	}
+	memcpy(zone->name, text, sizeof(text));
+	spec.first = (uint64_t)(uintptr_t)zone;
+	*value = cap_commit(slot, &spec);
+	return EXO_OK;
+}
+
+enum exo_status call_zone_fund(struct zone *caller, struct cap *zone, exo_cap_t memory, exo_frame_t first,
+                               uint64_t count, uint64_t *value)
+{
+	enum exo_status status = fund_check(caller, memory, first, count);
+
+	(void)value;
+	if (status != EXO_OK)
+		return status;
+	if (zone_is_gone(zone->zone))
+		return EXO_E_DEAD;
+	zone_fund_add(zone->zone, first, count);
+	return EXO_OK;
+}
+
+enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap, uint64_t *value)
+{
+	struct zone *zone = cap->zone;
+	uint32_t budget = REAP_BUDGET;
+
+	(void)value;
+	if (zone == caller || zone == core.libos || zone->running > 0)
+		return EXO_E_BUSY;
+	reap_zone(zone);
+	return reap_zone_some(zone, &budget) ? EXO_OK : EXO_E_AGAIN;
+}
+
+enum exo_status call_zone_info(struct zone *caller, struct cap *zone, exo_vaddr_t info, uint64_t *value)
+{
+	struct exo_zone_info out;
+
+	(void)value;
+	zone_describe(zone->zone, &out);
+	return copy_out(caller, info, &out, sizeof(out));
+}
+
+enum exo_status call_list_zones(struct zone *caller, struct cap *audit, exo_vaddr_t zones, uint64_t count,
+                                uint64_t start, uint64_t *value)
+{
+	(void)audit;
+	for (uint64_t number = start; number < ZONE_MAX && *value < count; number++) {
+		struct exo_zone_info out;
+		enum exo_status status;
+
+		if (!core.zones[number] || core.zones[number]->dying)
+			continue;
+		zone_describe(core.zones[number], &out);
+		status = copy_out(caller, zones + *value * sizeof(out), &out, sizeof(out));
+		if (status != EXO_OK)
+			return status;
+		++*value;
+	}
+	return EXO_OK;
+}
+
+/* A frame of `memory` that the LibOS will share with the kernel. */
+static enum exo_status page_check(struct zone *caller, exo_cap_t memory, uint32_t rights, exo_frame_t page,
+                                  struct cap **cap)
+{
+	enum exo_status status = cap_lookup(caller, memory, EXO_CAP_MEMORY, rights, cap);
+
+	if (status != EXO_OK)
+		return status;
+	if (!cap_covers(*cap, page, 1))
+		return EXO_E_RANGE;
+	return frames_are_plain(page, 1) ? EXO_OK : EXO_E_OVERLAP;
+}
+
+enum exo_status call_zone_answers(struct zone *caller, struct cap *cap, exo_cap_t memory, exo_frame_t page,
+                                  uint64_t *value)
+{
+	struct zone *zone = cap->zone;
+	struct cap *frame_cap;
+	enum exo_status status = page_check(caller, memory, EXO_R_READ, page, &frame_cap);
+	bool replaced;
+
+	(void)value;
+	if (status != EXO_OK)
+		return status;
+	if (zone_is_gone(zone))
+		return EXO_E_DEAD;
+	if (zone->kind != EXO_ZONE_APP)
+		return EXO_E_STATE;
+	replaced = zone->answers.kind != BINDING_NONE;
+	if (replaced)
+		unbind_frame(&zone->answers);
+	bind_frame(&zone->answers, BINDING_ANSWERS, zone, frame_cap, page);
+	hal_space_answers(&zone->space, page);
+	if (replaced)
+		hal_space_flush(&zone->space); /* the one before is out of reach */
+	return EXO_OK;
+}
+
+enum exo_status call_ctx_create(struct zone *caller, struct cap *cap, exo_cap_t memory, exo_frame_t page,
+                                uint64_t *value)
+{
+	struct cap_spec spec = {
+		.type = EXO_CAP_CONTEXT, .rights = EXO_R_ALL, .count = 1,
+		.expires = cap->expires, .owner = caller, .parent = cap,
+	};
+	struct zone *zone = cap->zone;
+	struct cap *frame_cap;
+	enum exo_status status = page_check(caller, memory, EXO_R_READ | EXO_R_WRITE, page, &frame_cap);
+	cap_slot_t slot;
+
+	if (status != EXO_OK)
+		return status;
+	if (cap_is_revoking(cap))
+		return EXO_E_AGAIN;
+	if (zone_is_gone(zone))
+		return EXO_E_DEAD;
+	if (zone->kind != EXO_ZONE_APP)
+		return EXO_E_STATE;
+	if (context_cost(zone) > zone->pool.count)
+		return EXO_E_FUNDS;
+	status = cap_reserve(caller, cap, &slot);
+	if (status != EXO_OK)
+		return status;
+	spec.first = (uint64_t)(uintptr_t)context_new(zone, frame_cap, page);
+	*value = cap_commit(slot, &spec);
+	return EXO_OK;
+}

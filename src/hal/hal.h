@@ -1,0 +1,227 @@
+/*
+ * The HAL contract: everything that the core may ask of a machine.
+ *
+ * Plain functions, resolved at link time: src/hal/hosted, src/hal/x86_64, or
+ * the scripted tests/support/fake. Nothing outside src/hal knows the machine.
+ * Unless a function says otherwise it may be called on any CPU, with no lock
+ * held, outside hal_ctx_enter(), and does not sleep.
+ *
+ * Upward there are just these: the HAL calls core_start() once when the machine
+ * is ready (it does not return), and core_call() for each kernel call of the
+ * in-process or ring-3 LibOS (see hal_libos_run()). Both are in core/core.h.
+ */
+#ifndef HAL_H
+#define HAL_H
+
+#include <exo/abi.h>
+
+/* ---- Boot information -------------------------------------------------- */
+
+struct hal_boot_info {
+	/* The one extent of frames that the core hands out. Everything the HAL and
+	 * the core image need for themselves is outside of it. */
+	exo_frame_t first_frame;
+	uint64_t frame_count;
+	/* The root image: inside that extent, at its upper end. size 0: none. */
+	exo_frame_t image_first;
+	uint64_t image_size; /* bytes */
+	uint64_t boot_ns;    /* hal_time_ns() when the machine got control */
+	uint64_t cycles_per_ms;
+	uint32_t cpu_count;
+	const char *target;  /* "hosted", "x86_64", "fake" */
+	const char *cmdline; /* see struct exo_boot */
+	bool check;          /* core_check() before the end; panic if it finds something */
+};
+const struct hal_boot_info *hal_boot(void);
+
+/* ---- Physical memory --------------------------------------------------- */
+
+/* The kernel's pointer to a frame of the extent above; valid for ever.
+ * frame must be inside the extent (the core has checked). */
+void *hal_phys_ptr(exo_frame_t frame);
+
+/*
+ * A zone's kernel memory: a stack of free frames, linked through their first
+ * words. The core owns it; the HAL takes page-table frames from it and gives
+ * them back. No locking: the core serialises calls on one zone.
+ */
+struct hal_pool {
+	uint64_t head;  /* frame number + 1; 0: empty */
+	uint64_t count; /* frames in it */
+};
+
+static inline void hal_pool_give(struct hal_pool *pool, exo_frame_t frame)
+{
+	uint64_t *link = hal_phys_ptr(frame);
+	*link = pool->head;
+	pool->head = frame + 1;
+	pool->count++;
+}
+
+/* The pool must not be empty: the core checked hal_space_cost() before. */
+static inline exo_frame_t hal_pool_take(struct hal_pool *pool)
+{
+	exo_frame_t frame = pool->head - 1;
+	pool->head = *(uint64_t *)hal_phys_ptr(frame);
+	pool->count--;
+	return frame;
+}
+
+/* ---- Address spaces ---------------------------------------------------- */
+
+/* HAL-private; embedded in the core's zone so that nobody allocates. */
+struct hal_space {
+	uint64_t word[32];
+};
+
+/*
+ * Makes an empty space. Takes at most HAL_SPACE_INIT_COST frames from the pool.
+ * E_FUNDS: pool too small; E_DEVICE: the host refused (out of processes, …).
+ */
+#define HAL_SPACE_INIT_COST 1
+EXO_MUST_USE enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool);
+
+/* Unmaps everything, gives all table frames back to the pool. No context of the
+ * space may be entered afterwards. The frames that were mapped are out of
+ * the program's reach when it returns. */
+void hal_space_destroy(struct hal_space *space, struct hal_pool *pool);
+
+/* How many pool frames mapping [vaddr, vaddr + count pages) may take at most now. */
+uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64_t count);
+
+/*
+ * map: replaces whatever was there. prot: EXO_PROT_* (any of them implies
+ * readable). unmap and protect skip holes. They cannot fail: the core has checked
+ * ranges, alignment and the pool. Changes may be queued: they are in force at
+ * the latest when hal_space_flush() returns or the space is next entered. The core
+ * flushes before a frame that was mapped may be used for anything else.
+ * Table frames that became empty may stay with the space till it is destroyed.
+ */
+void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame,
+                   uint64_t count, uint32_t prot, struct hal_pool *pool);
+void hal_space_unmap(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count);
+void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count,
+                       uint32_t prot);
+void hal_space_flush(struct hal_space *space);
+
+/* What is mapped at vaddr: false if nothing. flags: EXO_PROT_* | HAL_ACCESSED |
+ * HAL_DIRTY (a HAL that cannot tell sets both). */
+#define HAL_ACCESSED UINT32_C(0x20)
+#define HAL_DIRTY    UINT32_C(0x40)
+bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr,
+                     exo_frame_t *frame, uint32_t *flags);
+
+/* The lowest mapped page of [vaddr, end), or `end` if there is none. Holes must
+ * be cheap: the cost is by tables, not by pages, since a range may be the
+ * whole space. Like query, it tells what map and unmap have asked for, queued or not. */
+exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end);
+
+/* Attaches the answer page (exo/context.h); the frame stays the LibOS's. */
+void hal_space_answers(struct hal_space *space, exo_frame_t frame);
+
+/* Copies between the kernel and addresses of a space, with the rights that the
+ * space's program has there. false: some byte is not accessible; how much was
+ * copied is then undefined. Must not be called while a context of the space runs. */
+EXO_MUST_USE bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size);
+EXO_MUST_USE bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *from, uint64_t size);
+
+/* ---- Contexts ---------------------------------------------------------- */
+
+struct hal_ctx {
+	uint64_t word[64];
+};
+
+/* page: the context page (exo/context.h), hostile, stays mapped while the
+ * context lives. space must outlive the context. */
+void hal_ctx_init(struct hal_ctx *ctx, struct hal_space *space, struct exo_ctx_page *page);
+void hal_ctx_fini(struct hal_ctx *ctx);
+
+struct hal_trap {
+	uint32_t event;  /* enum exo_event: SYSCALL FAULT EXCEPTION QUANTUM PENDING DEAD */
+	uint32_t access; /* EXO_ACCESS_* */
+	uint32_t vector, error;
+	uint64_t address;
+	uint64_t nr;      /* of a system call; the core looks for its own prefix here */
+	uint64_t args[6]; /* the HAL's own copy, safe from the program */
+};
+
+/*
+ * Loads the context as its page asks (exo/context.h says how), enters it, and
+ * returns when it stops; `trap` tells why. Stops at the latest about when
+ * hal_time_ns() reaches `deadline` (QUANTUM), and soon after a device event
+ * (PENDING; hal_events_take() then has it). For a SYSCALL the HAL has stored nothing in the
+ * page but nr and args; for everything else all of regs. It sets `valid`.
+ */
+void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap);
+
+/* After a SYSCALL trap which the core answers itself: the context goes on with
+ * rax = status and rdx = value at the next hal_ctx_enter(). */
+void hal_ctx_answer(struct hal_ctx *ctx, uint64_t status, uint64_t value);
+
+/* Brings all registers and the vector state of a stopped context into its page. */
+void hal_ctx_save(struct hal_ctx *ctx);
+
+/* ---- The first LibOS --------------------------------------------------- */
+
+/*
+ * Sets `space` up as the space of the LibOS: on hosted the simulator itself (then
+ * hal_copy_* are plain copies and hal_space_map must not be used on it), on x86_64 the ELF boot
+ * module. Returns the address of its window onto the frames (struct exo_boot.window);
+ * on x86_64 the window is mapped read-write here. Takes frames from the pool.
+ */
+EXO_MUST_USE enum exo_status hal_libos_init(struct hal_space *space, struct hal_pool *pool,
+                                            uint64_t *window);
+
+/* Runs the LibOS, for ever: hosted calls libos_start(boot); x86_64 copies `boot`
+ * into the LibOS's space, enters it, and serves each of its kernel calls with core_call(). */
+EXO_NORETURN void hal_libos_run(struct hal_space *space, const struct exo_boot *boot);
+
+/* ---- Text -------------------------------------------------------------- */
+
+/* See exo_text_prepare(). text: the copy; address: where it will run. Returns
+ * the number of sites rewritten; 0 is always right. */
+uint64_t hal_text_prepare(void *text, uint64_t size, exo_vaddr_t address);
+
+/* ---- Time, CPUs, events ------------------------------------------------ */
+
+uint64_t hal_time_ns(void);      /* monotonic since hal_boot()->boot_ns's origin */
+uint64_t hal_time_real_ns(void); /* since 1970-01-01 UTC */
+uint64_t hal_cycles(void);       /* a fast counter, hal_boot()->cycles_per_ms */
+
+/* One-shot timer of this CPU: makes hal_events_take() give EXO_PEND_TIMER. UINT64_MAX: off. */
+void hal_timer_arm(uint64_t at_ns);
+
+uint32_t hal_cpu_id(void);
+
+/* Device events that came since the last call: EXO_PEND_* bits. Cheap enough to be
+ * called at every kernel entry. */
+uint64_t hal_events_take(void);
+
+/* Sleeps until a device event, the armed timer, or the time; may return early. */
+void hal_idle(uint64_t until_ns);
+
+/* ---- Console, entropy, end --------------------------------------------- */
+
+void hal_console_write(const void *bytes, uint64_t size);
+/* For the operator: apart from the console's bytes where the machine has a place for that, else on it. */
+void hal_log_write(const void *bytes, uint64_t size);
+uint64_t hal_console_read(void *bytes, uint64_t size); /* does not wait */
+void hal_console_info(struct exo_console_info *info);
+
+/* true: filled. At most 4096 bytes. */
+EXO_MUST_USE bool hal_entropy(void *bytes, uint64_t size);
+
+/* Ends the machine with an exit status 0..255: host processes are gone, the
+ * terminal is as it was. */
+EXO_NORETURN void hal_halt(uint32_t status);
+
+/* The kernel is broken: says so with a backtrace, and ends the machine with 134. */
+EXO_NORETURN void hal_panic(const char *message);
+
+/* The only library functions that core and LibOS may use. */
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+void *memset(void *to, int byte, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
+
+#endif

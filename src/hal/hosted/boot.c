@@ -1,0 +1,233 @@
+/*
+ * The machine: guest memory, the control pages, the root image; its start, its
+ * end, and the calls between LibOS and core.
+ */
+#include "hosted.h"
+
+#include <core/core.h>
+#include <cpuid.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_FRAME   UINT64_C(0x100) /* 1 MiB; frame numbers are never tiny */
+#define WORK_MIN      (UINT64_C(4) << 20) /* memory beside the image */
+#define CONTROL_SIZE  (CTL_ZONES + (uint64_t)ZONE_MAX * CTL_STRIDE)
+#define XSTATE_WANTED UINT32_C(0x2e7) /* x87 SSE AVX, AVX-512, PKRU */
+#define EXIT_PANIC    134
+
+struct machine host_machine;
+static char boot_cmdline[sizeof(((struct exo_boot *)0)->cmdline)];
+
+EXO_NORETURN void libos_start(const struct exo_boot *boot);
+
+const struct hal_boot_info *hal_boot(void)
+{
+	return &host_machine.boot;
+}
+
+void *hal_phys_ptr(exo_frame_t frame)
+{
+	return host_machine.memory + (frame << EXO_FRAME_SHIFT);
+}
+
+uint32_t hal_cpu_id(void)
+{
+	return 0;
+}
+
+/* The components that we save: those of XSTATE_WANTED whose standard place is
+ * inside the context page. */
+static uint32_t vector_components(void)
+{
+	unsigned low, high, size, offset, ecx, edx, mask = 3;
+
+	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	for (unsigned i = 2; i < 32; i++) {
+		if (!(low & XSTATE_WANTED & 1U << i))
+			continue;
+		__cpuid_count(0xd, i, size, offset, ecx, edx);
+		if (offset + size <= EXO_CTX_FP_SIZE)
+			mask |= 1U << i;
+	}
+	return mask;
+}
+
+static int memory_file(const char *name, uint64_t size)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | 0x10 /* MFD_EXEC */);
+
+	if (fd < 0)
+		fd = memfd_create(name, MFD_CLOEXEC);
+	if (fd >= 0 && ftruncate(fd, (off_t)size) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void *view(int fd, uint64_t size)
+{
+	void *at = mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+	return at == MAP_FAILED ? 0 : at;
+}
+
+bool host_machine_start(const struct options *options, const char **message)
+{
+	uint64_t first = FIRST_FRAME << EXO_FRAME_SHIFT;
+
+	host_time_start();
+	host_machine.cpus = 1;
+	host_machine.xmask = vector_components();
+	host_machine.memory_fd = memory_file("feuerbird-memory", first + options->memory);
+	host_machine.control_fd = memory_file("feuerbird-control", CONTROL_SIZE);
+	*message = "the host does not give that much memory; try a smaller -m";
+	if (host_machine.memory_fd < 0 || host_machine.control_fd < 0)
+		return false;
+	host_machine.memory = view(host_machine.memory_fd, first + options->memory);
+	host_machine.control = view(host_machine.control_fd, CONTROL_SIZE);
+	if (!host_machine.memory || !host_machine.control)
+		return false;
+	memcpy(boot_cmdline, options->cmdline, sizeof(boot_cmdline));
+	host_machine.boot.first_frame = FIRST_FRAME;
+	host_machine.boot.frame_count = options->memory >> EXO_FRAME_SHIFT;
+	host_machine.boot.boot_ns = hal_time_ns();
+	host_machine.boot.cpu_count = 1;
+	host_machine.boot.target = "hosted";
+	host_machine.boot.cmdline = boot_cmdline;
+	host_machine.boot.check = options->check;
+	host_signals_start();
+	host_cross_start();
+	return host_zones_start(message);
+}
+
+static bool place_image(uint64_t size, const char **message)
+{
+	uint64_t frames = (size + EXO_FRAME_SIZE - 1) >> EXO_FRAME_SHIFT;
+
+	if ((frames << EXO_FRAME_SHIFT) + WORK_MIN > host_machine.boot.frame_count << EXO_FRAME_SHIFT) {
+		*message = "the root image does not fit; give more memory with -m";
+		return false;
+	}
+	host_machine.boot.image_first = FIRST_FRAME + host_machine.boot.frame_count - frames;
+	host_machine.boot.image_size = size;
+	return true;
+}
+
+/* Into the file of guest memory, not into our view of it: that would cost a fault a page. */
+static bool load_file(int fd, uint64_t size, const char **message)
+{
+	uint64_t done = 0;
+	off_t to;
+
+	if (!place_image(size, message))
+		return false;
+	to = (off_t)(host_machine.boot.image_first << EXO_FRAME_SHIFT);
+	if (lseek(host_machine.memory_fd, to, SEEK_SET) != to) {
+		*message = strerror(errno);
+		return false;
+	}
+	while (done < size) {
+		ssize_t got = sendfile(host_machine.memory_fd, fd, 0, size - done);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			*message = got ? strerror(errno) : "the file became shorter while it was read";
+			return false;
+		}
+		done += (uint64_t)got;
+	}
+	return true;
+}
+
+/* A directory's size is not known before: pack it below the end, then move it up. */
+static bool load_directory(const char *path, const char **message)
+{
+	uint64_t room = host_machine.boot.frame_count << EXO_FRAME_SHIFT, size;
+	uint8_t *first = hal_phys_ptr(FIRST_FRAME);
+
+	if (room < WORK_MIN * 2) {
+		*message = "the root image does not fit; give more memory with -m";
+		return false;
+	}
+	size = host_pack_directory(path, first, room - WORK_MIN, message);
+	if (size == 0 || !place_image(size, message))
+		return false;
+	memmove(hal_phys_ptr(host_machine.boot.image_first), first, size);
+	/* What it left behind must read as fresh memory, if it does not overlap. */
+	if (first + size <= (uint8_t *)hal_phys_ptr(host_machine.boot.image_first))
+		madvise(first, (size + EXO_FRAME_SIZE - 1) & ~(EXO_FRAME_SIZE - 1), MADV_REMOVE);
+	return true;
+}
+
+bool host_image_load(const char *path, const char **message)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused, not waited for */
+	bool done;
+
+	if (fd < 0 || fstat(fd, &status) != 0) {
+		*message = strerror(errno);
+		return false;
+	}
+	if (S_ISDIR(status.st_mode)) {
+		close(fd);
+		return load_directory(path, message);
+	}
+	if (!S_ISREG(status.st_mode) || status.st_size < 6) {
+		*message = "not a cpio archive (newc) or a directory";
+		close(fd);
+		return false;
+	}
+	done = load_file(fd, (uint64_t)status.st_size, message);
+	close(fd);
+	if (done && memcmp(hal_phys_ptr(host_machine.boot.image_first), "07070", 5) != 0) {
+		*message = "not a cpio archive in the newc format";
+		return false;
+	}
+	return done;
+}
+
+struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+                           uint64_t a4, uint64_t a5)
+{
+	const uint64_t args[6] = {a0, a1, a2, a3, a4, a5};
+
+	return core_call(number, args);
+}
+
+void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
+{
+	(void)space;
+	libos_start(boot);
+}
+
+void hal_halt(uint32_t status)
+{
+	host_console_stop();
+	host_zones_end();
+	if (host_console_failed() && status == 0)
+		status = EXIT_FAILURE;
+	exit((int)(status & 0xff));
+}
+
+void hal_panic(const char *message)
+{
+	void *frames[32];
+	int count;
+
+	host_console_stop();
+	host_zones_end();
+	fprintf(stderr, "feuerbird-sim: kernel panic: %s\n", message);
+	count = backtrace(frames, 32);
+	backtrace_symbols_fd(frames, count, STDERR_FILENO);
+	_exit(EXIT_PANIC);
+}

@@ -1,0 +1,329 @@
+/*
+ * The console (standard input and output), the log, and host signals as events.
+ */
+#include "hosted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POLL_MS      2        /* how often input is looked for while programs run */
+#define EXIT_SIGPIPE 141
+#define EXIT_SIGTERM 143
+#define SHUTDOWN_SECONDS 2
+
+volatile uint32_t host_signal_flags;
+
+static struct {
+	struct termios before;
+	bool raw;        /* `before` has to be restored */
+	bool terminal;   /* a person's */
+	int log_fd;
+	int lost;        /* errno of output that could not be written; 0: none */
+	bool ended;      /* input */
+	bool end_told;
+	bool reported;   /* there is input, and events_take() has said so */
+	bool waiting;    /* there is input, and it has not */
+	uint64_t next_poll; /* cycles */
+} console;
+
+static void set_flags(uint32_t flags)
+{
+	__atomic_fetch_or(&host_signal_flags, flags, __ATOMIC_RELAXED);
+}
+
+/* ---- the terminal ---- */
+
+static bool foreground(void)
+{
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+static void make_raw(void)
+{
+	struct termios raw = console.before;
+
+	cfmakeraw(&raw);
+	raw.c_cc[VMIN] = 1;
+	raw.c_cc[VTIME] = 0;
+	console.raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+}
+
+bool host_console_failed(void)
+{
+	if (!console.lost)
+		return false;
+	fprintf(stderr, "feuerbird-sim: standard output: %s\n", strerror(console.lost));
+	return true;
+}
+
+void host_console_stop(void)
+{
+	if (!console.raw)
+		return;
+	console.raw = false;
+	tcsetattr(STDIN_FILENO, TCSANOW, &console.before);
+}
+
+bool host_console_start(const char *log)
+{
+	console.log_fd = STDERR_FILENO;
+	if (log) {
+		console.log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (console.log_fd < 0)
+			return false;
+	}
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0)
+		console.ended = true;
+	console.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	if (console.terminal && foreground() && tcgetattr(STDIN_FILENO, &console.before) == 0)
+		make_raw();
+	atexit(host_console_stop);
+	return true;
+}
+
+/* ---- output ---- */
+
+static void write_all(int fd, const uint8_t *bytes, uint64_t size)
+{
+	while (size) {
+		ssize_t done = write(fd, bytes, size);
+		if (done < 0 && errno == EAGAIN) {
+			struct pollfd wait = {.fd = fd, .events = POLLOUT};
+			poll(&wait, 1, 1000);
+			continue;
+		}
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0 && errno == EPIPE && fd == STDOUT_FILENO)
+			hal_halt(EXIT_SIGPIPE); /* nobody reads: as SIGPIPE would */
+		if (done <= 0) {
+			if (fd == STDOUT_FILENO && !console.lost)
+				console.lost = errno;
+			return;
+		}
+		bytes += done;
+		size -= (uint64_t)done;
+	}
+}
+
+/* The LibOS's own complaints are for whoever started us, even when the log is a file. */
+static int log_target(const uint8_t *line, uint64_t size)
+{
+	static const char own[] = "feuerbird:";
+
+	return size >= sizeof(own) - 1 && memcmp(line, own, sizeof(own) - 1) == 0 ? STDERR_FILENO : console.log_fd;
+}
+
+void hal_console_write(const void *bytes, uint64_t size)
+{
+	write_all(STDOUT_FILENO, bytes, size);
+}
+
+void hal_log_write(const void *bytes, uint64_t size)
+{
+	write_all(log_target(bytes, size), bytes, size);
+}
+
+/* ---- input ---- */
+
+int host_console_input_fd(void)
+{
+	return console.ended || console.waiting || console.reported ? -1 : STDIN_FILENO;
+}
+
+bool host_console_poll(void)
+{
+	struct pollfd poll_fd = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	console.next_poll = cycles_now() + POLL_MS * host_machine.boot.cycles_per_ms;
+	if (host_console_input_fd() < 0)
+		return console.waiting;
+	if (console.terminal && !console.raw) {
+		/* In the background: reading would stop us. */
+		if (!foreground())
+			return false;
+		if (tcgetattr(STDIN_FILENO, &console.before) == 0)
+			make_raw();
+	}
+	if (poll(&poll_fd, 1, 0) > 0)
+		console.waiting = true;
+	return console.waiting;
+}
+
+uint64_t hal_console_read(void *bytes, uint64_t size)
+{
+	struct pollfd poll_fd = {.fd = STDIN_FILENO, .events = POLLIN};
+	ssize_t got;
+
+	console.reported = console.waiting = false;
+	if (console.ended || size == 0 || (console.terminal && !foreground()))
+		return 0;
+	if (poll(&poll_fd, 1, 0) <= 0)
+		return 0;
+	got = read(STDIN_FILENO, bytes, size);
+	if (got > 0) {
+		console.next_poll = 0;
+		return (uint64_t)got;
+	}
+	if (got == 0 || (errno != EINTR && errno != EAGAIN))
+		console.ended = true;
+	return 0;
+}
+
+void hal_console_info(struct exo_console_info *info)
+{
+	struct winsize size;
+
+	memset(info, 0, sizeof(*info));
+	if (!console.terminal)
+		return;
+	info->flags = EXO_CONSOLE_TTY;
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
+		info->rows = size.ws_row;
+		info->columns = size.ws_col;
+	}
+}
+
+/* ---- events ---- */
+
+static bool timer_due(void)
+{
+	uint64_t at = host_timer_due_ns();
+
+	return at != UINT64_MAX && hal_time_ns() >= at;
+}
+
+bool host_events_pending(void)
+{
+	if (host_signal_flags & 0xff)
+		return true;
+	if (cycles_now() >= console.next_poll)
+		host_console_poll();
+	return console.waiting || (console.ended && !console.end_told) || timer_due();
+}
+
+uint64_t hal_events_take(void)
+{
+	uint64_t events = 0;
+
+	if (host_signal_flags & 0xff)
+		events = __atomic_fetch_and(&host_signal_flags, ~UINT32_C(0xff), __ATOMIC_RELAXED) & 0xff;
+	if (cycles_now() >= console.next_poll)
+		host_console_poll();
+	if (console.waiting) {
+		console.waiting = false;
+		console.reported = true;
+		events |= EXO_PEND_CONSOLE;
+	}
+	if (console.ended && !console.end_told) {
+		console.end_told = true;
+		events |= EXO_PEND_HANGUP;
+	}
+	if (timer_due()) {
+		hal_timer_arm(UINT64_MAX);
+		events |= EXO_PEND_TIMER;
+	}
+	return events;
+}
+
+void hal_idle(uint64_t until_ns)
+{
+	sigset_t all, before;
+	uint64_t now, timer = host_timer_due_ns();
+
+	if (timer < until_ns)
+		until_ns = timer;
+	host_zones_refill();
+	console.next_poll = 0;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	now = hal_time_ns();
+	if (!host_events_pending() && now < until_ns) {
+		struct pollfd wait = {.fd = host_console_input_fd(), .events = POLLIN};
+		struct timespec span = {.tv_sec = (time_t)((until_ns - now) / 1000000000),
+		                        .tv_nsec = (long)((until_ns - now) % 1000000000)};
+		/* In the background, input is not ours to wait for: look again soon. */
+		if (console.terminal && !foreground()) {
+			wait.fd = -1;
+			if (span.tv_sec)
+				span = (struct timespec){.tv_sec = 1};
+		}
+		if (until_ns - now > (uint64_t)INT64_MAX)
+			span = (struct timespec){.tv_sec = 3600};
+		ppoll(&wait, 1, &span, &before);
+		console.next_poll = 0;
+	}
+	sigprocmask(SIG_SETMASK, &before, 0);
+}
+
+static void hard_exit(int number)
+{
+	(void)number;
+	host_console_stop();
+	host_zones_end();
+	_exit(EXIT_SIGTERM);
+}
+
+static void on_signal(int number)
+{
+	switch (number) {
+	case SIGINT: set_flags(EXO_PEND_INTR); break;
+	case SIGTSTP: set_flags(EXO_PEND_SUSPEND); break;
+	case SIGWINCH: set_flags(EXO_PEND_RESIZE); break;
+	case SIGCHLD: set_flags(FLAG_CHILD); break;
+	case SIGCONT: /* whoever stopped us may have changed the terminal */
+		if (console.raw && foreground())
+			make_raw();
+		break;
+	case SIGTERM:
+	case SIGHUP:
+		if (host_signal_flags & FLAG_ENDING)
+			hard_exit(number);
+		set_flags(EXO_PEND_SHUTDOWN | FLAG_ENDING);
+		alarm(SHUTDOWN_SECONDS);
+		break;
+	}
+}
+
+/* The simulator itself has failed: leave the terminal and the host clean. */
+static void on_crash(int number)
+{
+	host_console_stop();
+	host_zones_end();
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+static void handle(int number, void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler}, old;
+
+	sigfillset(&action.sa_mask);
+	/* A sanitizer's own handler says more than ours. */
+	if (handler == on_crash && (sigaction(number, 0, &old) != 0 || old.sa_handler != SIG_DFL))
+		return;
+	sigaction(number, &action, 0);
+}
+
+void host_signals_start(void)
+{
+	static const int events[] = {SIGINT, SIGTSTP, SIGWINCH, SIGCHLD, SIGCONT, SIGTERM, SIGHUP};
+	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT};
+
+	for (unsigned i = 0; i < sizeof(events) / sizeof(*events); i++)
+		handle(events[i], on_signal);
+	for (unsigned i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
+		handle(crashes[i], on_crash);
+	handle(SIGALRM, hard_exit);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTTOU, SIG_IGN);
+}

@@ -1,0 +1,373 @@
+/*
+ * The hand-over between the simulator and the program thread of a zone.
+ *
+ * split: the simulator is pinned to one core and the zones to another; both
+ *   look for a while (SPIN_*) before they sleep. The zone that stopped last still
+ *   looks on the zones' core: when another is next, it is told so (R_NEXT), wakes
+ *   it and sleeps: thus no core that went idle has to be woken, which
+ *   costs 40-60 us here.
+ * local: the simulator sits on the zones' core, nobody spins, every hand-over is a futex
+ *   wake and a switch (about 2 us each way).
+ * Split is for a machine with room: when the simulator is preempted often (somebody
+ * else wants the core), it goes local for a while. With one core: always local.
+ */
+#include "hosted.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SPIN_SIM_NS     60000   /* the simulator looks this long for an answer */
+#define SPIN_ZONE_NS    80000   /* a zone for its next turn */
+#define NUDGE_NS        30000   /* no answer: the zone may sleep, wake it */
+#define SLEEP_NS        4000000 /* longest sleep: console input is looked at */
+#define PREEMPT_AGAIN_NS 1000000
+#define PREEMPT_CPU_NS  50000000 /* CPU time after which silence is death */
+#define MAPPER_CPU_NS   UINT64_C(5000000000) /* …of a mapper: unmapping gigabytes takes a while */
+#define SLEEPER_NS      50000000 /* after so long, a sleeping zone is dead, too */
+#define SLEEPER_CHECKS  20
+#define REVIEW_NS       5000000
+#define LOCAL_NS        40000000 /* at least this long local after trouble */
+#define BUSY_SWITCHES   3        /* preemptions of us per review that are trouble */
+
+static struct {
+	cpu_set_t sim_cpu, zone_cpu;
+	bool pinned;
+	bool split;
+	uint32_t spin;             /* iterations of a zone's loop in split */
+	struct host_zone *active;  /* the zone that is awake on the zones' core */
+	uint64_t review_at, local_until;
+	uint64_t event_at;         /* when a program may next be stopped for an event */
+	long switches;
+} cross;
+
+static long futex(void *word, int op, uint32_t value, const struct timespec *timeout)
+{
+	return syscall(SYS_futex, word, op, value, timeout, 0, 0);
+}
+
+static void *bell_of(const struct host_zone *zone)
+{
+	return host_machine.control + CTL_BELL + 4 * zone->slot;
+}
+
+static uint32_t *asleep_word(void)
+{
+	return (uint32_t *)(void *)(host_machine.control + CTL_BELL + BELL_ASLEEP);
+}
+
+/* How many turns of a looking loop take SPIN_ZONE_NS. */
+static uint32_t measure_pause(void)
+{
+	uint64_t start = cycles_now(), used;
+
+	for (int i = 0; i < 200; i++)
+		__builtin_ia32_pause();
+	used = cycles_now() - start;
+	used = used < 200 ? 200 : used;
+	return (uint32_t)(SPIN_ZONE_NS * (host_machine.boot.cycles_per_ms / 1000) / 1000 * 200 / used) + 1;
+}
+
+static long switches_now(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+static void set_split(bool split)
+{
+	if (split == cross.split)
+		return;
+	cross.split = split;
+	sched_setaffinity(0, sizeof(cpu_set_t), split ? &cross.sim_cpu : &cross.zone_cpu);
+	cross.active = 0;
+}
+
+void host_cross_start(void)
+{
+	cpu_set_t allowed;
+	int first = -1, second = -1;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return;
+	for (int i = 0; i < CPU_SETSIZE && second < 0; i++)
+		if (CPU_ISSET(i, &allowed)) {
+			if (first < 0)
+				first = i;
+			else
+				second = i;
+		}
+	if (second < 0)
+		return;
+	CPU_ZERO(&cross.sim_cpu);
+	CPU_ZERO(&cross.zone_cpu);
+	/* Several simulators: not all zones on the same core. */
+	CPU_SET(getpid() & 1 ? first : second, &cross.sim_cpu);
+	CPU_SET(getpid() & 1 ? second : first, &cross.zone_cpu);
+	cross.pinned = true;
+	cross.spin = measure_pause();
+	cross.switches = switches_now();
+	set_split(true);
+}
+
+void host_cross_pin_zones(void)
+{
+	if (cross.pinned)
+		sched_setaffinity(0, sizeof(cpu_set_t), &cross.zone_cpu);
+}
+
+static void review(uint64_t now)
+{
+	long switches;
+
+	if (!cross.pinned || now < cross.review_at)
+		return;
+	cross.review_at = now + REVIEW_NS;
+	switches = switches_now();
+	if (cross.split && switches - cross.switches >= BUSY_SWITCHES) {
+		cross.local_until = now + LOCAL_NS;
+		set_split(false);
+	} else if (!cross.split && now >= cross.local_until) {
+		set_split(true);
+	}
+	cross.switches = switches;
+}
+
+void host_cross_forget(const struct host_zone *zone)
+{
+	if (cross.active == zone)
+		cross.active = 0;
+}
+
+/* R_TURN and R_NEXT at once, and a full barrier before W_ASLEEP is looked at. */
+static void tell(struct host_zone *zone, uint32_t next)
+{
+	uint64_t *word = (uint64_t *)(void *)(zone->r + R_TURN);
+
+	__atomic_exchange_n(word, zone->turn | (uint64_t)next << 32, __ATOMIC_SEQ_CST);
+}
+
+static bool looks(const struct host_zone *zone)
+{
+	return load32(zone->w, W_ASLEEP) == 0;
+}
+
+static void wake(struct host_zone *zone)
+{
+	struct host_zone *active = cross.active;
+
+	cross.active = zone;
+	if (cross.split && active == zone && looks(zone))
+		return;
+	if (cross.split && active && active != zone) {
+		tell(active, zone->slot + 1);
+		if (looks(active))
+			return;
+	}
+	futex(bell_of(zone), FUTEX_WAKE, 1, 0);
+}
+
+/* CPU time that the zone's process has used. */
+static uint64_t zone_cpu_ns(const struct host_zone *zone)
+{
+	struct timespec used;
+	clockid_t clock = (clockid_t)((~(unsigned)zone->pid << 3) | 2);
+
+	if (clock_gettime(clock, &used) != 0)
+		return 0;
+	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+}
+
+/* Sleeps till *word is not `value` any more, somebody wakes us, or `until`. */
+static void sleep_on(void *word, uint32_t value, uint64_t now, uint64_t until)
+{
+	uint64_t span = until > now ? until - now : 0;
+	struct timespec timeout;
+
+	if (span > SLEEP_NS)
+		span = SLEEP_NS;
+	timeout.tv_sec = 0;
+	timeout.tv_nsec = (long)span;
+	__atomic_store_n(asleep_word(), 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n((uint32_t *)word, __ATOMIC_SEQ_CST) == value)
+		futex(word, FUTEX_WAIT, value, &timeout);
+	__atomic_store_n(asleep_word(), 0, __ATOMIC_RELEASE);
+}
+
+struct wait {
+	uint64_t deadline;   /* as given */
+	uint64_t start;
+	uint64_t preempt_at; /* when the next signal is due */
+	uint64_t cpu_budget;
+	uint64_t cpu_limit;  /* set with the first signal */
+	uint64_t first;      /* when that was */
+	uint32_t sleepy;     /* checks in a row that found it asleep */
+	void *nudge;         /* the word that the other side may sleep on */
+};
+
+static bool thread_sleeps(const char *path)
+{
+	char text[256], *state;
+	FILE *file = fopen(path, "re");
+	size_t size;
+
+	if (!file)
+		return false;
+	size = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[size] = 0;
+	state = strrchr(text, ')');
+	return state && state[1] == ' ' && state[2] == 'S';
+}
+
+/* Do both of the zone's threads sleep? When one was told to run, only the wrong place
+ * in the stub, entered by the program on purpose, lets them; a thread that
+ * waits for a core on a busy machine does not sleep. */
+static bool sleeps(const struct host_zone *zone)
+{
+	char path[64 + sizeof(((struct dirent *)0)->d_name)];
+	struct dirent *entry;
+	bool all = true;
+	DIR *threads;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", zone->pid);
+	threads = opendir(path);
+	if (!threads)
+		return false;
+	while (all && (entry = readdir(threads))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", zone->pid, entry->d_name);
+		all = thread_sleeps(path);
+	}
+	closedir(threads);
+	return all;
+}
+
+/* The slow things while a zone runs. False: it is dead, or must die. */
+static bool attend(struct host_zone *zone, struct wait *wait, uint64_t now)
+{
+	if (host_signal_flags & FLAG_CHILD) {
+		__atomic_and_fetch(&host_signal_flags, ~FLAG_CHILD, __ATOMIC_RELAXED);
+		if (host_zone_is_dead(zone))
+			return false;
+	}
+	/* An event that the LibOS has not yet taken must not cost a signal per entry. */
+	if (now >= cross.event_at && host_events_pending())
+		cross.event_at = now + PREEMPT_AGAIN_NS;
+	else if (now < wait->preempt_at)
+		return true;
+	if (wait->cpu_limit == 0) {
+		wait->cpu_limit = zone_cpu_ns(zone) + wait->cpu_budget;
+		wait->first = now;
+	} else {
+		if (now < wait->preempt_at)
+			return true;
+		if (host_zone_is_dead(zone) || zone_cpu_ns(zone) > wait->cpu_limit)
+			return false;
+		futex(wait->nudge, FUTEX_WAKE, 1, 0);
+		/* Several times in a row: a wake-up may be under way. */
+		wait->sleepy = now - wait->first > SLEEPER_NS && sleeps(zone) ? wait->sleepy + 1 : 0;
+		if (wait->sleepy > SLEEPER_CHECKS)
+			return false;
+	}
+	wait->preempt_at = now + PREEMPT_AGAIN_NS;
+	if (wait->deadline != CROSS_NO_PREEMPT)
+		syscall(SYS_tgkill, zone->pid, zone->pid, SIG_PREEMPT);
+	return true;
+}
+
+/* Waits till the word is `value`. */
+static enum cross_result await(struct host_zone *zone, uint8_t *page, unsigned offset, uint32_t value,
+                               uint64_t deadline, void *nudge)
+{
+	struct wait wait = {.deadline = deadline, .nudge = nudge,
+	                    .cpu_budget = offset == R_MDONE ? MAPPER_CPU_NS : PREEMPT_CPU_NS};
+	uint64_t now, spin_until = 0;
+	bool nudged = false;
+	uint32_t seen;
+
+	if (cross.split) {
+		for (int i = 0; i < 64; i++) {
+			if (load32(page, offset) == value)
+				return CROSS_STOPPED;
+			__builtin_ia32_pause();
+		}
+	}
+	now = hal_time_ns();
+	wait.start = now;
+	/* A zone that must not be signalled: look after it all the same. */
+	wait.preempt_at = deadline != CROSS_NO_PREEMPT ? deadline : now + PREEMPT_AGAIN_NS;
+	if (cross.split)
+		spin_until = now + SPIN_SIM_NS;
+	for (;;) {
+		seen = load32(page, offset);
+		if (seen == value)
+			return CROSS_STOPPED;
+		if (!attend(zone, &wait, now))
+			return load32(page, offset) == value ? CROSS_STOPPED : CROSS_DEAD;
+		if (now < spin_until) {
+			for (int i = 0; i < 32 && load32(page, offset) == seen; i++)
+				__builtin_ia32_pause();
+			if (!nudged && now - wait.start > NUDGE_NS) {
+				nudged = true;
+				futex(nudge, FUTEX_WAKE, 1, 0);
+			}
+		} else {
+			sleep_on(page + offset, seen, now, wait.preempt_at);
+			if (hal_time_ns() - wait.start > SLEEP_NS)
+				futex(nudge, FUTEX_WAKE, 1, 0);
+		}
+		now = hal_time_ns();
+	}
+}
+
+enum cross_result host_cross_enter(struct host_zone *zone, uint32_t action, uint64_t deadline)
+{
+	zone->turn++;
+	store32(zone->r, R_ACTION, action);
+	store32(zone->r, R_SPIN, cross.split ? cross.spin : 1);
+	__atomic_store_n((uint32_t *)bell_of(zone), zone->turn, __ATOMIC_RELEASE);
+	tell(zone, 0);
+	wake(zone);
+	return await(zone, zone->w, W_STATE, zone->turn, deadline, bell_of(zone));
+}
+
+void host_cross_post(struct host_zone *zone, uint32_t count)
+{
+	store32(zone->r, R_MCOUNT, count);
+	store32(zone->r, R_MPOSTED, ++zone->list);
+}
+
+bool host_cross_map_done(const struct host_zone *zone)
+{
+	return load32(zone->r, R_MDONE) == zone->list;
+}
+
+enum cross_result host_cross_map(struct host_zone *zone, uint32_t count)
+{
+	if (count)
+		host_cross_post(zone, count);
+	if (host_cross_map_done(zone))
+		return CROSS_STOPPED;
+	if (cross.split && cross.active == zone)
+		tell(zone, NEXT_MAPPER | (++zone->next_serial & 0xffff));
+	if (!cross.split || cross.active != zone || !looks(zone))
+		futex(zone->r + R_MPOSTED, FUTEX_WAKE, 1, 0);
+	return await(zone, zone->r, R_MDONE, zone->list, CROSS_NO_PREEMPT,
+	             zone->r + R_MPOSTED);
+}
+
+void host_cross_review(void)
+{
+	review(hal_time_ns());
+}

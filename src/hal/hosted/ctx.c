@@ -1,0 +1,431 @@
+/*
+ * Contexts: entering, what a stop means, and where registers are.
+ *
+ * A context that is not in its zone's process lives in its context page (PAGED).
+ * One that is, is stopped in a patched call (FAST: its registers are still in the CPU
+ * or the message) or in a signal handler (FRAME: they are in the signal frame).
+ * One process runs all contexts of a space, one at a time; when another is entered, the
+ * old one is saved to its page first.
+ *
+ * After a patched call rcx holds the return address as after `syscall`; r11 and
+ * the arithmetic flags are lost. Nothing that follows the ABI looks at these.
+ */
+#include "hosted.h"
+
+#include <signal.h>
+#include <string.h>
+
+enum place { PAGED, FAST, FRAME };
+
+struct ctx {
+	struct exo_ctx_page *page;
+	struct space *space;
+	uint32_t place;     /* enum place */
+	bool in_call;       /* stopped in a system call */
+	bool answered;      /* the core answered it: status, value */
+	uint32_t frame;     /* offset of the signal frame in ZONE_W */
+	uint32_t fp;        /* offset of its vector state */
+	uint64_t status, value;
+};
+_Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
+
+#define FLAGS_ALLOWED  UINT64_C(0x240dd5) /* ID AC OF DF TF SF ZF AF PF CF */
+#define FLAGS_FIXED    UINT64_C(0x202)
+#define MXCSR_DEFAULT  UINT32_C(0x1f80)
+#define MXCSR_OFFSET   24
+#define XSTATE_BV      512
+#define XSTATE_REST    520 /* the header's other 56 bytes must be 0 */
+#define FXSAVE_SIZE    512
+#define FRAME_SIZE     (FRAME_INFO + 128)
+#define VECTOR_GP      13
+#define VECTOR_PF      14
+#define SECCOMP_ARCH   28 /* offset of si_arch in siginfo */
+#define ARCH_X86_64    UINT32_C(0xc000003e)
+
+static struct ctx *ctx_of(struct hal_ctx *ctx)
+{
+	return (struct ctx *)ctx;
+}
+
+void hal_ctx_init(struct hal_ctx *hal, struct hal_space *space, struct exo_ctx_page *page)
+{
+	struct ctx *ctx = ctx_of(hal);
+
+	memset(hal, 0, sizeof(*hal));
+	ctx->page = page;
+	ctx->space = space_of(space);
+}
+
+void hal_ctx_fini(struct hal_ctx *hal)
+{
+	struct ctx *ctx = ctx_of(hal);
+
+	if (ctx->space->current == ctx)
+		ctx->space->current = 0;
+}
+
+/* ---- registers out of the zone ---- */
+
+static void copy_frame_regs(const struct ctx *ctx, struct exo_regs *regs)
+{
+	const struct host_zone *zone = ctx->space->zone;
+	uint64_t g[18];
+
+	memcpy(g, zone->w + ctx->frame + FRAME_GREGS, sizeof(g));
+	*regs = (struct exo_regs){
+		.r8 = g[0], .r9 = g[1], .r10 = g[2], .r11 = g[3], .r12 = g[4], .r13 = g[5],
+		.r14 = g[6], .r15 = g[7], .rdi = g[8], .rsi = g[9], .rbp = g[10], .rbx = g[11],
+		.rdx = g[12], .rax = g[13], .rcx = g[14], .rsp = g[15], .rip = g[16], .rflags = g[17],
+		.fs_base = load64(zone->w, W_FS), .gs_base = load64(zone->w, W_GS),
+	};
+}
+
+static void copy_fast_regs(const struct ctx *ctx, struct exo_regs *regs)
+{
+	const struct host_zone *zone = ctx->space->zone;
+	uint64_t args[6];
+
+	memcpy(args, zone->w + W_ARGS, sizeof(args));
+	memcpy(regs, zone->w + W_SAVE, sizeof(*regs)); /* rbx rbp rsp r12-r15 */
+	regs->rdi = args[0];
+	regs->rsi = args[1];
+	regs->rdx = args[2];
+	regs->r10 = args[3];
+	regs->r8 = args[4];
+	regs->r9 = args[5];
+	regs->rax = load64(zone->w, W_NR);
+	regs->rcx = load64(zone->w, W_RET);
+	regs->rip = regs->rcx;
+	regs->rflags = FLAGS_FIXED;
+	regs->r11 = FLAGS_FIXED;
+	regs->fs_base = load64(zone->w, W_FS);
+	regs->gs_base = load64(zone->w, W_GS);
+}
+
+/* Brings everything of a live context into its page, but what the LibOS has put there
+ * to be loaded. False: the zone is dead. */
+static bool save(struct ctx *ctx)
+{
+	struct host_zone *zone = ctx->space->zone;
+	struct exo_ctx_page *page = ctx->page;
+	uint32_t missing = (EXO_CTX_GPRS | EXO_CTX_FP) & ~(page->valid | page->load);
+
+	page->valid |= missing;
+	if (!missing)
+		return true;
+	if (ctx->place == FAST) {
+		if (host_cross_enter(zone, ACTION_SAVE, CROSS_NO_PREEMPT) == CROSS_DEAD ||
+		    load32(zone->w, W_KIND) != 0) {
+			host_space_kill(ctx->space);
+			return false;
+		}
+		if (missing & EXO_CTX_GPRS)
+			copy_fast_regs(ctx, &page->regs);
+		if (missing & EXO_CTX_FP)
+			memcpy(page->fp, zone->w + W_SAVEFP, EXO_CTX_FP_SIZE);
+	} else {
+		if (missing & EXO_CTX_GPRS)
+			copy_frame_regs(ctx, &page->regs);
+		if (missing & EXO_CTX_FP)
+			memcpy(page->fp, zone->w + ctx->fp, EXO_CTX_FP_SIZE);
+	}
+	return true;
+}
+
+void hal_ctx_save(struct hal_ctx *hal)
+{
+	struct ctx *ctx = ctx_of(hal);
+
+	if (ctx->place != PAGED && ctx->space->zone)
+		save(ctx);
+}
+
+void hal_ctx_answer(struct hal_ctx *hal, uint64_t status, uint64_t value)
+{
+	struct ctx *ctx = ctx_of(hal);
+
+	ctx->answered = true;
+	ctx->status = status;
+	ctx->value = value;
+}
+
+/* ---- registers into the zone ---- */
+
+static void load_vectors(struct host_zone *zone, const uint8_t *fp)
+{
+	uint8_t *to = zone->r + R_LOADFP;
+	uint64_t components;
+	uint32_t mxcsr, mask;
+
+	memcpy(to, fp, EXO_CTX_FP_SIZE);
+	memcpy(&components, to + XSTATE_BV, 8);
+	components &= host_machine.xmask;
+	memcpy(to + XSTATE_BV, &components, 8);
+	memset(to + XSTATE_REST, 0, 56);
+	memcpy(&mxcsr, to + MXCSR_OFFSET, 4);
+	mask = 0xffff;
+	mxcsr = !(components & 6) && mxcsr == 0 ? MXCSR_DEFAULT : mxcsr & mask;
+	memcpy(to + MXCSR_OFFSET, &mxcsr, 4);
+}
+
+static void load_regs(struct host_zone *zone, const struct exo_regs *from)
+{
+	struct exo_regs regs = *from;
+
+	regs.rflags = (regs.rflags & FLAGS_ALLOWED) | FLAGS_FIXED;
+	if (regs.fs_base >= EXO_USER_LIMIT)
+		regs.fs_base = 0;
+	if (regs.gs_base >= EXO_USER_LIMIT)
+		regs.gs_base = 0;
+	memcpy(zone->r + R_LOAD, &regs, sizeof(regs));
+}
+
+/* Puts the result of a call where a resume finds it. */
+static uint32_t place_result(struct ctx *ctx)
+{
+	struct host_zone *zone = ctx->space->zone;
+	uint64_t rax = ctx->answered ? ctx->status : ctx->page->result;
+
+	if (ctx->place == FAST) {
+		store64(zone->r, R_RESULT, rax);
+		if (!ctx->answered)
+			return ACTION_RESUME;
+		store64(zone->w, W_ARGS + 16, ctx->value);
+		return ACTION_RELOAD;
+	}
+	store64(zone->w, ctx->frame + FRAME_GREGS + 104, rax);
+	if (ctx->answered)
+		store64(zone->w, ctx->frame + FRAME_GREGS + 96, ctx->value);
+	return ACTION_RESUME;
+}
+
+/* What the zone shall do to go on with this context. */
+static uint32_t arrange(struct ctx *ctx)
+{
+	struct exo_ctx_page *page = ctx->page;
+	struct host_zone *zone = ctx->space->zone;
+	uint32_t load = page->load;
+
+	page->load = 0;
+	if (ctx->place == PAGED) {
+		struct exo_regs regs = page->regs;
+		if (ctx->in_call && !(load & EXO_CTX_GPRS)) {
+			regs.rax = ctx->answered ? ctx->status : page->result;
+			if (ctx->answered)
+				regs.rdx = ctx->value;
+		}
+		load_regs(zone, &regs);
+		load_vectors(zone, page->fp);
+		return ACTION_LOAD | ACTION_FP;
+	}
+	if (load & EXO_CTX_GPRS) {
+		load_regs(zone, &page->regs);
+		if (load & EXO_CTX_FP)
+			load_vectors(zone, page->fp);
+		else if (ctx->place == FRAME)
+			load_vectors(zone, zone->w + ctx->fp);
+		return ACTION_LOAD | (load & EXO_CTX_FP || ctx->place == FRAME ? ACTION_FP : 0);
+	}
+	if (load & EXO_CTX_FP) {
+		/* Rare: all by way of the page. */
+		struct exo_regs regs;
+		page->load = load;
+		if (!save(ctx))
+			return 0;
+		page->load = 0;
+		regs = page->regs;
+		if (ctx->in_call)
+			regs.rax = ctx->answered ? ctx->status : page->result;
+		load_regs(zone, &regs);
+		load_vectors(zone, page->fp);
+		return ACTION_LOAD | ACTION_FP;
+	}
+	return ctx->in_call ? place_result(ctx) : ACTION_RESUME;
+}
+
+/* ---- what a stop means ---- */
+
+static bool dead(struct ctx *ctx, struct hal_trap *trap)
+{
+	host_space_kill(ctx->space);
+	ctx->place = PAGED;
+	trap->event = EXO_EV_DEAD;
+	return true;
+}
+
+static bool syscall_stop(struct ctx *ctx, struct hal_trap *trap)
+{
+	struct exo_ctx_page *page = ctx->page;
+
+	ctx->in_call = true;
+	ctx->space->zone->strikes = 0;
+	trap->event = EXO_EV_SYSCALL;
+	page->nr = trap->nr;
+	memcpy(page->args, trap->args, sizeof(page->args));
+	return true;
+}
+
+static bool fast_stop(struct ctx *ctx, struct hal_trap *trap)
+{
+	const struct host_zone *zone = ctx->space->zone;
+
+	ctx->place = FAST;
+	ctx->page->valid = 0;
+	trap->nr = (uint32_t)load64(zone->w, W_NR);
+	for (unsigned i = 0; i < 6; i++)
+		trap->args[i] = load64(zone->w, W_ARGS + 8 * i);
+	return syscall_stop(ctx, trap);
+}
+
+static bool exception(struct hal_trap *trap, uint32_t vector, uint64_t error)
+{
+	trap->event = EXO_EV_EXCEPTION;
+	trap->vector = vector;
+	trap->error = (uint32_t)error;
+	return true;
+}
+
+/* True: a stop that the core must hear of. */
+static bool page_fault(struct ctx *ctx, struct hal_trap *trap, uint64_t error, uint64_t address)
+{
+	uint32_t access = EXO_ACCESS_READ;
+
+	if (error & 2)
+		access = EXO_ACCESS_WRITE;
+	else if (error & 16)
+		access = EXO_ACCESS_EXEC;
+	if (host_space_resolve(ctx->space, address, access))
+		return false;
+	trap->event = EXO_EV_FAULT;
+	trap->address = address;
+	/* By our table, not by the host's, which lacks what was not yet needed. */
+	trap->access = access | (host_space_entry(ctx->space, address) ? EXO_ACCESS_PRESENT : 0);
+	return true;
+}
+
+static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, uint64_t deadline)
+{
+	struct host_zone *zone = ctx->space->zone;
+	uint64_t frame = load64(zone->w, W_FRAME) - ZONE_W, fp, error, address;
+	uint8_t *w = zone->w;
+	uint32_t vector;
+	struct exo_regs regs;
+
+	if (frame < W_STACK || frame > W_STACK + W_STACK_SIZE - FRAME_SIZE || frame % 8)
+		return dead(ctx, trap);
+	fp = load64(w, (unsigned)frame + FRAME_GREGS + GREG_FPSTATE) - ZONE_W;
+	if (fp < W_STACK || fp > W_STACK + W_STACK_SIZE - FXSAVE_SIZE || fp % 64)
+		return dead(ctx, trap);
+	ctx->place = FRAME;
+	ctx->frame = (uint32_t)frame;
+	ctx->fp = (uint32_t)fp;
+	ctx->page->valid = 0;
+	ctx->in_call = false;
+	copy_frame_regs(ctx, &regs);
+	if (regs.rip - STUB_TEXT < STUB_SPAN) {
+		/* A moved instruction may fault; anything else in there is an attack. */
+		regs.rip = host_text_origin(regs.rip);
+		if (regs.rip == 0)
+			return dead(ctx, trap);
+		store64(w, (unsigned)frame + FRAME_GREGS + GREG_RIP, regs.rip);
+	}
+	if (signal == SIGSYS && load32(w, (unsigned)frame + FRAME_INFO + SECCOMP_ARCH) == ARCH_X86_64) {
+		trap->nr = (uint32_t)regs.rax;
+		trap->args[0] = regs.rdi;
+		trap->args[1] = regs.rsi;
+		trap->args[2] = regs.rdx;
+		trap->args[3] = regs.r10;
+		trap->args[4] = regs.r8;
+		trap->args[5] = regs.r9;
+		return syscall_stop(ctx, trap);
+	}
+	error = load64(w, (unsigned)frame + FRAME_GREGS + GREG_ERROR);
+	address = load64(w, (unsigned)frame + FRAME_GREGS + GREG_CR2);
+	vector = (uint32_t)load64(w, (unsigned)frame + FRAME_GREGS + GREG_TRAP) & 31;
+	if (signal == SIG_PREEMPT) {
+		if (host_events_pending())
+			trap->event = EXO_EV_PENDING;
+		else if (hal_time_ns() >= deadline)
+			trap->event = EXO_EV_QUANTUM;
+		else
+			return false;
+	} else if (signal == SIGSYS) {
+		exception(trap, VECTOR_GP, 0); /* int 0x80: no such gate here */
+	} else if ((signal == SIGSEGV || signal == SIGBUS) && vector == VECTOR_PF) {
+		if (!page_fault(ctx, trap, error, address))
+			return false;
+	} else {
+		exception(trap, vector, error);
+	}
+	ctx->page->regs = regs;
+	ctx->page->valid = EXO_CTX_GPRS;
+	return true;
+}
+
+static bool stopped(struct ctx *ctx, struct hal_trap *trap, uint64_t deadline)
+{
+	uint32_t kind = load32(ctx->space->zone->w, W_KIND);
+
+	ctx->answered = false;
+	ctx->in_call = false;
+	if (kind == 0)
+		return fast_stop(ctx, trap);
+	return frame_stop(ctx, trap, kind, deadline);
+}
+
+/* An instruction pointer that no program may have: the fault it would get. */
+static bool wild(struct ctx *ctx, uint32_t load, struct hal_trap *trap)
+{
+	uint64_t rip = load64(ctx->space->zone->r, R_LOAD + LOAD_RIP);
+
+	if (rip < EXO_USER_LIMIT)
+		return false;
+	ctx->page->load = load;
+	ctx->page->valid |= EXO_CTX_GPRS;
+	trap->event = EXO_EV_FAULT;
+	trap->address = rip;
+	trap->access = EXO_ACCESS_EXEC;
+	return true;
+}
+
+/* Makes this context the one in the zone. */
+static bool take_over(struct ctx *ctx)
+{
+	struct ctx *old = ctx->space->current;
+
+	if (old && old != ctx) {
+		if (old->place != PAGED && !save(old))
+			return false;
+		old->place = PAGED;
+	}
+	ctx->space->current = ctx;
+	return true;
+}
+
+void hal_ctx_enter(struct hal_ctx *hal, uint64_t deadline, struct hal_trap *trap)
+{
+	struct ctx *ctx = ctx_of(hal);
+	struct space *space = ctx->space;
+	uint64_t timer = host_timer_due_ns();
+
+	memset(trap, 0, sizeof(*trap));
+	host_cross_review();
+	if (deadline == CROSS_NO_PREEMPT)
+		deadline--;
+	do {
+		uint32_t action, mapper, load = ctx->page->load;
+		if (!space->zone || !take_over(ctx)) {
+			dead(ctx, trap);
+			return;
+		}
+		action = arrange(ctx);
+		if (space->zone && (action & ACTION_KIND) == ACTION_LOAD && wild(ctx, load, trap))
+			return;
+		mapper = host_order_before_entry(space);
+		if (!space->zone ||
+		    host_cross_enter(space->zone, action | mapper, timer < deadline ? timer : deadline) == CROSS_DEAD) {
+			dead(ctx, trap);
+			return;
+		}
+	} while (!stopped(ctx, trap, timer < deadline ? timer : deadline));
+}

@@ -1,0 +1,193 @@
+/*
+ * What the parts of the hosted HAL share. The simulator has one thread, and its
+ * signal handlers only set flags; so nothing here needs a lock.
+ */
+#ifndef HOSTED_H
+#define HOSTED_H
+
+#include <hal/hal.h>
+#include <hal/hosted/layout.h>
+
+/* ---- A zone's process (zone.c) ---- */
+
+struct host_zone {
+	int pid;          /* 0: none */
+	uint32_t slot;    /* its page group */
+	uint32_t turn;    /* number of the last entry */
+	uint32_t list;    /* number of the last mapper list posted */
+	uint32_t strikes; /* faults in a row that should not have been */
+	uint32_t next_serial;
+	bool ready;       /* the mapper has reported once */
+	bool answers;     /* an answer page of the LibOS's is attached */
+	uint8_t *r, *w;   /* our views of its page group */
+	struct host_zone *next; /* in the pool */
+};
+
+/* Starts the zygote. message: where to put why it failed. */
+bool host_zones_start(const char **message);
+/* Waits till it is there (its start takes a while; meanwhile the root image is read). */
+bool host_zones_ready(const char **message);
+/* Asks for spare processes, so that host_zone_take() finds one. Does not wait. */
+void host_zones_refill(void);
+/* A process that maps nothing, or 0: the host refuses more. */
+struct host_zone *host_zone_take(void);
+/* Gives it back: it must map nothing of the guest's any more. */
+void host_zone_give(struct host_zone *zone);
+/* Ends the process; its pages are out of reach when this returns. */
+void host_zone_kill(struct host_zone *zone);
+/* Is the process gone? Cheap while no child has died. */
+bool host_zone_is_dead(struct host_zone *zone);
+/* Ends all host processes. Safe in a signal handler. */
+void host_zones_end(void);
+
+static inline uint32_t load32(const uint8_t *page, unsigned offset)
+{
+	return __atomic_load_n((const uint32_t *)(const void *)(page + offset), __ATOMIC_ACQUIRE);
+}
+static inline uint64_t load64(const uint8_t *page, unsigned offset)
+{
+	return __atomic_load_n((const uint64_t *)(const void *)(page + offset), __ATOMIC_ACQUIRE);
+}
+static inline void store32(uint8_t *page, unsigned offset, uint32_t value)
+{
+	__atomic_store_n((uint32_t *)(void *)(page + offset), value, __ATOMIC_RELEASE);
+}
+static inline void store64(uint8_t *page, unsigned offset, uint64_t value)
+{
+	__atomic_store_n((uint64_t *)(void *)(page + offset), value, __ATOMIC_RELEASE);
+}
+
+/* ---- Hand-over (cross.c) ---- */
+
+enum cross_result { CROSS_STOPPED, CROSS_DEAD };
+
+void host_cross_start(void);
+/* In the process that becomes the zygote: puts it on the zones' core. */
+void host_cross_pin_zones(void);
+/* Lets the zone's program thread go on with `action`, waits until it stops
+ * again. deadline: hal_time_ns() when it is preempted; CROSS_NO_PREEMPT: never, but it
+ * is dead when it has used 50 ms of CPU without stopping. */
+#define CROSS_NO_PREEMPT UINT64_MAX
+/* Once in a while, between entries: split or local? */
+void host_cross_review(void);
+enum cross_result host_cross_enter(struct host_zone *zone, uint32_t action, uint64_t deadline);
+/* Has the mapper run the list in ZONE_R, `count` orders, and waits for it. */
+enum cross_result host_cross_map(struct host_zone *zone, uint32_t count);
+/* The same, but only posts it: the next host_cross_enter() with ACTION_MAPPER runs it. */
+void host_cross_post(struct host_zone *zone, uint32_t count);
+bool host_cross_map_done(const struct host_zone *zone);
+/* The zone's process is gone. */
+void host_cross_forget(const struct host_zone *zone);
+
+/* ---- Spaces (space.c, order.c) ---- */
+
+/* A leaf entry of the software page table: frame << 12 and these. */
+#define PTE_PROT  UINT64_C(0x07) /* EXO_PROT_* */
+#define PTE_HOST  UINT64_C(0x08) /* the host process has the mapping too */
+#define PTE_VALID UINT64_C(0x10)
+
+struct ctx;
+struct space {
+	uint32_t kind;       /* SPACE_* */
+	uint32_t orders;     /* queued in the zone's list */
+	uint32_t grants;     /* of these, ones that only add */
+	uint32_t host_maps;  /* host mappings, at most: merging is not counted */
+	bool revoking;       /* some order takes something away */
+	exo_frame_t root;
+	struct host_zone *zone; /* 0: dead */
+	struct ctx *current;    /* whose registers the program thread holds */
+};
+#define SPACE_SELF 1 /* the LibOS in this process */
+#define SPACE_ZONE 2
+_Static_assert(sizeof(struct space) <= sizeof(struct hal_space), "struct space fits");
+
+static inline struct space *space_of(const struct hal_space *space)
+{
+	return (struct space *)(uintptr_t)space;
+}
+
+/* The leaf entry for vaddr, or 0. */
+uint64_t *host_space_entry(const struct space *space, exo_vaddr_t vaddr);
+/* A fault that the LibOS need not hear of: the software table allows it. True:
+ * orders were queued, the program can go on. */
+bool host_space_resolve(struct space *space, exo_vaddr_t vaddr, uint32_t access);
+
+/* Queues orders; neighbours merge. A queue that is full is run at once. */
+void host_order_map(struct space *space, exo_vaddr_t vaddr, exo_frame_t frame, uint32_t prot, bool replaces);
+void host_order_unmap(struct space *space, exo_vaddr_t vaddr, uint64_t size);
+void host_order_protect(struct space *space, exo_vaddr_t vaddr, uint64_t size, uint32_t prot, bool takes);
+void host_order_answers(struct space *space, exo_frame_t frame);
+/* May another page be mapped at once, or should it wait for a fault? */
+bool host_order_eager(const struct space *space, exo_vaddr_t vaddr, exo_frame_t frame, uint32_t prot);
+/* Runs what is queued and waits. */
+void host_order_flush(struct space *space);
+/* Before an entry: ACTION_MAPPER or 0. */
+uint32_t host_order_before_entry(struct space *space);
+
+/* The zone has broken its machine. */
+void host_space_kill(struct space *space);
+
+/* ---- Text (text.c, decode.c) ---- */
+
+void host_text_start(uint64_t table_address, uint8_t *table, uint8_t *thunks);
+/* A program maps something over the table: patched code must go. */
+void host_text_conflict(exo_vaddr_t vaddr, uint64_t count);
+uint64_t host_text_table_end(void);
+/* For an instruction that was moved and faulted: where the program has it; 0: none. */
+exo_vaddr_t host_text_origin(exo_vaddr_t rip);
+/* Length of the instruction at code, 0: not known or cut off. */
+unsigned host_decode_length(const uint8_t *code, uint64_t size);
+
+/* ---- The machine (boot.c, main.c, console.c, time.c) ---- */
+
+struct options {
+	uint64_t memory;      /* bytes */
+	const char *root;     /* 0: the default */
+	const char *log;      /* --strace=FILE; 0: stderr */
+	bool check;           /* core_check() at the end */
+	char cmdline[EXO_CMDLINE_SIZE];
+};
+
+struct machine {
+	struct hal_boot_info boot;
+	uint8_t *memory;      /* frame f is at memory + (f << 12) */
+	uint8_t *control;     /* the control memfd */
+	int memory_fd, control_fd;
+	uint32_t cpus;        /* that we may use: 1 or more */
+	uint32_t xmask;       /* vector state components */
+	uint64_t cycles_origin;
+};
+extern struct machine host_machine;
+
+void host_time_start(void);
+void host_order_no_answers(struct space *space);
+bool host_machine_start(const struct options *options, const char **message);
+/* Reads the root image, or packs a directory, to the upper end of memory. */
+bool host_image_load(const char *path, const char **message);
+/* cpio newc of a directory into memory at `to`, at most `room` bytes. Returns its size; 0: *message. */
+uint64_t host_pack_directory(const char *path, uint8_t *to, uint64_t room, const char **message);
+
+/* Flags that signal handlers set. */
+extern volatile uint32_t host_signal_flags;
+#define FLAG_CHILD  UINT32_C(0x100) /* a child has died */
+#define FLAG_ENDING UINT32_C(0x200) /* SIGTERM was seen */
+/* the lower bits are EXO_PEND_* */
+
+/* log: a file to open, 0: standard error. False: errno tells why it cannot be opened. */
+bool host_console_start(const char *log);
+void host_console_stop(void); /* the terminal as it was; safe in a signal handler */
+/* Was output lost, to a full disk for instance? Then it says so. */
+bool host_console_failed(void);
+/* Looks for input. True: there is something that was not yet reported. */
+bool host_console_poll(void);
+int host_console_input_fd(void); /* -1: nothing more to wait for */
+bool host_events_pending(void);
+void host_signals_start(void);
+uint64_t host_timer_due_ns(void);
+
+static inline uint64_t cycles_now(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+#endif

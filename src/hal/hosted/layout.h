@@ -1,0 +1,166 @@
+/*
+ * What the simulator and the stub in each zone's process agree on: addresses,
+ * offsets, numbers. Read by C and by the assembler.
+ *
+ * A zone's process has these pieces above EXO_USER_LIMIT, and nothing else:
+ *   STUB_TEXT     the stub's code, from a sealed memfd
+ *   ZONE_R        this zone's page group that only the simulator writes: the
+ *                 line with the orders of the moment, registers to load, the
+ *                 mapper's list. Read-only in the zone.
+ *   ZONE_W        the page group that both write: the message line, saved
+ *                 registers, the signal stack. Every byte of it is hostile.
+ *   ZONE_BELL     read-only, the same in all zones: one futex word per zone,
+ *                 and whether the simulator sleeps
+ *   ZONE_ANSWERS  the answer page (exo/context.h) or zeroes
+ *   ZONE_THUNKS   code of patched call sites, read-only, the same in all zones
+ * and, below EXO_USER_BASE if the host allows (else at it), the table of
+ * addresses that patched sites jump through (SITE_TABLE_*).
+ *
+ * Why a program gains nothing by jumping into the stub: the program thread has
+ * no descriptors, and its seccomp filter knows two instructions. do_futex may
+ * wait and wake inside the windows R, W and BELL; do_sigreturn may return from a
+ * signal. All mappings are made by a second thread, the mapper, which has the
+ * descriptors, blocks all signals, has no stack, and takes its orders from ZONE_R,
+ * which no program can write. It reports by pwrite() into ZONE_R, so that
+ * the report cannot be forged either.
+ */
+#ifndef HOSTED_LAYOUT_H
+#define HOSTED_LAYOUT_H
+
+#define STUB_TEXT    0x7fff00000000
+#define STUB_LO      0x00000000 /* low and high half, for seccomp filters */
+#define STUB_HI      0x7fff
+#define ZONE_R       0x7fff00100000
+#define ZONE_R_LO    0x00100000
+#define ZONE_R_SIZE  0x4000
+#define ZONE_W       0x7fff00110000
+#define ZONE_W_LO    0x00110000
+#define ZONE_W_SIZE  0x8000
+#define ZONE_BELL    0x7fff00120000
+#define ZONE_BELL_LO 0x00120000
+#define ZONE_BELL_SIZE 0x2000
+#define ZONE_ANSWERS 0x7fff00130000
+#define ZONE_THUNKS  0x7fff00200000
+#define ZONE_THUNKS_SIZE 0x20000
+#define ZONE_END     0x7fff00300000 /* nothing of ours from here on… */
+#define INIT_STACK   0x7fff00310000 /* …but the zygote's stack, gone in zones */
+#define INIT_STACK_SIZE 0x4000
+#define STUB_SPAN    0x300000
+#define HOST_TOP     0x7ffffffff000 /* TASK_SIZE of x86-64 with 4-level tables */
+
+/* ZONE_R, line 0: read by the program thread */
+#define R_TURN   0    /* u32: number of the present entry */
+#define R_NEXT   4    /* u32: while waiting: NEXT_* */
+#define R_RESULT 8    /* rax for a fast return */
+#define R_ACTION 16   /* u32: ACTION_* */
+#define R_SPIN   20   /* u32: how often to look before sleeping, at least 1 */
+#define R_NONCE  24
+#define R_BELL   32   /* address of this zone's bell word */
+#define R_XMASK  40   /* components for xsave/xrstor: eax, edx */
+/* line 1: read by the mapper */
+#define R_MPOSTED 64  /* u32 futex: number of the last list */
+#define R_MCOUNT  68  /* u32: entries in it */
+#define R_MWAKE   72  /* address of the word to wake when done */
+/* line 2: written by the mapper through its descriptor */
+#define R_MDONE  128  /* u32 futex: number of the last list done */
+#define R_SLOT   192  /* u32, for the set-up: this zone's number */
+#define R_PARENT 196  /* u32: process id of the simulator */
+#define R_LOAD   0x1000 /* struct exo_regs to load */
+#define R_LOADFP 0x1200 /* XSAVE image to load */
+#define R_ORDERS 0x2000
+#define ORDER_SIZE 48   /* nr, addr, length, prot, fd, offset: 8 bytes each */
+#define ORDER_MAX  170
+
+/* R_NEXT: nothing; run the mapper; or wake zone (value - 1) and sleep */
+#define NEXT_MAPPER 0x80000000
+
+/* R_ACTION */
+#define ACTION_RESUME 0
+#define ACTION_LOAD   1  /* all of R_LOAD */
+#define ACTION_SAVE   2  /* of a fast stop: registers to W_SAVE, stop again */
+#define ACTION_PARK   3  /* copy the nonce, put the signal state in order, stop again */
+#define ACTION_RELOAD 4  /* of a fast stop: rdx too is in the message */
+#define ACTION_KIND   0xff
+#define ACTION_FP     0x100 /* with LOAD: R_LOADFP too */
+#define ACTION_MAPPER 0x200 /* wait for the mapper first */
+
+/* ZONE_W, line 0: the message */
+#define W_STATE 0     /* u32: turn that has ended */
+#define W_KIND  4     /* u32: 0 patched call, else the signal's number */
+#define W_NR    8
+#define W_ARGS  16    /* rdi rsi rdx r10 r8 r9 */
+/* line 1 */
+#define W_RET    64   /* where a patched call returns to */
+#define W_FRAME  72   /* the signal frame */
+#define W_FS     80
+#define W_GS     88
+#define W_NONCE  96
+#define W_ASLEEP 104  /* u32 hint: sleeps on its bell */
+#define W_RIP    112  /* scratch of the stub */
+#define W_SAVE   0x1000 /* struct exo_regs of a fast stop (rbx rbp rsp r12-r15) */
+#define W_SAVEFP 0x1200
+#define W_STACK  0x2000
+#define W_STACK_SIZE 0x5000 /* and 0x1000 of slack: whole register images can be copied */
+
+/* ZONE_BELL */
+#define ZONE_MAX     1024 /* words in the first page */
+#define BELL_ASLEEP  0x1000 /* u32: the simulator sleeps: wake it */
+
+/* struct exo_regs */
+#define LOAD_RAX 0
+#define LOAD_RBX 8
+#define LOAD_RCX 16
+#define LOAD_RDX 24
+#define LOAD_RSI 32
+#define LOAD_RDI 40
+#define LOAD_RBP 48
+#define LOAD_RSP 56
+#define LOAD_R8  64
+#define LOAD_R9  72
+#define LOAD_R10 80
+#define LOAD_R11 88
+#define LOAD_R12 96
+#define LOAD_R13 104
+#define LOAD_R14 112
+#define LOAD_R15 120
+#define LOAD_RIP 128
+#define LOAD_FLAGS 136
+#define LOAD_FS  144
+#define LOAD_GS  152
+
+/* Linux's signal frame: return address, then struct ucontext */
+#define FRAME_UC      8
+#define FRAME_GREGS   48 /* r8 r9 r10 r11 r12 r13 r14 r15 rdi rsi rbp rbx rdx rax rcx rsp rip eflags */
+#define GREG_RIP      128
+#define GREG_FLAGS    136
+#define GREG_SELECTORS 144
+#define GREG_ERROR    152
+#define GREG_TRAP     160
+#define GREG_CR2      176
+#define GREG_FPSTATE  184
+#define FRAME_INFO    312 /* siginfo, after a ucontext with an 8-byte mask */
+
+#define SIG_PREEMPT 10 /* SIGUSR1 */
+
+/* The control memfd: pages that all zones share, then a group per zone. */
+#define CTL_BELL    0x0
+#define CTL_ZERO    0x2000  /* stands in for an answer page */
+#define CTL_TABLE   0x8000
+#define CTL_THUNKS  0x20000
+#define CTL_ZONES   0x40000
+#define CTL_STRIDE  0x10000
+#define CTL_W       0x8000  /* of a zone's group: R first, W from here */
+
+/* Patched sites jump through this table, by an absolute 32-bit address. */
+#define SITE_MAX        4096
+#define SITE_TABLE_SIZE 0x8000
+#define SITE_TABLE_LOW  0x8000  /* where, if the host allows (vm.mmap_min_addr) */
+#define SITE_TABLE_HIGH 0x10000 /* where, if not */
+#define THUNK_SIZE      32
+
+/* Descriptors of the zygote and, the first two, of mappers */
+#define FD_MEMORY  3
+#define FD_CONTROL 4
+#define FD_COMMAND 5
+
+#endif

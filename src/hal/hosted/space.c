@@ -1,0 +1,396 @@
+/*
+ * Address spaces. The software page table, four levels like the machine's and paid from
+ * the zone's pool, is the truth; the host process's mappings are a cache of it,
+ * like a TLB: PTE_HOST marks what it has. So the HAL may leave a mapping out (a fork
+ * maps many scattered pages of which the child touches few) or throw all away (the
+ * host allows 65,530 per process), and fill in at the fault.
+ *
+ * A word of a table is 0 or, above the leaves, the frame number of the next table + 1.
+ */
+#include "hosted.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+#define ENTRIES        512
+#define LEVELS         4
+#define HOST_MAPS_MAX  50000
+#define AROUND         16 /* pages looked at on each side of a fault */
+#define STRIKES_MAX    8
+
+static uint64_t *table_of(exo_frame_t frame)
+{
+	return hal_phys_ptr(frame);
+}
+
+static unsigned index_of(exo_vaddr_t vaddr, int level)
+{
+	return (unsigned)(vaddr >> (EXO_FRAME_SHIFT + 9 * level)) & (ENTRIES - 1);
+}
+
+enum exo_status hal_space_init(struct hal_space *hal, struct hal_pool *pool)
+{
+	struct space *space = space_of(hal);
+
+	memset(hal, 0, sizeof(*hal));
+	if (pool->count < HAL_SPACE_INIT_COST)
+		return EXO_E_FUNDS;
+	space->zone = host_zone_take();
+	if (!space->zone)
+		return EXO_E_DEVICE;
+	space->kind = SPACE_ZONE;
+	space->root = hal_pool_take(pool);
+	memset(table_of(space->root), 0, EXO_FRAME_SIZE);
+	host_zones_refill();
+	return EXO_OK;
+}
+
+static void give_tables(exo_frame_t frame, int level, struct hal_pool *pool)
+{
+	uint64_t *table = table_of(frame);
+
+	for (unsigned i = 0; level > 0 && i < ENTRIES; i++)
+		if (table[i])
+			give_tables(table[i] - 1, level - 1, pool);
+	hal_pool_give(pool, frame);
+}
+
+void host_space_kill(struct space *space)
+{
+	if (space->zone)
+		host_zone_kill(space->zone);
+	space->zone = 0;
+	space->orders = 0;
+}
+
+void hal_space_destroy(struct hal_space *hal, struct hal_pool *pool)
+{
+	struct space *space = space_of(hal);
+	struct host_zone *zone;
+
+	if (space->kind != SPACE_ZONE)
+		return;
+	space->kind = 0;
+	if (space->zone) {
+		/* What is queued need not be run; what is posted must have been. */
+		space->orders = space->grants = 0;
+		if (space->host_maps)
+			host_order_unmap(space, host_text_table_end(), EXO_USER_LIMIT - host_text_table_end());
+		if (space->zone && space->zone->answers)
+			host_order_no_answers(space);
+		host_order_flush(space);
+	}
+	zone = space->zone;
+	space->zone = 0;
+	if (zone) {
+		zone->answers = false;
+		host_zone_give(zone);
+	}
+	give_tables(space->root, LEVELS - 1, pool);
+}
+
+/* The leaf table that covers vaddr; 0 if there is none and no pool to make it. */
+static uint64_t *leaf_table(const struct space *space, exo_vaddr_t vaddr, struct hal_pool *pool)
+{
+	exo_frame_t frame = space->root;
+
+	for (int level = LEVELS - 1; level > 0; level--) {
+		uint64_t *word = &table_of(frame)[index_of(vaddr, level)];
+		if (!*word) {
+			if (!pool)
+				return 0;
+			frame = hal_pool_take(pool);
+			memset(table_of(frame), 0, EXO_FRAME_SIZE);
+			*word = frame + 1;
+		}
+		frame = *word - 1;
+	}
+	return table_of(frame);
+}
+
+uint64_t *host_space_entry(const struct space *space, exo_vaddr_t vaddr)
+{
+	uint64_t *table;
+
+	if (vaddr >= EXO_USER_LIMIT)
+		return 0;
+	table = leaf_table(space, vaddr, 0);
+	if (!table || !(table[index_of(vaddr, 0)] & PTE_VALID))
+		return 0;
+	return &table[index_of(vaddr, 0)];
+}
+
+/* Pages from vaddr to the end of its leaf table, at most count. */
+static uint64_t chunk(exo_vaddr_t vaddr, uint64_t count)
+{
+	uint64_t rest = ENTRIES - index_of(vaddr, 0);
+
+	return rest < count ? rest : count;
+}
+
+uint64_t hal_space_cost(const struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count)
+{
+	const struct space *space = space_of(hal);
+	uint64_t cost = 0, last[LEVELS];
+
+	memset(last, 0xff, sizeof(last));
+	while (count) {
+		uint64_t pages = chunk(vaddr, count);
+		exo_frame_t frame = space->root;
+		int level = LEVELS - 1;
+		for (; level > 0; level--) {
+			uint64_t word = table_of(frame)[index_of(vaddr, level)];
+			if (!word)
+				break;
+			frame = word - 1;
+		}
+		/* Missing from here down; tables above were counted by a neighbour. */
+		for (; level > 0; level--) {
+			uint64_t covers = vaddr >> (EXO_FRAME_SHIFT + 9 * level);
+			cost += covers != last[level];
+			last[level] = covers;
+		}
+		vaddr += pages << EXO_FRAME_SHIFT;
+		count -= pages;
+	}
+	return cost;
+}
+
+static void forget_below(exo_frame_t frame, int level)
+{
+	uint64_t *table = table_of(frame);
+
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		if (level == 0)
+			table[i] &= ~PTE_HOST;
+		else if (table[i])
+			forget_below(table[i] - 1, level - 1);
+	}
+}
+
+/* Before a change: the host process must not run into the host's limit. */
+static void make_room(struct space *space)
+{
+	if (space->host_maps <= HOST_MAPS_MAX)
+		return;
+	forget_below(space->root, LEVELS - 1);
+	host_order_unmap(space, host_text_table_end(), EXO_USER_LIMIT - host_text_table_end());
+	space->host_maps = 1;
+}
+
+void hal_space_map(struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t frame, uint64_t count,
+                   uint32_t prot, struct hal_pool *pool)
+{
+	struct space *space = space_of(hal);
+
+	if (vaddr < host_text_table_end())
+		host_text_conflict(vaddr, count);
+	while (count) {
+		uint64_t pages = chunk(vaddr, count);
+		uint64_t *entry = leaf_table(space, vaddr, pool) + index_of(vaddr, 0);
+
+		make_room(space);
+		for (uint64_t i = 0; i < pages; i++, entry++, frame++, vaddr += EXO_FRAME_SIZE) {
+			bool replaces = *entry & PTE_HOST;
+			*entry = frame << EXO_FRAME_SHIFT | PTE_VALID | (prot & PTE_PROT);
+			if (replaces || host_order_eager(space, vaddr, frame, prot)) {
+				*entry |= PTE_HOST;
+				host_order_map(space, vaddr, frame, prot, replaces);
+			}
+		}
+		count -= pages;
+	}
+}
+
+/* The next page at or after vaddr whose tables exist; skips what a missing table covers. */
+static exo_vaddr_t skip_hole(const struct space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
+{
+	while (vaddr < end) {
+		exo_frame_t frame = space->root;
+		int level = LEVELS - 1;
+		uint64_t word = 1, span;
+		for (; level > 0; level--) {
+			word = table_of(frame)[index_of(vaddr, level)];
+			if (!word)
+				break;
+			frame = word - 1;
+		}
+		if (word)
+			return vaddr;
+		span = EXO_FRAME_SIZE << (9 * level);
+		vaddr = (vaddr | (span - 1)) + 1;
+	}
+	return end;
+}
+
+exo_vaddr_t hal_space_next(const struct hal_space *hal, exo_vaddr_t vaddr, exo_vaddr_t end)
+{
+	const struct space *space = space_of(hal);
+
+	while ((vaddr = skip_hole(space, vaddr, end)) < end) {
+		const uint64_t *table = leaf_table(space, vaddr, 0);
+		for (unsigned i = index_of(vaddr, 0); i < ENTRIES && vaddr < end; i++, vaddr += EXO_FRAME_SIZE)
+			if (table[i] & PTE_VALID)
+				return vaddr;
+	}
+	return end;
+}
+
+void hal_space_unmap(struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count)
+{
+	struct space *space = space_of(hal);
+	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
+
+	while ((vaddr = skip_hole(space, vaddr, end)) < end) {
+		uint64_t pages = chunk(vaddr, (end - vaddr) >> EXO_FRAME_SHIFT);
+		uint64_t *entry = leaf_table(space, vaddr, 0) + index_of(vaddr, 0);
+
+		make_room(space);
+		for (uint64_t i = 0; i < pages; i++, entry++, vaddr += EXO_FRAME_SIZE) {
+			if (*entry & PTE_HOST)
+				host_order_unmap(space, vaddr, EXO_FRAME_SIZE);
+			*entry = 0;
+		}
+	}
+}
+
+void hal_space_protect(struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count, uint32_t prot)
+{
+	struct space *space = space_of(hal);
+	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
+
+	prot &= PTE_PROT;
+	while ((vaddr = skip_hole(space, vaddr, end)) < end) {
+		uint64_t pages = chunk(vaddr, (end - vaddr) >> EXO_FRAME_SHIFT);
+		uint64_t *entry = leaf_table(space, vaddr, 0) + index_of(vaddr, 0);
+
+		make_room(space);
+		for (uint64_t i = 0; i < pages; i++, entry++, vaddr += EXO_FRAME_SIZE) {
+			uint64_t old = *entry & PTE_PROT;
+			if (!(*entry & PTE_VALID) || old == prot)
+				continue;
+			*entry = (*entry & ~PTE_PROT) | prot;
+			if (*entry & PTE_HOST)
+				host_order_protect(space, vaddr, EXO_FRAME_SIZE, prot, old & ~prot);
+		}
+	}
+}
+
+void hal_space_flush(struct hal_space *hal)
+{
+	struct space *space = space_of(hal);
+
+	if (space->kind != SPACE_ZONE || !space->zone)
+		return;
+	if (space->revoking)
+		host_order_flush(space);
+	/* A list that was posted with grants may also hold what is revoked next:
+	 * it has been run by now, because a revoking list waits for it. */
+}
+
+bool hal_space_query(const struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t *frame, uint32_t *flags)
+{
+	const uint64_t *entry = host_space_entry(space_of(hal), vaddr);
+
+	if (!entry)
+		return false;
+	*frame = *entry >> EXO_FRAME_SHIFT;
+	*flags = (uint32_t)(*entry & PTE_PROT) | HAL_ACCESSED | HAL_DIRTY;
+	return true;
+}
+
+void hal_space_answers(struct hal_space *hal, exo_frame_t frame)
+{
+	struct space *space = space_of(hal);
+
+	if (!space->zone)
+		return;
+	space->zone->answers = true;
+	host_order_answers(space, frame);
+}
+
+/* Does prot allow it? Write implies readable here as on the machine. */
+static bool allows(uint64_t entry, uint32_t access)
+{
+	uint32_t prot = (uint32_t)(entry & PTE_PROT);
+
+	if (access & EXO_ACCESS_WRITE)
+		return prot & EXO_PROT_WRITE;
+	if (access & EXO_ACCESS_EXEC)
+		return prot & EXO_PROT_EXEC;
+	return prot != 0;
+}
+
+bool host_space_resolve(struct space *space, exo_vaddr_t vaddr, uint32_t access)
+{
+	const uint64_t *entry = host_space_entry(space, vaddr);
+	exo_vaddr_t page = vaddr & ~(EXO_FRAME_SIZE - 1), from, to;
+
+	if (!entry || !allows(*entry, access))
+		return false;
+	/* The host has it, they say: once may be an order that was late; often is not. */
+	if ((*entry & PTE_HOST) && ++space->zone->strikes > STRIKES_MAX)
+		return false;
+	make_room(space);
+	from = page > AROUND << EXO_FRAME_SHIFT ? page - (AROUND << EXO_FRAME_SHIFT) : 0;
+	to = page + (AROUND << EXO_FRAME_SHIFT);
+	for (exo_vaddr_t at = from; at < to; at += EXO_FRAME_SIZE) {
+		uint64_t *other = host_space_entry(space, at);
+		if (!other || ((*other & PTE_HOST) && at != page))
+			continue;
+		if (at != page && !host_order_eager(space, at, *other >> EXO_FRAME_SHIFT, (uint32_t)(*other & PTE_PROT)))
+			continue;
+		host_order_map(space, at, *other >> EXO_FRAME_SHIFT, (uint32_t)(*other & PTE_PROT), false);
+		*other |= PTE_HOST;
+	}
+	return true;
+}
+
+/* Copies page by page; the LibOS's own space is this process. */
+static bool copy(const struct hal_space *hal, exo_vaddr_t vaddr, uint8_t *bytes, uint64_t size, bool out)
+{
+	const struct space *space = space_of(hal);
+
+	if (space->kind == SPACE_SELF) {
+		void *self = (void *)(uintptr_t)vaddr;
+		if (size)
+			memcpy(out ? self : (void *)bytes, out ? (void *)bytes : self, size);
+		return true;
+	}
+	if (vaddr >= EXO_USER_LIMIT || size > EXO_USER_LIMIT - vaddr)
+		return false;
+	while (size) {
+		uint64_t offset = vaddr & (EXO_FRAME_SIZE - 1), part = EXO_FRAME_SIZE - offset;
+		const uint64_t *entry = host_space_entry(space, vaddr);
+		uint8_t *page;
+		if (!entry || !allows(*entry, out ? EXO_ACCESS_WRITE : EXO_ACCESS_READ))
+			return false;
+		if (part > size)
+			part = size;
+		page = (uint8_t *)hal_phys_ptr(*entry >> EXO_FRAME_SHIFT) + offset;
+		memcpy(out ? page : bytes, out ? bytes : page, part);
+		vaddr += part;
+		bytes += part;
+		size -= part;
+	}
+	return true;
+}
+
+bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size)
+{
+	return copy(space, from, to, size, false);
+}
+
+bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *from, uint64_t size)
+{
+	return copy(space, to, (uint8_t *)(uintptr_t)from, size, true);
+}
+
+enum exo_status hal_libos_init(struct hal_space *hal, struct hal_pool *pool, uint64_t *window)
+{
+	(void)pool;
+	memset(hal, 0, sizeof(*hal));
+	space_of(hal)->kind = SPACE_SELF;
+	*window = (uint64_t)(uintptr_t)host_machine.memory;
+	return EXO_OK;
+}

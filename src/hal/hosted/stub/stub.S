@@ -1,0 +1,529 @@
+/*
+ * The code that lives in each zone's process; see ../layout.h for the pieces
+ * and for why a program that jumps in here gains nothing.
+ *
+ * The program thread is in one of two kinds of stop:
+ *   fast   a patched call site jumped to stub_fast: everything but rcx, r11 and
+ *          rax is still in the registers (the six arguments also in the message);
+ *   frame  a signal handler runs: the registers are in the signal frame.
+ * It posts a message, then waits for R_TURN to change: a while by looking, then
+ * asleep on its bell. Handlers run with no signal blocked, so that leaving one is
+ * a matter of loading registers, with no rt_sigreturn. A preemption signal that
+ * comes while the stub runs is dropped; the simulator sends it again.
+ *
+ * Nothing here uses a stack, and no register or memory content is trusted by
+ * anyone: what this code does wrong harms this zone only.
+ */
+#include "../layout.h"
+
+#define SYS_mmap 9
+#define SYS_mprotect 10
+#define SYS_munmap 11
+#define SYS_rt_sigprocmask 14
+#define SYS_rt_sigreturn 15
+#define SYS_pwrite64 18
+#define SYS_exit_group 231
+#define SYS_futex 202
+#define SYS_seccomp 317
+#define SYS_close_range 436
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
+
+/* R, W, BELL, ANSWERS: the page groups; their addresses are in stub.ld. */
+	.section .text.stub, "ax"
+stub_text:
+
+/* ---- the patched call: rax number, rcx where to return to ---- */
+	.globl stub_fast
+stub_fast:
+	cmp	$448, %rax
+	jae	1f
+	bt	%rax, ANSWERS(%rip)
+	jnc	1f
+	lea	ANSWERS + 512(%rip), %r11
+	mov	(%r11, %rax, 8), %rax
+	jmp	*%rcx
+1:	mov	%rax, W + W_NR(%rip)
+	mov	%rdi, W + W_ARGS(%rip)
+	mov	%rsi, W + W_ARGS + 8(%rip)
+	mov	%rdx, W + W_ARGS + 16(%rip)
+	mov	%r10, W + W_ARGS + 24(%rip)
+	mov	%r8, W + W_ARGS + 32(%rip)
+	mov	%r9, W + W_ARGS + 40(%rip)
+	mov	%rcx, W + W_RET(%rip)
+fast_post:
+	movl	$0, W + W_KIND(%rip)
+	mov	R + R_TURN(%rip), %r11
+	mov	%r11d, %eax
+	xchg	%eax, W + W_STATE(%rip)
+	cmpl	$0, BELL + BELL_ASLEEP(%rip)
+	jne	fast_slow
+	mov	R + R_SPIN(%rip), %eax
+2:	cmp	%r11, R + R_TURN(%rip)
+	jne	3f
+	pause
+	dec	%eax
+	jnz	2b
+	jmp	fast_slow
+3:	cmp	%r11d, R + R_TURN(%rip)
+	je	fast_slow
+	cmpl	$0, R + R_ACTION(%rip)
+	jne	fast_slow
+	mov	R + R_RESULT(%rip), %rax
+	jmp	*%rcx
+
+/* Everything else: the argument registers are free, they are in the message. */
+fast_slow:
+	lea	fast_go(%rip), %r8
+	jmp	wait
+fast_go: /* eax: the action without ACTION_MAPPER */
+	mov	%eax, %r11d
+	movzbl	%al, %eax
+	cmp	$ACTION_LOAD, %eax
+	je	load
+	cmp	$ACTION_PARK, %eax
+	je	park
+	mov	W + W_ARGS(%rip), %rdi
+	mov	W + W_ARGS + 8(%rip), %rsi
+	mov	W + W_ARGS + 16(%rip), %rdx
+	mov	W + W_ARGS + 24(%rip), %r10
+	mov	W + W_ARGS + 32(%rip), %r8
+	mov	W + W_ARGS + 40(%rip), %r9
+	mov	W + W_RET(%rip), %rcx
+	cmp	$ACTION_SAVE, %eax
+	je	fast_save
+	mov	R + R_RESULT(%rip), %rax
+	jmp	*%rcx
+
+fast_save:
+	mov	%rbx, W + W_SAVE + LOAD_RBX(%rip)
+	mov	%rbp, W + W_SAVE + LOAD_RBP(%rip)
+	mov	%rsp, W + W_SAVE + LOAD_RSP(%rip)
+	mov	%r12, W + W_SAVE + LOAD_R12(%rip)
+	mov	%r13, W + W_SAVE + LOAD_R13(%rip)
+	mov	%r14, W + W_SAVE + LOAD_R14(%rip)
+	mov	%r15, W + W_SAVE + LOAD_R15(%rip)
+	rdfsbase %rax
+	mov	%rax, W + W_FS(%rip)
+	rdgsbase %rax
+	mov	%rax, W + W_GS(%rip)
+	mov	R + R_XMASK(%rip), %eax
+	mov	R + R_XMASK + 4(%rip), %edx
+	xsave64	W + W_SAVEFP(%rip)
+	mov	W + W_ARGS + 16(%rip), %rdx
+	jmp	fast_post
+
+/* The signal mask, the signal stack and the protection keys may be what a forged
+ * sigreturn of the program left: one more, from a frame of ours, replaces them all. */
+park:
+	mov	R + R_NONCE(%rip), %rax
+	mov	%rax, W + W_NONCE(%rip)
+	lea	clean_frame(%rip), %rsp
+	jmp	do_sigreturn
+
+/*
+ * Waits until the turn that was posted is over; r8: where to go on then, with
+ * eax = R_ACTION. Clobbers rax rcx rdx rsi rdi r9 r10 r11; keeps rbx and rsp.
+ * r9: the turn, r10: the last R_TURN/R_NEXT pair that was obeyed.
+ */
+wait:
+	mov	W + W_STATE(%rip), %r9d
+	mov	%r9, %r10
+	cmpl	$0, BELL + BELL_ASLEEP(%rip)
+	je	wait_look
+	lea	W + W_STATE(%rip), %rdi
+	mov	$FUTEX_WAKE, %esi
+	mov	$1, %edx
+	lea	wait_look(%rip), %r11
+	jmp	do_futex_save
+wait_look:
+	mov	R + R_SPIN(%rip), %eax
+1:	cmp	%r10, R + R_TURN(%rip)
+	jne	wait_changed
+	pause
+	dec	%eax
+	jnz	1b
+wait_sleep:
+	movl	$1, W + W_ASLEEP(%rip)
+	mfence
+	mov	R + R_TURN(%rip), %rax
+	cmp	%rax, %r10
+	jne	wait_changed
+	mov	R + R_BELL(%rip), %rdi
+	mov	$FUTEX_WAIT, %esi
+	mov	%r9d, %edx
+	lea	wait_woken(%rip), %r11
+	jmp	do_futex_save
+wait_woken:
+	cmp	%r10, R + R_TURN(%rip)
+	je	wait_sleep
+wait_changed:
+	movl	$0, W + W_ASLEEP(%rip)
+	cmp	%r9d, R + R_TURN(%rip)
+	jne	wait_over
+	mov	R + R_TURN(%rip), %r10
+	mov	%r10, %rax
+	shr	$32, %rax
+	jz	wait_look
+	test	%eax, %eax
+	js	wait_mapper
+	/* Another zone's turn: wake it, and make room. */
+	dec	%eax
+	and	$(ZONE_MAX - 1), %eax
+	lea	BELL(%rip), %rdi
+	lea	(%rdi, %rax, 4), %rdi
+	mov	$FUTEX_WAKE, %esi
+	mov	$1, %edx
+	lea	wait_sleep(%rip), %r11
+	jmp	do_futex_save
+wait_mapper:
+	lea	wait_look(%rip), %r11
+	mov	%r11, W + W_RIP(%rip)
+	jmp	call_mapper
+wait_over:
+	mov	R + R_ACTION(%rip), %eax
+	test	$ACTION_MAPPER, %eax
+	jz	wait_out
+	lea	wait_out(%rip), %r11
+	mov	%r11, W + W_RIP(%rip)
+	jmp	call_mapper
+wait_out:
+	mov	R + R_ACTION(%rip), %eax
+	and	$~ACTION_MAPPER, %eax
+	jmp	*%r8
+
+/* Wakes the mapper and waits until its list is done; then to W_RIP. */
+call_mapper:
+	lea	R + R_MPOSTED(%rip), %rdi
+	mov	$FUTEX_WAKE, %esi
+	mov	$1, %edx
+	lea	1f(%rip), %r11
+	jmp	do_futex_save
+1:	mov	R + R_MDONE(%rip), %edx
+	cmp	R + R_MPOSTED(%rip), %edx
+	je	2f
+	lea	R + R_MDONE(%rip), %rdi
+	mov	$FUTEX_WAIT, %esi
+	lea	1b(%rip), %r11
+	jmp	do_futex_save
+2:	jmp	*W + W_RIP(%rip)
+
+/* rdi, esi, edx as for futex(); returns to r11. Keeps r8, r9 and r10. */
+do_futex_save:
+	mov	%r11, W + W_RIP + 8(%rip)
+	mov	%r10, W + W_RIP + 16(%rip)
+	xor	%r10d, %r10d
+	mov	$SYS_futex, %eax
+	syscall
+at_futex:
+	mov	W + W_RIP + 16(%rip), %r10
+	jmp	*W + W_RIP + 8(%rip)
+
+/* ---- all registers from R_LOAD; r11d: ACTION_* ---- */
+load:
+	test	$ACTION_FP, %r11d
+	jz	1f
+	mov	R + R_XMASK(%rip), %eax
+	mov	R + R_XMASK + 4(%rip), %edx
+	xrstor64 R + R_LOADFP(%rip)
+1:	xor	%eax, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %fs
+	mov	%eax, %gs
+	mov	R + R_LOAD + LOAD_FS(%rip), %rax
+	wrfsbase %rax
+	mov	R + R_LOAD + LOAD_GS(%rip), %rax
+	wrgsbase %rax
+	lea	R + R_LOAD + LOAD_FLAGS(%rip), %rsp
+	popfq
+	mov	R + R_LOAD + LOAD_RAX(%rip), %rax
+	mov	R + R_LOAD + LOAD_RBX(%rip), %rbx
+	mov	R + R_LOAD + LOAD_RCX(%rip), %rcx
+	mov	R + R_LOAD + LOAD_RDX(%rip), %rdx
+	mov	R + R_LOAD + LOAD_RSI(%rip), %rsi
+	mov	R + R_LOAD + LOAD_RDI(%rip), %rdi
+	mov	R + R_LOAD + LOAD_RBP(%rip), %rbp
+	mov	R + R_LOAD + LOAD_R8(%rip), %r8
+	mov	R + R_LOAD + LOAD_R9(%rip), %r9
+	mov	R + R_LOAD + LOAD_R10(%rip), %r10
+	mov	R + R_LOAD + LOAD_R11(%rip), %r11
+	mov	R + R_LOAD + LOAD_R12(%rip), %r12
+	mov	R + R_LOAD + LOAD_R13(%rip), %r13
+	mov	R + R_LOAD + LOAD_R14(%rip), %r14
+	mov	R + R_LOAD + LOAD_R15(%rip), %r15
+	mov	R + R_LOAD + LOAD_RSP(%rip), %rsp
+	jmp	*R + R_LOAD + LOAD_RIP(%rip)
+
+/* ---- signals: edi number, rdx ucontext, rsp the frame ---- */
+	.globl stub_signal
+stub_signal:
+	mov	FRAME_GREGS - FRAME_UC + GREG_RIP(%rdx), %rax
+	lea	stub_text(%rip), %rcx
+	sub	%rcx, %rax
+	cmp	$STUB_SPAN, %rax
+	jae	1f
+	cmp	$SIG_PREEMPT, %edi
+	je	do_sigreturn
+	cmp	$5, %edi /* SIGTRAP: a program with the trap flag set */
+	je	do_sigreturn
+1:	mov	%rsp, %rbx
+	mov	%edi, W + W_KIND(%rip)
+	mov	%rbx, W + W_FRAME(%rip)
+	rdfsbase %rax
+	mov	%rax, W + W_FS(%rip)
+	rdgsbase %rax
+	mov	%rax, W + W_GS(%rip)
+frame_post:
+	mov	R + R_TURN(%rip), %eax
+	xchg	%eax, W + W_STATE(%rip)
+	lea	frame_go(%rip), %r8
+	jmp	wait
+frame_go:
+	mov	%eax, %r11d
+	movzbl	%al, %eax
+	cmp	$ACTION_LOAD, %eax
+	je	load
+	cmp	$ACTION_PARK, %eax
+	je	park
+	/* Resume: the vector state, then the rest, from the frame. */
+	mov	FRAME_GREGS + GREG_FPSTATE(%rbx), %rcx
+	mov	R + R_XMASK(%rip), %eax
+	mov	R + R_XMASK + 4(%rip), %edx
+	xrstor64 (%rcx)
+	mov	FRAME_GREGS + GREG_RIP(%rbx), %rax
+	mov	%rax, W + W_RIP(%rip)
+	mov	FRAME_GREGS + GREG_FLAGS(%rbx), %rax
+	/* A signal in here would put its frame below rsp: so rsp stays below what
+	 * has still to be read, and leaves the signal stack with the last load. */
+	mov	%rax, -8(%rbx)
+	lea	-8(%rbx), %rsp
+	popfq
+	mov	FRAME_GREGS + 0(%rsp), %r8
+	mov	FRAME_GREGS + 8(%rsp), %r9
+	mov	FRAME_GREGS + 16(%rsp), %r10
+	mov	FRAME_GREGS + 24(%rsp), %r11
+	mov	FRAME_GREGS + 32(%rsp), %r12
+	mov	FRAME_GREGS + 40(%rsp), %r13
+	mov	FRAME_GREGS + 48(%rsp), %r14
+	mov	FRAME_GREGS + 56(%rsp), %r15
+	mov	FRAME_GREGS + 64(%rsp), %rdi
+	mov	FRAME_GREGS + 72(%rsp), %rsi
+	mov	FRAME_GREGS + 80(%rsp), %rbp
+	mov	FRAME_GREGS + 88(%rsp), %rbx
+	mov	FRAME_GREGS + 96(%rsp), %rdx
+	mov	FRAME_GREGS + 104(%rsp), %rax
+	mov	FRAME_GREGS + 112(%rsp), %rcx
+	mov	FRAME_GREGS + 120(%rsp), %rsp
+	jmp	*W + W_RIP(%rip)
+
+do_sigreturn:
+	.globl stub_restorer
+stub_restorer:
+	/* On entry of a handler rsp is one word below where the call wants it. */
+	add	$8, %rsp
+	mov	$SYS_rt_sigreturn, %eax
+	syscall
+at_sigreturn:
+	hlt
+
+/* ---- the mapper thread: registers and read-only memory only ---- */
+	.globl mapper_start
+mapper_start:
+	mov	$SYS_close_range, %eax
+	mov	$FD_COMMAND, %edi
+	mov	$~0, %esi
+	xor	%edx, %edx
+	syscall
+	mov	$SYS_seccomp, %eax
+	mov	$1, %edi /* SECCOMP_SET_MODE_FILTER */
+	xor	%esi, %esi
+	lea	mapper_filter(%rip), %rdx
+	syscall
+	test	%rax, %rax
+	jnz	mapper_fail
+	xor	%r13d, %r13d /* number of the last list done */
+mapper_loop:
+	mov	R + R_MPOSTED(%rip), %r12d
+	cmp	%r12d, %r13d
+	je	mapper_sleep
+	lea	R + R_ORDERS(%rip), %rbx
+	mov	R + R_MCOUNT(%rip), %r14d
+1:	test	%r14d, %r14d
+	jz	2f
+	mov	(%rbx), %rax
+	mov	8(%rbx), %rdi
+	mov	16(%rbx), %rsi
+	mov	24(%rbx), %rdx
+	/* offset bit 0: populate at once */
+	mov	40(%rbx), %r9
+	mov	$0x11, %r10d /* MAP_SHARED | MAP_FIXED */
+	btr	$0, %r9
+	jnc	3f
+	or	$0x8000, %r10d /* MAP_POPULATE */
+3:	mov	32(%rbx), %r8
+	syscall
+at_mapper:
+	cmp	$-4096, %rax
+	ja	mapper_fail
+	add	$ORDER_SIZE, %rbx
+	dec	%r14d
+	jmp	1b
+2:	mov	%r12d, %r13d
+	/* Tells it where no program can write. */
+	mov	$SYS_pwrite64, %eax
+	mov	$FD_CONTROL, %edi
+	lea	R + R_MPOSTED(%rip), %rsi
+	mov	$4, %edx
+	mov	R + R_SLOT(%rip), %r10d
+	shl	$16, %r10 /* CTL_STRIDE */
+	add	$(CTL_ZONES + R_MDONE), %r10
+	syscall
+	mov	R + R_MWAKE(%rip), %rdi
+	mov	$FUTEX_WAKE, %esi
+	mov	$0x7fffffff, %edx
+	mov	$SYS_futex, %eax
+	syscall
+	jmp	mapper_loop
+mapper_sleep:
+	lea	R + R_MPOSTED(%rip), %rdi
+	xor	%esi, %esi
+	mov	%r13d, %edx
+	xor	%r10d, %r10d
+	mov	$SYS_futex, %eax
+	syscall
+	jmp	mapper_loop
+mapper_fail:
+	hlt /* the whole process dies of it; the simulator sees that */
+
+/* ---- end of the set-up: the program thread, its stack goes away ---- */
+	.globl program_start
+program_start:
+	movabs	$ZONE_END, %rdi
+	movabs	$(HOST_TOP - ZONE_END), %rsi
+	mov	$SYS_munmap, %eax
+	syscall
+	test	%rax, %rax
+	jnz	mapper_fail
+	mov	$SYS_rt_sigprocmask, %eax
+	mov	$2, %edi /* SIG_SETMASK */
+	lea	no_signals(%rip), %rsi
+	xor	%edx, %edx
+	mov	$8, %r10d
+	syscall
+	mov	$SYS_seccomp, %eax
+	mov	$1, %edi
+	xor	%esi, %esi
+	lea	program_filter(%rip), %rdx
+	syscall
+	test	%rax, %rax
+	jnz	mapper_fail
+	jmp	fast_post
+
+	.globl zygote_entry
+zygote_entry:
+	/* A stack of our own: the host's goes away. */
+	mov	$SYS_mmap, %eax
+	movabs	$INIT_STACK, %rdi
+	mov	$INIT_STACK_SIZE, %esi
+	mov	$3, %edx
+	mov	$0x32, %r10d /* PRIVATE | ANONYMOUS | FIXED */
+	mov	$-1, %r8
+	xor	%r9d, %r9d
+	syscall
+	movabs	$(INIT_STACK + INIT_STACK_SIZE), %rsp
+	call	zygote_main
+	hlt
+
+	.section .rodata, "a"
+	.balign 8
+no_signals:
+	.quad 0
+
+/* As Linux writes it for a handler: nothing blocked, our signal stack, initial
+ * vector state (no fpstate), and on to fast_post. */
+clean_frame:
+	.quad 0
+	.quad 6, 0 /* SIGCONTEXT_SS, STRICT_RESTORE_SS */
+	.quad ZONE_W + W_STACK, 0, W_STACK_SIZE
+	.zero GREG_RIP
+	.quad fast_post, 2, 0x33 | 0x2b << 48
+	.zero FRAME_INFO - FRAME_GREGS - GREG_ERROR
+
+/*
+ * Classic BPF over struct seccomp_data: nr at 0, arch 4, instruction pointer (after
+ * the instruction) 8 and 12, arguments from 16, low half first. Jump targets are labels.
+ */
+.macro LD offset
+	.word 0x20
+	.byte 0, 0
+	.long \offset
+.endm
+.macro JUMP code, value, yes, no
+	.word \code
+	.byte (\yes - .Lend\@) / 8, (\no - .Lend\@) / 8
+	.long \value
+.Lend\@:
+.endm
+.macro RETURN value
+	.word 0x06
+	.byte 0, 0
+	.long \value
+.endm
+#define JEQ JUMP 0x15,
+#define JGE JUMP 0x35,
+#define ALLOW 0x7fff0000
+#define TRAP  0x00030000
+#define KILL  0x80000000
+#define ARCH  0xc000003e
+
+	.balign 8
+program_filter:
+	.word (program_filter_end - 1f) / 8
+	.zero 6
+	.quad 1f
+1:	LD	4
+	JEQ	ARCH, 2f, program_trap
+2:	LD	12
+	JEQ	STUB_HI, 2f, program_trap
+2:	LD	8
+	JEQ	STUB_LO+at_futex-stub_text, 3f, 2f
+2:	JEQ	STUB_LO+at_sigreturn-stub_text, 2f, program_trap
+2:	LD	0
+	JEQ	SYS_rt_sigreturn, program_allow, program_trap
+3:	LD	0
+	JEQ	SYS_futex, 2f, program_trap
+2:	LD	24
+	JGE	2, program_trap, 2f
+2:	LD	20
+	JEQ	STUB_HI, 2f, program_trap
+2:	LD	16
+	JGE	ZONE_R_LO, 2f, program_trap
+2:	JGE	ZONE_BELL_LO+ZONE_BELL_SIZE, program_trap, program_allow
+program_allow:
+	RETURN	ALLOW
+program_trap:
+	RETURN	TRAP
+program_filter_end:
+
+	.balign 8
+mapper_filter:
+	.word (mapper_filter_end - 1f) / 8
+	.zero 6
+	.quad 1f
+1:	LD	4
+	JEQ	ARCH, 2f, mapper_kill
+2:	LD	12
+	JEQ	STUB_HI, 2f, mapper_kill
+2:	LD	0
+	JEQ	SYS_mmap, mapper_allow, 2f
+2:	JEQ	SYS_munmap, mapper_allow, 2f
+2:	JEQ	SYS_mprotect, mapper_allow, 2f
+2:	JEQ	SYS_futex, mapper_allow, 2f
+2:	JEQ	SYS_pwrite64, mapper_allow, mapper_kill
+mapper_allow:
+	RETURN	ALLOW
+mapper_kill:
+	RETURN	KILL
+mapper_filter_end:
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,159 @@
+/*
+ * The zygote: the process that makes zones. It is the stub itself, started
+ * by the simulator, and never runs a program. For each number that it reads
+ * it makes a process that has the pages of that zone's group, a mapper
+ * thread, and the program thread waiting for its first entry; it answers with the
+ * process id. The new process is the simulator's child, not the zygote's.
+ *
+ * Freestanding: raw system calls, constants of the x86-64 Linux ABI.
+ */
+#include "../layout.h"
+
+#include <asm/unistd.h>
+#include <asm/prctl.h>
+#include <linux/sched.h>
+#include <linux/prctl.h>
+#include <linux/mman.h>
+#include <stdint.h>
+
+#define SIGCHLD_NUMBER 17
+#define SIGKILL_NUMBER 9
+#define SA_FLAGS 0x4c000004UL /* RESTORER | ONSTACK | NODEFER | SIGINFO */
+#define MAP_FIXED_NEW 0x100000
+
+struct kernel_action {
+	uint64_t handler, flags, restorer, mask;
+};
+struct kernel_stack {
+	uint64_t base;
+	uint32_t flags, pad;
+	uint64_t size;
+};
+
+_Noreturn void zygote_main(void);
+void stub_signal(void);
+void stub_restorer(void);
+void mapper_start(void);
+_Noreturn void program_start(void);
+
+static long call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	__asm__ volatile("syscall"
+	                 : "+a"(nr)
+	                 : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+	                 : "rcx", "r11", "memory");
+	return nr;
+}
+
+static _Noreturn void quit(long status)
+{
+	for (;;)
+		call(__NR_exit_group, status, 0, 0, 0, 0, 0);
+}
+
+static void must(long result, long step)
+{
+	if (result < 0 && result > -4096)
+		quit(step);
+}
+
+static long map_control(uint64_t address, uint64_t size, long prot, uint64_t offset, long flags)
+{
+	return call(__NR_mmap, (long)address, (long)size, prot, MAP_SHARED | flags, FD_CONTROL,
+	            (long)offset);
+}
+
+static void set_action(long number)
+{
+	struct kernel_action action = {
+		.handler = (uint64_t)&stub_signal,
+		.flags = SA_FLAGS,
+		.restorer = (uint64_t)&stub_restorer,
+	};
+	must(call(__NR_rt_sigaction, number, (long)&action, 0, 8, 0, 0), 20);
+}
+
+/* The mapper shares memory but not descriptors; it starts in mapper_start(),
+ * with all signals blocked, and never touches a stack. */
+static void start_mapper(void)
+{
+	long flags = CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+	long result = __NR_clone;
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = 0;
+	__asm__ volatile("syscall\n\t"
+	                 "test %%rax, %%rax\n\t"
+	                 "jnz 1f\n\t"
+	                 "jmp *%[start]\n"
+	                 "1:"
+	                 : "+a"(result)
+	                 : "D"(flags), "S"(0L), "d"(0L), "r"(r10), "r"(r8), [start] "r"(&mapper_start)
+	                 : "rcx", "r11", "memory");
+	must(result, 31);
+}
+
+static _Noreturn void be_zone(uint32_t slot)
+{
+	uint64_t group = CTL_ZONES + (uint64_t)slot * CTL_STRIDE;
+	struct kernel_stack stack = {.base = ZONE_W + W_STACK, .size = W_STACK_SIZE};
+
+	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), 30);
+	must(map_control(ZONE_R, ZONE_R_SIZE, PROT_READ, group, MAP_FIXED), 32);
+	must(map_control(ZONE_W, ZONE_W_SIZE, PROT_READ | PROT_WRITE, group + CTL_W, MAP_FIXED), 33);
+	/* The simulator may have died before the line above about its death. */
+	if (call(__NR_getppid, 0, 0, 0, 0, 0, 0) != *(volatile uint32_t *)(ZONE_R + R_PARENT))
+		quit(34);
+	must(call(__NR_sigaltstack, (long)&stack, 0, 0, 0, 0, 0), 35);
+	start_mapper();
+	must(call(__NR_close_range, 0, ~0U, 0, 0, 0, 0), 36);
+	program_start();
+}
+
+/* Everything that the host's exec left goes away but the stub itself. */
+static uint64_t arrange_memory(void)
+{
+	uint64_t table = SITE_TABLE_LOW;
+
+	must(call(__NR_munmap, 0, STUB_TEXT, 0, 0, 0, 0), 10);
+	must(call(__NR_munmap, INIT_STACK + INIT_STACK_SIZE,
+	          HOST_TOP - (INIT_STACK + INIT_STACK_SIZE), 0, 0, 0, 0), 11);
+	must(map_control(ZONE_BELL, ZONE_BELL_SIZE, PROT_READ, CTL_BELL, MAP_FIXED), 12);
+	must(map_control(ZONE_ANSWERS, 0x1000, PROT_READ, CTL_ZERO, MAP_FIXED), 13);
+	must(map_control(ZONE_THUNKS, ZONE_THUNKS_SIZE, PROT_READ | PROT_EXEC, CTL_THUNKS, MAP_FIXED), 14);
+	if (map_control(table, SITE_TABLE_SIZE, PROT_READ, CTL_TABLE, MAP_FIXED_NEW) != (long)table) {
+		table = SITE_TABLE_HIGH;
+		must(map_control(table, SITE_TABLE_SIZE, PROT_READ, CTL_TABLE, MAP_FIXED), 15);
+	}
+	return table;
+}
+
+/* Errors end the process; the simulator reads end-of-file and says so. */
+void zygote_main(void)
+{
+	static const unsigned char signals[] = {4, 5, 7, 8, 11, SIG_PREEMPT, 31};
+	static const uint64_t all = ~0UL;
+	uint64_t table;
+	uint32_t slot;
+
+	/* Not the terminal's: ^C must not reach zones. */
+	call(__NR_setsid, 0, 0, 0, 0, 0, 0);
+	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), 1);
+	must(call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), 2);
+	call(__NR_close_range, FD_COMMAND + 1, ~0U, 0, 0, 0, 0);
+	call(__NR_close_range, 0, FD_MEMORY - 1, 0, 0, 0, 0);
+	must(call(__NR_rt_sigprocmask, 2, (long)&all, 0, 8, 0, 0), 3);
+	for (unsigned i = 0; i < sizeof(signals); i++)
+		set_action(signals[i]);
+	table = arrange_memory();
+	call(__NR_write, FD_COMMAND, (long)&table, sizeof(table), 0, 0, 0);
+	while (call(__NR_read, FD_COMMAND, (long)&slot, sizeof(slot), 0, 0, 0) == sizeof(slot)) {
+		long pid = call(__NR_clone, CLONE_PARENT | SIGCHLD_NUMBER, 0, 0, 0, 0, 0);
+		if (pid == 0)
+			be_zone(slot);
+		call(__NR_write, FD_COMMAND, (long)&pid, sizeof(pid), 0, 0, 0);
+	}
+	quit(0);
+}

@@ -1,0 +1,347 @@
+/*
+ * Processes of zones: the zygote that makes them, and a pool of spare ones.
+ *
+ * A zone that ended is not killed but parked: everything of the guest's is
+ * unmapped, then the program thread must copy a random number from ZONE_R to
+ * ZONE_W. As nothing but the stub can be executed in it by then, an answer
+ * shows that the thread is in the stub's waiting loop; on the way it has put signal
+ * mask, signal stack and protection keys in order, and the next entry
+ * replaces every register. No answer: the process is killed.
+ */
+#include "hosted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POOL_SPARES 3   /* made ahead */
+#define ATTEMPTS    4
+#define POOL_MAX    64  /* parked ones kept */
+#define HWCAP2_FSGSBASE_BIT 2
+
+extern const uint8_t stub_image[], stub_image_end[];
+
+static struct {
+	struct host_zone zone[ZONE_MAX];
+	struct host_zone *parked;
+	uint32_t parked_count;
+	uint32_t slots;     /* ever used */
+	uint32_t wanted;    /* asked of the zygote, not yet answered */
+	uint32_t order[ZONE_MAX]; /* slots asked for, in order */
+	uint32_t order_first;
+	volatile int zygote;
+	int command;        /* our end of the socket; 0: not yet greeted */
+	int pair[2], stub;
+} zones;
+
+static int stub_file(void)
+{
+	size_t size = (size_t)(stub_image_end - stub_image);
+	int fd = memfd_create("feuerbird-zone", MFD_ALLOW_SEALING | 0x10 /* MFD_EXEC */);
+
+	if (fd < 0)
+		fd = memfd_create("feuerbird-zone", MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -1;
+	if (write(fd, stub_image, size) != (ssize_t)size ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* In the vforked child: the three descriptors where the stub wants them. */
+static void become_zygote(const int fds[4])
+{
+	static char name[] = "feuerbird-zone";
+	char *arguments[] = {name, 0}, *environment[] = {0};
+	struct rlimit none = {0, 0};
+	int copies[4];
+
+	for (int i = 0; i < 4; i++) {
+		copies[i] = fcntl(fds[i], F_DUPFD, 20);
+		if (copies[i] < 0)
+			_exit(1);
+	}
+	dup2(copies[0], FD_MEMORY);
+	dup2(copies[1], FD_CONTROL);
+	dup2(copies[2], FD_COMMAND);
+	fcntl(copies[3], F_SETFD, FD_CLOEXEC);
+	setrlimit(RLIMIT_CORE, &none);
+	host_cross_pin_zones();
+	syscall(SYS_execveat, copies[3], "", arguments, environment, AT_EMPTY_PATH);
+	_exit(1);
+}
+
+static void collect(int pid)
+{
+	while (waitpid(pid, 0, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int spawn(int stub, int command)
+{
+	const int fds[4] = {host_machine.memory_fd, host_machine.control_fd, command, stub};
+	int pid = vfork();
+
+	if (pid == 0)
+		become_zygote(fds);
+	return pid;
+}
+
+/* The zygote's first words: the address of the site table; 0: it has died. */
+static uint64_t greeting(int command)
+{
+	struct pollfd wait = {.fd = command, .events = POLLIN};
+	uint64_t table;
+
+	while (poll(&wait, 1, 20) <= 0)
+		if (zones.zygote <= 0 || waitpid(zones.zygote, 0, WNOHANG) != 0)
+			return 0;
+	return read(command, &table, sizeof(table)) == sizeof(table) ? table : 0;
+}
+
+bool host_zones_start(const char **message)
+{
+	*message = "this CPU or kernel lacks FSGSBASE; Linux 5.9 or later on a CPU since 2013 is needed";
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT))
+		return false;
+	*message = "cannot start a zone process: memfd, execveat and seccomp must be allowed here";
+	zones.stub = stub_file();
+	if (zones.stub < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, zones.pair) != 0)
+		return false;
+	zones.zygote = spawn(zones.stub, zones.pair[1]);
+	return zones.zygote > 0;
+}
+
+bool host_zones_ready(const char **message)
+{
+	uint64_t table = 0;
+
+	if (zones.command)
+		return true;
+	/* The host may have put its stack where the stub wants to be: try again. */
+	for (int attempt = 0; !table && attempt < ATTEMPTS; attempt++) {
+		if (attempt)
+			zones.zygote = spawn(zones.stub, zones.pair[1]);
+		table = greeting(zones.pair[0]);
+		if (!table && zones.zygote > 0) {
+			kill(zones.zygote, SIGKILL);
+			collect(zones.zygote);
+		}
+	}
+	close(zones.pair[1]);
+	close(zones.stub);
+	*message = "the zone process does not start: memfd, execveat and seccomp must be allowed here";
+	if (!table)
+		return false;
+	zones.command = zones.pair[0];
+	host_text_start(table, host_machine.control + CTL_TABLE, host_machine.control + CTL_THUNKS);
+	host_zones_refill();
+	return true;
+}
+
+static void zone_prepare(struct host_zone *zone, uint32_t slot)
+{
+	uint8_t *group = host_machine.control + CTL_ZONES + (uint64_t)slot * CTL_STRIDE;
+
+	memset(zone, 0, sizeof(*zone));
+	zone->slot = slot;
+	zone->r = group;
+	zone->w = group + CTL_W;
+	store32(zone->r, R_SPIN, 1);
+	store64(zone->r, R_BELL, ZONE_BELL + 4 * slot);
+	store64(zone->r, R_XMASK, host_machine.xmask);
+	store32(zone->r, R_SLOT, slot);
+	store32(zone->r, R_PARENT, (uint32_t)getpid());
+	/* An empty list: its report says that the mapper is there. */
+	store32(zone->r, R_MDONE, 0);
+	store32(zone->r, R_MCOUNT, 0);
+	store64(zone->r, R_MWAKE, ZONE_R + R_MDONE);
+	store32(zone->r, R_MPOSTED, 1);
+	store64(zone->r, R_TURN, 0);
+	store32(host_machine.control, CTL_BELL + 4 * slot, 0);
+	store32(zone->w, W_STATE, 1); /* not yet there */
+	zone->list = 1;
+}
+
+static bool ask(void)
+{
+	uint32_t slot = zones.slots;
+
+	/* A slot whose process died is free again. */
+	for (uint32_t i = 0; i < zones.slots && slot == zones.slots; i++)
+		if (zones.zone[i].pid == 0)
+			slot = i;
+	if (slot == ZONE_MAX)
+		return false;
+	zone_prepare(&zones.zone[slot], slot);
+	if (write(zones.command, &slot, sizeof(slot)) != sizeof(slot))
+		return false;
+	if (slot == zones.slots)
+		zones.slots++;
+	zones.zone[slot].pid = -1;
+	zones.order[(zones.order_first + zones.wanted++) % ZONE_MAX] = slot;
+	return true;
+}
+
+/* Takes one answer of the zygote. */
+static bool hear(bool wait)
+{
+	struct host_zone *zone;
+	int64_t pid = 0;
+
+	if (zones.wanted == 0)
+		return false;
+	for (;;) {
+		ssize_t got = recv(zones.command, &pid, sizeof(pid), wait ? MSG_WAITALL : MSG_DONTWAIT);
+		if (got == sizeof(pid))
+			break;
+		if (got < 0 && errno == EINTR)
+			continue;
+		return false;
+	}
+	zone = &zones.zone[zones.order[zones.order_first]];
+	zones.order_first = (zones.order_first + 1) % ZONE_MAX;
+	zones.wanted--;
+	zone->pid = pid > 0 ? (int)pid : 0;
+	if (!zone->pid)
+		return false;
+	zone->next = zones.parked;
+	zones.parked = zone;
+	zones.parked_count++;
+	return true;
+}
+
+void host_zones_refill(void)
+{
+	while (hear(false))
+		;
+	while (zones.parked_count + zones.wanted < POOL_SPARES)
+		if (!ask())
+			return;
+}
+
+/* A new process is ready when its mapper has reported and its thread waits. */
+static bool zone_ready(struct host_zone *zone)
+{
+	struct timespec pause = {0, 100000};
+
+	for (int i = 0; !zone->ready; i++) {
+		zone->ready = load32(zone->r, R_MDONE) == 1 && load32(zone->w, W_STATE) == 0;
+		if (zone->ready)
+			return true;
+		if (i > 10 && host_zone_is_dead(zone))
+			return false;
+		if (i > 50000)
+			return false;
+		nanosleep(&pause, 0);
+	}
+	return true;
+}
+
+struct host_zone *host_zone_take(void)
+{
+	const char *message;
+
+	if (!host_zones_ready(&message))
+		return 0;
+	/* One may have been killed, or be half made where the host has no room for a thread more. */
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		struct host_zone *zone;
+
+		while (hear(false))
+			;
+		if (!zones.parked && (zones.wanted || ask()))
+			hear(true);
+		zone = zones.parked;
+		if (!zone)
+			return 0;
+		zones.parked = zone->next;
+		zones.parked_count--;
+		zone->next = 0;
+		if (zone_ready(zone))
+			return zone;
+		host_zone_kill(zone);
+	}
+	return 0;
+}
+
+void host_zone_give(struct host_zone *zone)
+{
+	uint64_t nonce = 0;
+
+	if (zones.parked_count >= POOL_MAX || getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce) ||
+	    load64(zone->w, W_NONCE) == nonce) {
+		host_zone_kill(zone);
+		return;
+	}
+	store64(zone->r, R_NONCE, nonce);
+	if (host_cross_enter(zone, ACTION_PARK, CROSS_NO_PREEMPT) != CROSS_STOPPED ||
+	    load64(zone->w, W_NONCE) != nonce) {
+		host_zone_kill(zone);
+		return;
+	}
+	/* Not W_STATE and the stub's scratch words: the thread is using them. */
+	store64(zone->r, R_RESULT, 0);
+	memset(zone->r + R_LOAD, 0, 0x1000);
+	memset(zone->r + R_ORDERS, 0, ORDER_MAX * ORDER_SIZE);
+	memset(zone->w + W_NR, 0, W_NONCE - W_NR);
+	memset(zone->w + W_SAVE, 0, ZONE_W_SIZE - W_SAVE);
+	zone->strikes = 0;
+	zone->next = zones.parked;
+	zones.parked = zone;
+	zones.parked_count++;
+}
+
+bool host_zone_is_dead(struct host_zone *zone)
+{
+	siginfo_t info;
+
+	if (zone->pid <= 0)
+		return true;
+	memset(&info, 0, sizeof(info));
+	if (waitid(P_PID, (id_t)zone->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+		return true;
+	return info.si_pid != 0;
+}
+
+void host_zone_kill(struct host_zone *zone)
+{
+	host_cross_forget(zone);
+	if (zone->pid > 0) {
+		kill(zone->pid, SIGKILL);
+		collect(zone->pid);
+	}
+	/* The next process with this slot must not see what this one left. */
+	madvise(zone->r, CTL_STRIDE, MADV_REMOVE);
+	zone->pid = 0;
+	zone->ready = false;
+}
+
+void host_zones_end(void)
+{
+	if (zones.zygote > 0)
+		kill(zones.zygote, SIGKILL);
+	for (uint32_t i = 0; i < zones.slots; i++)
+		if (zones.zone[i].pid > 0)
+			kill(zones.zone[i].pid, SIGKILL);
+	/* A zone of which the zygote has not yet told dies with us (PDEATHSIG). */
+	for (uint32_t i = 0; i < zones.slots; i++)
+		if (zones.zone[i].pid > 0)
+			collect(zones.zone[i].pid);
+	if (zones.zygote > 0)
+		collect(zones.zygote);
+}

@@ -1,0 +1,178 @@
+/*
+ * The little of ACPI that is needed without an interpreter: the FADT's fixed
+ * registers, and the \_S5 package of the DSDT, found by its bytes (ACPI 6.4, 5.2,
+ * 4.8.3, 20.2). Tables come from the firmware: lengths are checked, and a table
+ * above 4 GiB or with a bad sum is not used.
+ *
+ * Runs before memory_init(): the first 4 GiB are all visible then.
+ */
+#include <hal/x86_64/machine.h>
+
+#define TABLE_MAX (UINT32_C(4) << 20)
+
+#define FADT_DSDT      40
+#define FADT_PM1A_CNT  64
+#define FADT_PM1B_CNT  68
+#define FADT_PM_TIMER  76
+#define FADT_FLAGS     112
+#define FADT_RESET_REG 116
+#define FADT_RESET_VAL 128
+#define FADT_X_DSDT    140
+#define FLAG_RESET     (UINT32_C(1) << 10)
+#define SPACE_IO       1
+
+#define PM1_SLEEP_ENABLE (1u << 13)
+
+static struct {
+	uint16_t pm1a, pm1b, pm_timer, reset_port;
+	uint8_t s5a, s5b, reset_value;
+	bool has_s5;
+} acpi;
+
+static uint32_t get32(const uint8_t *bytes)
+{
+	uint32_t value;
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static uint64_t get64(const uint8_t *bytes)
+{
+	uint64_t value;
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static bool sum_is_zero(const uint8_t *bytes, uint32_t size)
+{
+	uint8_t sum = 0;
+
+	for (uint32_t i = 0; i < size; i++)
+		sum = (uint8_t)(sum + bytes[i]);
+	return sum == 0;
+}
+
+static const uint8_t *table_at(uint64_t phys, uint32_t *size)
+{
+	const uint8_t *table = phys_ptr(phys);
+
+	if (phys < 1024 || phys > EARLY_LIMIT - TABLE_MAX)
+		return NULL;
+	*size = get32(table + 4);
+	if (*size < 36 || *size > TABLE_MAX || !sum_is_zero(table, *size))
+		return NULL;
+	return table;
+}
+
+static const uint8_t *find(const uint8_t *root, uint32_t root_size, unsigned entry,
+                           const char *name, uint32_t *size)
+{
+	for (uint32_t at = 36; root_size - at >= entry; at += entry) {
+		uint64_t phys = entry == 8 ? get64(root + at) : get32(root + at);
+		const uint8_t *table = table_at(phys, size);
+		if (table && memcmp(table, name, 4) == 0)
+			return table;
+	}
+	return NULL;
+}
+
+/* One small integer of AML: ZeroOp, OneOp, or BytePrefix and a byte. */
+static bool aml_byte(const uint8_t **at, const uint8_t *end, uint8_t *value)
+{
+	const uint8_t *p = *at;
+
+	if (p >= end)
+		return false;
+	if (*p == 0x00 || *p == 0x01) {
+		*value = *p++;
+	} else if (*p == 0x0a && end - p >= 2) {
+		*value = p[1];
+		p += 2;
+	} else {
+		return false;
+	}
+	*at = p;
+	return true;
+}
+
+/* Name(_S5_, Package(n) { a, b, … }) */
+static void find_s5(const uint8_t *dsdt, uint32_t size)
+{
+	const uint8_t *end = dsdt + size;
+
+	for (const uint8_t *p = dsdt + 36; end - p >= 8; p++) {
+		const uint8_t *q = p + 4;
+		if (memcmp(p, "_S5_", 4) != 0 || *q != 0x12)
+			continue;
+		q++;
+		q += (*q >> 6) + 1; /* PkgLength */
+		q++;                /* NumElements */
+		if (aml_byte(&q, end, &acpi.s5a) && aml_byte(&q, end, &acpi.s5b)) {
+			acpi.has_s5 = true;
+			return;
+		}
+	}
+}
+
+static void read_fadt(const uint8_t *fadt, uint32_t size)
+{
+	const uint8_t *dsdt = NULL;
+	uint32_t dsdt_size;
+
+	if (size < FADT_FLAGS + 4)
+		return;
+	acpi.pm1a = (uint16_t)get32(fadt + FADT_PM1A_CNT);
+	acpi.pm1b = (uint16_t)get32(fadt + FADT_PM1B_CNT);
+	acpi.pm_timer = (uint16_t)get32(fadt + FADT_PM_TIMER);
+	if (size > FADT_RESET_VAL && (get32(fadt + FADT_FLAGS) & FLAG_RESET)
+	    && fadt[FADT_RESET_REG] == SPACE_IO) {
+		acpi.reset_port = (uint16_t)get64(fadt + FADT_RESET_REG + 4);
+		acpi.reset_value = fadt[FADT_RESET_VAL];
+	}
+	if (size >= FADT_X_DSDT + 8)
+		dsdt = table_at(get64(fadt + FADT_X_DSDT), &dsdt_size);
+	if (!dsdt)
+		dsdt = table_at(get32(fadt + FADT_DSDT), &dsdt_size);
+	if (dsdt)
+		find_s5(dsdt, dsdt_size);
+}
+
+void acpi_init(void)
+{
+	const uint8_t *rsdp = machine.loader.rsdp, *root = NULL, *fadt;
+	uint32_t size = 0, fadt_size = 0;
+	unsigned entry = 8;
+
+	if (!machine.loader.has_rsdp || memcmp(rsdp, "RSD PTR ", 8) != 0
+	    || !sum_is_zero(rsdp, 20))
+		return;
+	if (rsdp[15] >= 2 && sum_is_zero(rsdp, 36))
+		root = table_at(get64(rsdp + 24), &size);
+	if (!root) {
+		entry = 4;
+		root = table_at(get32(rsdp + 16), &size);
+	}
+	fadt = root ? find(root, size, entry, "FACP", &fadt_size) : NULL;
+	if (fadt)
+		read_fadt(fadt, fadt_size);
+}
+
+uint16_t acpi_pm_timer(void)
+{
+	return acpi.pm_timer;
+}
+
+void acpi_power_off(void)
+{
+	if (!acpi.has_s5 || !acpi.pm1a)
+		return;
+	out16(acpi.pm1a, (uint16_t)(acpi.s5a << 10 | PM1_SLEEP_ENABLE));
+	if (acpi.pm1b)
+		out16(acpi.pm1b, (uint16_t)(acpi.s5b << 10 | PM1_SLEEP_ENABLE));
+}
+
+void acpi_reset(void)
+{
+	if (acpi.reset_port)
+		out8(acpi.reset_port, acpi.reset_value);
+}

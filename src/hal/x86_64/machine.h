@@ -1,0 +1,286 @@
+/*
+ * What the files of this HAL share: the machine's one struct, the per-CPU
+ * block, and the prototypes between files. Nothing here is seen by the core.
+ *
+ * Unless said otherwise a function runs on the boot CPU with interrupts off,
+ * and pointers stay the caller's.
+ */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include <hal/hal.h>
+#include <hal/x86_64/x86.h>
+
+/* ---- Layout of the kernel's half --------------------------------------- */
+
+#define KERNEL_BASE UINT64_C(0xffffffff80000000) /* as in kernel.ld, boot.S */
+#define DIRECT_BASE UINT64_C(0xffff800000000000) /* physical address 0 */
+#define DIRECT_SIZE (UINT64_C(1) << 46)
+#define DEVICE_BASE UINT64_C(0xffffffffc0000000) /* device registers, uncached */
+#define EARLY_LIMIT (UINT64_C(1) << 32)          /* what boot.S has mapped … */
+#define EARLY_IMAGE (UINT64_C(64) << 20)         /* … and of the image */
+
+#define WINDOW_BASE UINT64_C(0x600000000000) /* the LibOS's view of frames */
+
+static inline void *phys_ptr(uint64_t phys)
+{
+	return (void *)(uintptr_t)(DIRECT_BASE + phys);
+}
+
+/* ---- Selectors: the values that Linux programs see --------------------- */
+
+#define SEL_KCODE 0x10
+#define SEL_KDATA 0x18
+#define SEL_UDATA 0x2b
+#define SEL_UCODE 0x33
+#define SEL_TSS   0x40
+
+/* ---- Vectors ----------------------------------------------------------- */
+
+#define VEC_DB 1
+#define VEC_NMI 2
+#define VEC_DF 8
+#define VEC_GP 13
+#define VEC_PF 14
+#define VEC_MC 18
+#define VEC_PIC      0x20 /* sixteen lines of the two 8259 */
+#define VEC_TIMER    0x40 /* local APIC */
+#define VEC_KICK     0x41 /* from the other CPU */
+#define VEC_SPURIOUS 0x4f
+#define VEC_COUNT    0x50
+#define TRAP_SYSCALL 0x100
+
+/* ---- The CPU ----------------------------------------------------------- */
+
+#define PCID_COUNT 32
+
+/* The first fields are known to traps.S by their offsets. */
+struct cpu {
+	struct cpu *self;       /* 0 */
+	uint64_t kernel_rsp;    /* 8: where user_enter() resumes */
+	uint64_t user_rsp;      /* 16: scratch of the system-call entry */
+	struct exo_regs *regs;  /* 24: of what runs in ring 3 */
+	uint64_t error;         /* 32: error code of the last trap from ring 3 */
+
+	uint64_t cr3;           /* as last written, without CR3_NOFLUSH */
+	uint64_t pending;       /* EXO_PEND_*, not yet taken */
+	uint64_t timer_at;      /* what the core asked for, ns */
+	uint64_t armed_at;      /* when the hardware will fire, ns */
+	struct context *fp_owner;  /* whose vector state is in the registers */
+	struct context *seg_owner; /* whose fs and gs bases are loaded */
+	uint64_t pcid_owner[PCID_COUNT]; /* space id; 0: free */
+	uint32_t pcid_next;
+	uint32_t id;
+	bool idle;              /* interrupts in ring 0 are expected */
+};
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *cpu;
+	__asm__("mov %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+/* ---- What the CPU can do ----------------------------------------------- */
+
+struct features {
+	bool xsave, avx, fsgsbase, smep, smap, umip, pcid, global, gib_pages;
+	bool apic, tsc_deadline, rdrand, rdseed;
+	uint64_t xcr0;
+};
+
+/* ---- Boot: what multiboot.c found, copied out of the loader's memory ---- */
+
+struct range {
+	uint64_t start, end; /* physical, end exclusive */
+};
+
+#define RANGE_MAX 64
+
+struct screen_info {
+	uint64_t address;
+	uint32_t pitch, width, height;
+	uint8_t bits, kind; /* kind: 1 RGB, 2 EGA text */
+	uint8_t red_shift, green_shift, blue_shift;
+};
+
+struct loader_info {
+	struct range ram[RANGE_MAX];
+	uint32_t ram_count;
+	struct range mbi;    /* the information itself */
+	struct range libos, root; /* modules; empty: none */
+	struct screen_info screen;
+	bool has_rsdp;
+	uint8_t rsdp[36];
+	char cmdline[EXO_CMDLINE_SIZE];
+};
+
+struct trap_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+	uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+/* ---- The machine -------------------------------------------------------- */
+
+struct machine {
+	struct hal_boot_info boot;
+	struct features can;
+	struct loader_info loader;
+	struct range image;      /* the kernel, physical */
+	uint64_t kernel_pml4;    /* physical */
+	uint64_t entry_tsc;      /* when the loader handed over */
+	char cmdline[EXO_CMDLINE_SIZE];      /* the LibOS's */
+	char options[256];       /* the machine's own: boot_option() */
+	uint64_t next_space_id;
+	uint64_t split_page;     /* physical; 0: one CPU */
+	bool boottime;
+	bool control, log_port;  /* the runner's channels are there */
+};
+extern struct machine machine;
+
+/* ---- boot.S, traps.S ---------------------------------------------------- */
+
+extern char kernel_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[];
+extern char stack_guard[];
+extern uint8_t stack_top[], trap_stack_top[], nmi_stack_top[], fault_stack_top[];
+extern uint64_t trap_stubs[VEC_COUNT];
+
+/* Enters ring 3 with *regs and returns when it traps, with the vector or
+ * TRAP_SYSCALL; *regs then holds the registers (not fs_base, gs_base). by_sysret: rcx and
+ * r11 are lost. rip must be canonical, rflags clean. */
+uint32_t user_enter(struct exo_regs *regs, bool by_sysret);
+void syscall_entry(void);
+
+/* Vector state; false: the area was refused with #GP. */
+bool fp_xrstor(const void *area, uint64_t mask);
+bool fp_fxrstor(const void *area);
+
+/* ---- One line per file -------------------------------------------------- */
+
+void multiboot_parse(uint64_t info, struct loader_info *out);   /* multiboot.c */
+
+void memory_init(void);                                         /* memory.c */
+uint64_t memory_carve(uint64_t size, uint64_t limit);  /* physical; for ever */
+void memory_finish(void);                 /* picks the extent, moves the image */
+void *memory_map_device(uint64_t phys, uint64_t size);  /* until memory_finish */
+
+void trap_init(void);                                           /* trap.c */
+void trap_init_worker(void);              /* on the second CPU */
+struct cpu *worker_cpu(void);
+void kernel_trap(struct trap_frame *frame);
+const char *trap_name(uint64_t vector);
+
+void cpu_detect(struct features *can);                          /* cpu.c */
+void cpu_init(const struct features *can);
+
+void libos_load(void);                                          /* libos.c */
+void libos_name(uint64_t rip);            /* logs an address with its name */
+
+void acpi_init(void);                                           /* acpi.c */
+uint16_t acpi_pm_timer(void);             /* I/O port; 0: none */
+void acpi_power_off(void);
+void acpi_reset(void);
+
+void timer_init_start(void);                                    /* timer.c */
+void timer_init(void);
+void timer_need(uint64_t at_ns);          /* the hardware fires at the latest then */
+void timer_interrupt(void);
+
+void apic_enable(void);                   /* this CPU's */
+void apic_end(void);                      /* end of interrupt */
+void apic_send(uint32_t apic_id, uint32_t vector);
+bool apic_here(void);
+void apic_reset_cpu(uint32_t apic_id);
+void apic_start_cpu(uint32_t apic_id, uint32_t page);
+
+void irq_init(void);                                            /* irq.c */
+void irq_handle(uint32_t vector);         /* sets pending bits, acknowledges */
+void irq_unmask(uint32_t line);
+
+void fwcfg_init(void);                                          /* fwcfg.c */
+bool fwcfg_find(const char *name, uint16_t *selector, uint32_t *size);
+bool fwcfg_read(uint16_t selector, uint64_t phys, uint32_t size);
+
+void entropy_init(void);                                        /* entropy.c */
+
+void serial_init(void);                                         /* serial.c */
+void serial_write(const uint8_t *bytes, uint64_t size);
+void serial_interrupt(uint32_t line);
+void serial_listen(void);                 /* input interrupts on */
+void serial_resume(void);                 /* the console has room again */
+void control_write(const char *text);
+
+void screen_init(void);                                         /* screen.c */
+void screen_write(const uint8_t *bytes, uint64_t size);
+
+void keyboard_init(void);                                       /* keyboard.c */
+void keyboard_interrupt(void);
+
+void console_init(void);                                        /* console.c */
+void console_input(uint8_t byte);         /* from the serial port */
+void console_type(uint8_t byte);          /* from the keyboard; lost if there is no room */
+uint64_t console_space(void);             /* bytes that console_input() may still take */
+void console_control(uint8_t byte);       /* one byte from the runner */
+void log_text(const char *text);          /* to the runner's log, else the console */
+void log_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+uint64_t text_format(char *out, uint64_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+bool boot_option(const char *key, uint64_t *value);             /* start.c */
+
+EXO_NORETURN void panic_trap(const char *what, const struct trap_frame *frame); /* panic.c */
+EXO_NORETURN void panic_libos(const char *what, const struct exo_regs *regs,
+                              const struct hal_space *space);
+
+/* Private views of the core's embedded structs; see space.c and ctx.c. */
+struct space {
+	uint64_t pml4;     /* physical */
+	uint64_t id;       /* never reused */
+	uint64_t pcid;     /* slot in cpu.pcid_owner */
+	uint64_t stale;    /* the TLB may hold what is no longer so */
+	const struct exo_answer_page *answers;
+};
+_Static_assert(sizeof(struct space) <= sizeof(struct hal_space), "fits");
+
+void space_load(struct space *space);     /* space.c: CR3, only if it changes */
+
+/* Maps with the largest pages that fit. false: the pool ran dry. */
+bool space_map_large(struct space *space, exo_vaddr_t vaddr, uint64_t phys, uint64_t size,
+                     struct hal_pool *pool);
+
+struct context {
+	struct exo_regs regs;   /* first: traps.S */
+	struct exo_ctx_page *page;
+	struct space *space;
+	uint32_t state;
+	bool by_sysret;
+};
+_Static_assert(sizeof(struct context) <= sizeof(struct hal_ctx), "fits");
+
+/* Why a context stopped. */
+struct stop {
+	uint32_t vector, error;
+	uint64_t address; /* of a page fault */
+};
+
+/* On the CPU that runs contexts: enters ring 3 until something is for the LibOS. */
+void context_run(struct context *c, struct stop *stop);         /* ctx.c */
+/* Brings fs and gs bases into c->regs, and the vector state into the page. */
+void context_settle(struct context *c, bool with_fp);
+
+/* This CPU keeps nothing of any context or space. */
+void context_leave(void);
+
+/* The second CPU; NULL: contexts run on this one. */
+struct cpu *split_worker(void);                                 /* split.c */
+void split_choose(void);                  /* before an entry: which of the two it is */
+void split_prepare(void);                 /* while memory can be carved */
+void split_start(void);
+void split_join(void);                    /* waits till it is up, for a while */
+void split_run(struct context *c, uint64_t deadline, struct stop *stop);
+void split_save(struct context *c, bool with_fp);
+void split_leave_space(void);             /* context_leave() on the worker */
+
+#endif

@@ -1,0 +1,19 @@
+/* The system-call table, shared by the dispatcher and the tracer. Private to abi/. */
+#ifndef LIBOS_TABLE_H
+#define LIBOS_TABLE_H
+
+#include <libos/abi/syscall.h>
+
+#define SYSCALL_TABLE_SIZE 512
+
+struct syscall_entry {
+	syscall_handler handler; /* NULL: -ENOSYS */
+	const char *name;        /* NULL: not known by name either */
+	const char *args;        /* kinds, see linux.def */
+};
+extern const struct syscall_entry syscall_table[SYSCALL_TABLE_SIZE];
+
+/* Runs a handler (NULL: -ENOSYS) and writes the trace line. */
+int64_t strace_call(struct thread *self, uint32_t nr, syscall_handler handler);
+
+#endif

@@ -1,0 +1,124 @@
+/* sendfile and copy_file_range: from file to file through a buffer of the LibOS. */
+#include <libos/fs/internal.h>
+
+#define COPY_CHUNK 65536u
+
+/*
+ * Moves up to `size` bytes. Bytes that were read but could not be written are given back by setting
+ * *from to what was written; so the source must be able to seek.
+ */
+static int64_t copy(struct thread *self, struct file *in, uint64_t *from, struct file *out, uint64_t *to, uint64_t size)
+{
+	uint64_t done = 0;
+	int64_t r = 0;
+	void *buffer = heap_alloc(min_u64(size, COPY_CHUNK));
+	if (!buffer)
+		return -ENOMEM;
+	while (done < size) {
+		uint64_t start = *from;
+		struct io_vec vec = { (uint64_t)(uintptr_t)buffer, min_u64(size - done, COPY_CHUNK) };
+		struct io io;
+		io_init(&io, NULL, &vec, 1);
+		r = in->ops->read(in, self, &io, from);
+		if (r <= 0)
+			break;
+		uint64_t got = (uint64_t)r;
+		vec.size = got;
+		io_init(&io, NULL, &vec, 1);
+		r = out->ops->write(out, self, &io, to);
+		uint64_t moved = r < 0 ? 0 : (uint64_t)r;
+		*from = start + moved;
+		done += moved;
+		if (moved < got || signal_is_pending(self))
+			break;
+	}
+	heap_free(buffer);
+	return done ? (int64_t)done : r;
+}
+
+static int check_ends(const struct file *in, const struct file *out)
+{
+	if (!in || !out || !file_readable(in) || !file_writable(out))
+		return -EBADF;
+	return in->ops->read && out->ops->write && in->ops->seek ? 0 : -EINVAL;
+}
+
+static int get_offset(struct thread *self, uint64_t address, uint64_t *offset)
+{
+	int r = user_read(self->process->space, offset, address, sizeof(*offset));
+	return r ? r : (int64_t)*offset < 0 ? -EINVAL : 0;
+}
+
+int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
+{
+	struct file *out = fd_io_file(self, args_[0]), *in = fd_io_file(self, args_[1]);
+	uint64_t offset, size = min_u64(args_[3], IO_SIZE_MAX);
+	int64_t r = check_ends(in, out);
+	if (!r && (out->flags & O_APPEND))
+		r = -EINVAL;
+	if (!r && args_[2])
+		r = get_offset(self, args_[2], &offset);
+	if (r || !size)
+		return r;
+	file_get(in);
+	file_get(out);
+	r = copy(self, in, args_[2] ? &offset : &in->position, out, &out->position, size);
+	file_put(in);
+	file_put(out);
+	if (args_[2] && r >= 0) {
+		int bad = user_write(self->process->space, args_[2], &offset, sizeof(offset));
+		if (bad)
+			r = bad;
+	}
+	return r;
+}
+
+static int check_range(const struct file *in, const struct file *out, uint64_t from, uint64_t to, uint64_t size)
+{
+	const struct inode *a = in->path.inode, *b = out->path.inode;
+	if (!a || !b)
+		return -EINVAL;
+	if (is_directory(a) || is_directory(b))
+		return -EISDIR;
+	if (!is_type(a, S_IFREG) || !is_type(b, S_IFREG))
+		return -EINVAL;
+	if (out->flags & O_APPEND)
+		return -EBADF;
+	if (from + size > FILE_SIZE_MAX || to + size > FILE_SIZE_MAX)
+		return -EOVERFLOW;
+	return a == b && from < to + size && to < from + size ? -EINVAL : 0;
+}
+
+int64_t sys_copy_file_range(struct thread *self, const uint64_t *args_)
+{
+	struct file *in = fd_io_file(self, args_[0]), *out = fd_io_file(self, args_[2]);
+	uint64_t size = min_u64(args_[4], IO_SIZE_MAX);
+	struct vm_space *space = self->process->space;
+	int64_t r = args_[5] ? -EINVAL : check_ends(in, out);
+	if (r)
+		return r;
+	uint64_t from = in->position, to = out->position;
+	if (args_[1])
+		r = get_offset(self, args_[1], &from);
+	if (!r && args_[3])
+		r = get_offset(self, args_[3], &to);
+	if (!r)
+		r = check_range(in, out, from, to, size);
+	if (r || !size)
+		return r;
+	file_get(in);
+	file_get(out);
+	r = copy(self, in, &from, out, &to, size);
+	if (r > 0 && !args_[1])
+		in->position = from;
+	if (r > 0 && !args_[3])
+		out->position = to;
+	file_put(in);
+	file_put(out);
+	int bad = 0;
+	if (r > 0 && args_[1])
+		bad = user_write(space, args_[1], &from, sizeof(from));
+	if (r > 0 && !bad && args_[3])
+		bad = user_write(space, args_[3], &to, sizeof(to));
+	return bad ? bad : r;
+}

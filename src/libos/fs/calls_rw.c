@@ -1,0 +1,181 @@
+/* System calls that move bytes: read, write and their vector and positioned kin, lseek. */
+#include <libos/fs/internal.h>
+
+#define IOV_MAX    1024u
+#define IOV_INLINE 8u
+
+struct user_vec {
+	struct io_vec *vec; /* in here or on the heap */
+	uint32_t count;
+	struct io_vec inline_[IOV_INLINE];
+};
+
+static int64_t do_read(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position)
+{
+	struct io io;
+	if (!file || !file_readable(file))
+		return -EBADF;
+	if (!file->ops->read)
+		return -EINVAL;
+	io_init(&io, self->process->space, vec, count);
+	bool held = file_hold(self, file);
+	int64_t r = file->ops->read(file, self, &io, position);
+	file_unhold(file, held);
+	return r;
+}
+
+static int64_t do_write(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position)
+{
+	struct io io;
+	if (!file || !file_writable(file))
+		return -EBADF;
+	if (!file->ops->write)
+		return -EINVAL;
+	io_init(&io, self->process->space, vec, count);
+	bool held = file_hold(self, file);
+	int64_t r = file->ops->write(file, self, &io, position);
+	file_unhold(file, held);
+	return r;
+}
+
+int64_t sys_read(struct thread *self, const uint64_t *args_)
+{
+	struct file *file = fd_io_file(self, args_[0]);
+	struct io_vec vec = { args_[1], min_u64(args_[2], IO_SIZE_MAX) };
+	if ((int64_t)args_[2] < 0)
+		return file ? -EFAULT : -EBADF; /* no such address range */
+	return do_read(self, file, &vec, 1, file ? &file->position : NULL);
+}
+
+int64_t sys_write(struct thread *self, const uint64_t *args_)
+{
+	struct file *file = fd_io_file(self, args_[0]);
+	struct io_vec vec = { args_[1], min_u64(args_[2], IO_SIZE_MAX) };
+	if ((int64_t)args_[2] < 0)
+		return file ? -EFAULT : -EBADF; /* no such address range */
+	return do_write(self, file, &vec, 1, file ? &file->position : NULL);
+}
+
+/* Takes the list over from the program: lengths are checked, and their sum cut to IO_SIZE_MAX as Linux does. */
+static int vec_get(struct thread *self, uint64_t address, uint64_t count, struct user_vec *v)
+{
+	v->vec = v->inline_;
+	v->count = (uint32_t)count;
+	if (count > IOV_MAX)
+		return -EINVAL;
+	if (count > IOV_INLINE) {
+		v->vec = heap_alloc(count * sizeof(*v->vec));
+		if (!v->vec)
+			return -ENOMEM;
+	}
+	int r = count ? user_read(self->process->space, v->vec, address, count * sizeof(*v->vec)) : 0;
+	uint64_t left = IO_SIZE_MAX;
+	for (uint32_t i = 0; !r && i < v->count; i++) {
+		if ((int64_t)v->vec[i].size < 0)
+			r = -EINVAL;
+		v->vec[i].size = min_u64(v->vec[i].size, left);
+		left -= v->vec[i].size;
+	}
+	if (r && v->vec != v->inline_)
+		heap_free(v->vec);
+	return r;
+}
+
+static void vec_put(struct user_vec *v)
+{
+	if (v->vec != v->inline_)
+		heap_free(v->vec);
+}
+
+typedef int64_t (*mover)(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position);
+
+static int64_t move_vec(struct thread *self, const uint64_t *args, mover move)
+{
+	struct file *file = fd_io_file(self, args[0]);
+	struct user_vec v;
+	if (!file)
+		return -EBADF;
+	int64_t r = vec_get(self, args[1], args[2], &v);
+	if (r)
+		return r;
+	r = move(self, file, v.vec, v.count, &file->position);
+	vec_put(&v);
+	return r;
+}
+
+int64_t sys_readv(struct thread *self, const uint64_t *args_)
+{
+	return move_vec(self, args_, do_read);
+}
+
+int64_t sys_writev(struct thread *self, const uint64_t *args_)
+{
+	return move_vec(self, args_, do_write);
+}
+
+/* Positioned calls need a file that can seek, and leave its own position alone. */
+static int check_positioned(const struct file *file, uint64_t position)
+{
+	if (!file)
+		return -EBADF;
+	if ((int64_t)position < 0)
+		return -EINVAL;
+	return file->ops->seek ? 0 : -ESPIPE;
+}
+
+static int64_t move_at(struct thread *self, const uint64_t *args, mover move)
+{
+	struct file *file = fd_io_file(self, args[0]);
+	struct io_vec vec = { args[1], min_u64(args[2], IO_SIZE_MAX) };
+	uint64_t position = args[3];
+	int r = check_positioned(file, position);
+	if (!r && (int64_t)args[2] < 0)
+		r = -EFAULT;
+	return r ? r : move(self, file, &vec, 1, &position);
+}
+
+int64_t sys_pread64(struct thread *self, const uint64_t *args_)
+{
+	return move_at(self, args_, do_read);
+}
+
+int64_t sys_pwrite64(struct thread *self, const uint64_t *args_)
+{
+	return move_at(self, args_, do_write);
+}
+
+static int64_t move_vec_at(struct thread *self, const uint64_t *args, mover move)
+{
+	struct file *file = fd_io_file(self, args[0]);
+	uint64_t position = args[3];
+	struct user_vec v;
+	int64_t r = check_positioned(file, position);
+	if (!r)
+		r = vec_get(self, args[1], args[2], &v);
+	if (r)
+		return r;
+	r = move(self, file, v.vec, v.count, &position);
+	vec_put(&v);
+	return r;
+}
+
+int64_t sys_preadv(struct thread *self, const uint64_t *args_)
+{
+	return move_vec_at(self, args_, do_read);
+}
+
+int64_t sys_pwritev(struct thread *self, const uint64_t *args_)
+{
+	return move_vec_at(self, args_, do_write);
+}
+
+int64_t sys_lseek(struct thread *self, const uint64_t *args_)
+{
+	struct file *file = fd_io_file(self, args_[0]);
+	uint32_t whence = (uint32_t)args_[2];
+	if (!file)
+		return -EBADF;
+	if (whence > SEEK_HOLE)
+		return -EINVAL;
+	return file->ops->seek ? file->ops->seek(file, (int64_t)args_[1], (int)whence) : -ESPIPE;
+}

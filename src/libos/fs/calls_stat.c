@@ -1,0 +1,269 @@
+/* System calls that tell about files: stat and its kin, statx, access, readlink, statfs. */
+#include <libos/fs/internal.h>
+
+struct statx_time {
+	int64_t seconds;
+	uint32_t ns;
+	int32_t pad_;
+};
+
+struct linux_statx { /* include/uapi/linux/stat.h, 256 bytes */
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, pad0_;
+	uint64_t ino, size, blocks, attributes_mask;
+	struct statx_time atime, btime, ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t mnt_id, spare_[13];
+};
+_Static_assert(sizeof(struct linux_statx) == 256, "struct statx");
+
+struct linux_statfs { /* include/uapi/asm-generic/statfs.h */
+	int64_t type, bsize;
+	uint64_t blocks, bfree, bavail, files, ffree, fsid;
+	int64_t namelen, frsize, flags, spare_[4];
+};
+_Static_assert(sizeof(struct linux_statfs) == 120, "struct statfs");
+
+#define ST_VALID 0x20
+
+/* 512-byte blocks. Only pages that are there count. */
+static uint64_t blocks_of(struct inode *inode)
+{
+	if (!is_type(inode, S_IFREG) || !inode->ops->next_page)
+		return 0;
+	uint64_t count = 0, end = PAGE_UP(inode->size) >> PAGE_SHIFT;
+	if (end > 1 << 16) /* counting would take long: as if it had no holes */
+		return end * (PAGE_SIZE / 512);
+	for (uint64_t i = 0; (i = inode->ops->next_page(inode, i, end, true)) < end; i++)
+		count++;
+	return count * (PAGE_SIZE / 512);
+}
+
+static void fill_stat(struct inode *inode, struct linux_stat *st)
+{
+	*st = (struct linux_stat){
+		.st_dev = inode->super->device, .st_ino = inode->ino, .st_nlink = inode->nlink, .st_mode = inode->mode,
+		.st_uid = inode->uid, .st_gid = inode->gid, .st_rdev = inode->rdev, .st_size = (int64_t)inode->size,
+		.st_blksize = (int64_t)PAGE_SIZE, .st_blocks = (int64_t)blocks_of(inode),
+		.atime_s = inode->atime.seconds, .atime_ns = inode->atime.ns,
+		.mtime_s = inode->mtime.seconds, .mtime_ns = inode->mtime.ns,
+		.ctime_s = inode->ctime.seconds, .ctime_ns = inode->ctime.ns,
+	};
+}
+
+static int64_t put_stat(struct thread *self, struct inode *inode, uint64_t to)
+{
+	struct linux_stat st;
+	fill_stat(inode, &st);
+	return user_write(self->process->space, to, &st, sizeof(st));
+}
+
+/* The place that (dirfd, path, AT_* flags) names, with a reference. */
+static int find(struct thread *self, int dirfd, uint64_t address, uint32_t flags, struct path *found)
+{
+	struct user_path path;
+	uint32_t walk = (flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+	int r = user_path_get(&path, self, address);
+	if (r)
+		return r;
+	r = path_walk(self, dirfd, path.text, walk, found);
+	user_path_put(&path);
+	return r;
+}
+
+static int64_t stat_at(struct thread *self, int dirfd, uint64_t address, uint64_t to, uint32_t flags)
+{
+	struct path found;
+	int64_t r = find(self, dirfd, address, flags, &found);
+	if (r)
+		return r;
+	r = put_stat(self, found.inode, to);
+	path_put(&found);
+	return r;
+}
+
+int64_t sys_stat(struct thread *self, const uint64_t *args_)
+{
+	return stat_at(self, AT_FDCWD, args_[0], args_[1], 0);
+}
+
+int64_t sys_lstat(struct thread *self, const uint64_t *args_)
+{
+	return stat_at(self, AT_FDCWD, args_[0], args_[1], AT_SYMLINK_NOFOLLOW);
+}
+
+int64_t sys_fstat(struct thread *self, const uint64_t *args_)
+{
+	struct file *file = fd_file(self->process->fds, (int)args_[0]);
+	if (!file || !file->path.inode)
+		return -EBADF;
+	return put_stat(self, file->path.inode, args_[1]);
+}
+
+int64_t sys_newfstatat(struct thread *self, const uint64_t *args_)
+{
+	uint32_t flags = (uint32_t)args_[3];
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+		return -EINVAL;
+	return stat_at(self, (int)args_[0], args_[1], args_[2], flags);
+}
+
+static struct statx_time statx_time(struct timestamp t)
+{
+	return (struct statx_time){ t.seconds, t.ns, 0 };
+}
+
+static void fill_statx(struct inode *inode, struct linux_statx *x)
+{
+	*x = (struct linux_statx){
+		.mask = STATX_BASIC_STATS | STATX_BTIME, .blksize = (uint32_t)PAGE_SIZE, .nlink = inode->nlink,
+		.uid = inode->uid, .gid = inode->gid, .mode = (uint16_t)inode->mode, .ino = inode->ino,
+		.size = inode->size, .blocks = blocks_of(inode), .atime = statx_time(inode->atime),
+		.btime = statx_time(inode->btime), .ctime = statx_time(inode->ctime), .mtime = statx_time(inode->mtime),
+		.rdev_major = device_major(inode->rdev), .rdev_minor = device_minor(inode->rdev),
+		.dev_major = device_major(inode->super->device), .dev_minor = device_minor(inode->super->device),
+	};
+}
+
+int64_t sys_statx(struct thread *self, const uint64_t *args_)
+{
+	const uint32_t sync_type = 0x6000; /* AT_STATX_SYNC_TYPE */
+	uint32_t flags = (uint32_t)args_[2];
+	struct linux_statx x;
+	struct path found;
+	if (flags & ~((uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH) | sync_type))
+		return -EINVAL;
+	if ((flags & sync_type) == sync_type || (args_[3] & 0x80000000u))
+		return -EINVAL;
+	int64_t r = find(self, (int)args_[0], args_[1], flags, &found);
+	if (r)
+		return r;
+	fill_statx(found.inode, &x);
+	r = user_write(self->process->space, args_[4], &x, sizeof(x));
+	path_put(&found);
+	return r;
+}
+
+/* ---- access ---- */
+
+static int64_t access_at(struct thread *self, int dirfd, uint64_t address, uint32_t mode, uint32_t flags)
+{
+	struct credentials cred = self->process->cred;
+	struct user_path path;
+	struct path found;
+	if ((mode & ~7u) || (flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+		return -EINVAL;
+	if (!(flags & AT_EACCESS)) { /* asked with the real ids */
+		cred.fsuid = cred.euid = cred.uid;
+		cred.fsgid = cred.egid = cred.gid;
+	}
+	int r = user_path_get(&path, self, address);
+	if (r)
+		return r;
+	uint32_t walk = (flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+	r = path_walk_as(self, &cred, dirfd, path.text, walk, &found);
+	user_path_put(&path);
+	if (r)
+		return r;
+	const struct inode *inode = found.inode;
+	bool data = is_type(inode, S_IFREG) || is_directory(inode) || is_type(inode, S_IFLNK);
+	if (mode && !is_type(inode, S_IFLNK))
+		r = inode_permission(inode, &cred, mode);
+	if (!r && (mode & W_OK) && data)
+		r = path_writable(&found);
+	path_put(&found);
+	return r;
+}
+
+int64_t sys_access(struct thread *self, const uint64_t *args_)
+{
+	return access_at(self, AT_FDCWD, args_[0], (uint32_t)args_[1], 0);
+}
+
+int64_t sys_faccessat(struct thread *self, const uint64_t *args_)
+{
+	return access_at(self, (int)args_[0], args_[1], (uint32_t)args_[2], 0);
+}
+
+int64_t sys_faccessat2(struct thread *self, const uint64_t *args_)
+{
+	return access_at(self, (int)args_[0], args_[1], (uint32_t)args_[2], (uint32_t)args_[3]);
+}
+
+/* ---- readlink ---- */
+
+static int64_t read_link(struct thread *self, int dirfd, uint64_t address, uint64_t to, uint64_t size)
+{
+	struct path found;
+	if ((int32_t)size <= 0)
+		return -EINVAL;
+	int64_t r = find(self, dirfd, address, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &found);
+	if (r)
+		return r;
+	size = min_u64((uint32_t)size, PATH_LENGTH_MAX);
+	char *text = NULL;
+	if (!is_type(found.inode, S_IFLNK) || !found.inode->ops->readlink)
+		r = -EINVAL;
+	else if (!(text = heap_alloc(PATH_LENGTH_MAX)))
+		r = -ENOMEM;
+	if (!r)
+		r = found.inode->ops->readlink(found.inode, self->process, text, size);
+	if (r > 0) {
+		int bad = user_write(self->process->space, to, text, (uint64_t)r);
+		if (bad)
+			r = bad;
+	}
+	heap_free(text);
+	path_put(&found);
+	return r;
+}
+
+int64_t sys_readlink(struct thread *self, const uint64_t *args_)
+{
+	return read_link(self, AT_FDCWD, args_[0], args_[1], args_[2]);
+}
+
+int64_t sys_readlinkat(struct thread *self, const uint64_t *args_)
+{
+	return read_link(self, (int)args_[0], args_[1], args_[2], args_[3]);
+}
+
+/* ---- statfs ---- */
+
+static int64_t put_statfs(struct thread *self, const struct path *path, uint64_t to)
+{
+	const struct super *super = path->inode->super;
+	uint64_t total = 0, unused = 0;
+	if (super->magic == TMPFS_MAGIC) {
+		total = min_u64(libos.frames.count, super->max_bytes >> PAGE_SHIFT);
+		unused = min_u64(libos.frames.free_count, total - min_u64(super->used_pages, total));
+	}
+	struct linux_statfs st = {
+		.type = (int64_t)super->magic, .bsize = (int64_t)PAGE_SIZE, .blocks = total, .bfree = unused, .bavail = unused,
+		.files = super->inode_count + unused, .ffree = unused, .fsid = super->device,
+		.namelen = NAME_LENGTH_MAX, .frsize = (int64_t)PAGE_SIZE,
+		.flags = ST_VALID | (path->mount ? (int64_t)(path->mount->flags & 0xf) : 0),
+	};
+	return user_write(self->process->space, to, &st, sizeof(st));
+}
+
+int64_t sys_statfs(struct thread *self, const uint64_t *args_)
+{
+	struct path found;
+	int64_t r = find(self, AT_FDCWD, args_[0], 0, &found);
+	if (r)
+		return r;
+	r = put_statfs(self, &found, args_[1]);
+	path_put(&found);
+	return r;
+}
+
+int64_t sys_fstatfs(struct thread *self, const uint64_t *args_)
+{
+	struct file *file = fd_file(self->process->fds, (int)args_[0]);
+	if (!file || !file->path.inode)
+		return -EBADF;
+	return put_statfs(self, &file->path, args_[1]);
+}

@@ -1,0 +1,203 @@
+/* Character devices of the LibOS itself, and the nodes and links in /dev. */
+#include <exo/calls.h>
+#include <libos/dev_exo.h>
+#include <libos/fs/internal.h>
+
+#define MAJOR_MEM     1u
+#define MAJOR_TTY     4u
+#define MAJOR_TTYAUX  5u
+#define MAJOR_MISC    10u
+#define MINOR_SERIAL0 64u
+#define MINOR_EXO     200u
+#define RANDOM_CHUNK  512u
+#define RANDOM_MAX    (32u << 20) /* one read gives no more, so that it ends */
+
+int fs_random(void *to, uint64_t size)
+{
+	for (uint64_t done = 0; done < size;) {
+		uint64_t n = min_u64(size - done, 4096);
+		uint64_t got = 0;
+		if (exo_entropy_read(libos.boot->entropy, (char *)to + done, n, &got) != EXO_OK || !got)
+			return -EIO;
+		done += got;
+	}
+	return 0;
+}
+
+/* ---- /dev/null, zero, full, random ---- */
+
+static int64_t null_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+{
+	(void)file, (void)thread, (void)io, (void)position;
+	return 0;
+}
+
+static int64_t null_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+{
+	(void)file, (void)thread, (void)position;
+	uint64_t n = io->remaining;
+	io->remaining = 0;
+	return (int64_t)n;
+}
+
+static int64_t zero_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+{
+	(void)file, (void)thread, (void)position;
+	return io_put_zero(io, io->remaining);
+}
+
+static int64_t full_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+{
+	(void)file, (void)thread, (void)io, (void)position;
+	return -ENOSPC;
+}
+
+static int64_t random_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+{
+	uint8_t bytes[RANDOM_CHUNK];
+	uint64_t done = 0, want = min_u64(io->remaining, RANDOM_MAX);
+	(void)file, (void)position;
+	while (done < want) {
+		uint64_t n = min_u64(want - done, sizeof(bytes));
+		int64_t r = fs_random(bytes, n);
+		if (!r)
+			r = io_put(io, bytes, n);
+		if (r < 0)
+			return done ? (int64_t)done : r;
+		done += (uint64_t)r;
+		if ((uint64_t)r < n || (thread && signal_is_pending(thread)))
+			break;
+	}
+	memset(bytes, 0, sizeof(bytes));
+	return (int64_t)done;
+}
+
+static int64_t device_seek(struct file *file, int64_t offset, int whence)
+{
+	(void)file, (void)offset, (void)whence;
+	return 0;
+}
+
+static int zero_mmap(struct file *file, bool *anonymous)
+{
+	(void)file;
+	*anonymous = true;
+	return 0;
+}
+
+static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = device_seek };
+static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = device_seek, .mmap = zero_mmap };
+static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = device_seek };
+static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = device_seek };
+
+/* ---- /dev/exo ---- */
+
+static int64_t exo_grant(struct thread *thread, uint64_t address)
+{
+	struct vm_space *space = thread->process->space;
+	struct exo_dev_grant grant;
+	int r = user_read(space, &grant, address, sizeof(grant));
+	if (r)
+		return r;
+	if (grant.kind != EXO_DEV_AUDIT || !grant.rights || (grant.rights & ~EXO_R_READ))
+		return -EINVAL;
+	enum exo_status status = exo_cap_grant(libos.boot->audit, vm_zone(space), grant.rights, &grant.cap);
+	if (status != EXO_OK)
+		return status == EXO_E_SLOTS ? -ENOMEM : -EPERM;
+	return user_write(space, address, &grant, sizeof(grant));
+}
+
+static int64_t exo_ioctl(struct file *file, struct thread *thread, uint32_t request, uint64_t arg)
+{
+	(void)file;
+	if (request != EXO_DEV_GRANT)
+		return -ENOTTY;
+	return cred_is_root(&thread->process->cred) ? exo_grant(thread, arg) : -EPERM;
+}
+
+static const struct file_ops exo_ops = { .ioctl = exo_ioctl };
+
+/* ---- opening by number ---- */
+
+static int open_memory(uint32_t minor, struct file *file)
+{
+	switch (minor) {
+	case 3:
+		file->ops = &null_ops;
+		return 0;
+	case 5:
+		file->ops = &zero_ops;
+		return 0;
+	case 7:
+		file->ops = &full_ops;
+		return 0;
+	case 8:
+	case 9:
+		file->ops = &random_ops;
+		return 0;
+	default:
+		return -ENXIO;
+	}
+}
+
+static int open_controlling(struct file *file, struct thread *thread)
+{
+	struct tty *tty = tty_controlling(thread);
+	return tty ? tty_open(tty, file, thread) : -ENXIO;
+}
+
+int device_open(struct inode *inode, struct file *file, struct thread *thread)
+{
+	uint32_t major = device_major(inode->rdev), minor = device_minor(inode->rdev);
+	if (major == MAJOR_MEM)
+		return open_memory(minor, file);
+	if (major == MAJOR_TTYAUX && minor == 0)
+		return open_controlling(file, thread);
+	if ((major == MAJOR_TTYAUX && minor == 1) || (major == MAJOR_TTY && (minor <= 1 || minor == MINOR_SERIAL0)))
+		return tty_open(&libos.console, file, thread);
+	if (major == MAJOR_MISC && minor == MINOR_EXO) {
+		file->ops = &exo_ops;
+		return 0;
+	}
+	return -ENXIO;
+}
+
+/* ---- the nodes ---- */
+
+static const struct {
+	const char *name;
+	uint32_t mode, major, minor;
+} nodes[] = {
+	{ "null", 0666, MAJOR_MEM, 3 },      { "zero", 0666, MAJOR_MEM, 5 },     { "full", 0666, MAJOR_MEM, 7 },
+	{ "random", 0666, MAJOR_MEM, 8 },    { "urandom", 0666, MAJOR_MEM, 9 },  { "tty", 0666, MAJOR_TTYAUX, 0 },
+	{ "console", 0600, MAJOR_TTYAUX, 1 }, { "ttyS0", 0600, MAJOR_TTY, MINOR_SERIAL0 },
+	{ "exo", 0600, MAJOR_MISC, MINOR_EXO },
+};
+
+static const struct {
+	const char *name, *target;
+} links[] = {
+	{ "fd", "/proc/self/fd" },
+	{ "stdin", "/proc/self/fd/0" },
+	{ "stdout", "/proc/self/fd/1" },
+	{ "stderr", "/proc/self/fd/2" },
+};
+
+int devfs_populate(struct inode *root)
+{
+	struct inode *made;
+	int r;
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		r = root->ops->create(root, nodes[i].name, str_length(nodes[i].name), S_IFCHR | nodes[i].mode,
+		                      make_device(nodes[i].major, nodes[i].minor), NULL, &made);
+		if (r)
+			return r;
+		inode_put(made);
+	}
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		r = root->ops->symlink(root, links[i].name, str_length(links[i].name), links[i].target, NULL);
+		if (r)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,97 @@
+/* Open files, descriptor tables, pipes, readiness. */
+#ifndef LIBOS_FILE_H
+#define LIBOS_FILE_H
+
+#include <exo/types.h>
+
+#include <libos/fs/vfs.h>
+#include <libos/sched/sched.h>
+
+struct vm_space;
+struct thread;
+
+/*
+ * Program memory as the source or target of i/o: a list of (address, size) stretches in `space`,
+ * consumed by io_read/io_write. With space NULL the addresses are the LibOS's own pointers.
+ */
+struct io_vec {
+	uint64_t address, size;
+};
+struct io {
+	struct vm_space *space;
+	const struct io_vec *vec;
+	uint32_t count, at;
+	uint64_t offset;    /* inside vec[at] */
+	uint64_t remaining; /* bytes in all */
+};
+void io_init(struct io *io, struct vm_space *space, const struct io_vec *vec, uint32_t count);
+/* Moves `size` bytes to / from the program; the number moved, short only at a bad address, then -EFAULT if none. */
+int64_t io_put(struct io *io, const void *from, uint64_t size); /* towards the reader (read(2)) */
+int64_t io_get(struct io *io, void *to, uint64_t size);         /* from the writer (write(2)) */
+int64_t io_put_zero(struct io *io, uint64_t size);
+
+struct poll_table; /* poll.c: collects the wait queues while polling */
+void poll_watch(struct poll_table *table, struct waitq *q); /* NULL table: just asks */
+
+struct file_ops {
+	/* Bytes moved or -errno. position: read and advanced. Blocks unless file->flags has O_NONBLOCK.
+	 * -ERESTARTSYS when a signal came before any byte moved. */
+	int64_t (*read)(struct file *file, struct thread *thread, struct io *io, uint64_t *position);
+	int64_t (*write)(struct file *file, struct thread *thread, struct io *io, uint64_t *position);
+	int64_t (*ioctl)(struct file *file, struct thread *thread, uint32_t request, uint64_t arg);
+	/* POLL* bits that hold now; calls poll_watch() for every queue that will tell of a change. */
+	uint32_t (*poll)(struct file *file, struct poll_table *table);
+	int64_t (*seek)(struct file *file, int64_t offset, int whence); /* NULL: -ESPIPE */
+	void (*release)(struct file *file);  /* last reference gone */
+	int (*fsync)(struct file *file);     /* NULL: nothing to do, 0 */
+	/* May it be mapped? NULL: -ENODEV unless inode->ops->page. /dev/zero: *anonymous = true. */
+	int (*mmap)(struct file *file, bool *anonymous);
+};
+
+struct file {
+	uint32_t refs;
+	uint32_t flags;          /* O_ACCMODE, O_APPEND, O_NONBLOCK, … */
+	uint64_t position;
+	struct path path;        /* inode NULL for pipes made by pipe(2)? no: they have an anonymous inode */
+	const struct file_ops *ops;
+	void *private_data;
+	int32_t owner_pid;       /* F_SETOWN */
+	uint32_t dir_generation;
+};
+
+struct file *file_new(const struct file_ops *ops, uint32_t flags); /* one reference; NULL: no memory */
+void file_get(struct file *file);
+void file_put(struct file *file);
+static inline struct inode *file_inode(const struct file *file) { return file->path.inode; }
+/* Whole-buffer read into LibOS memory at an offset (exec, #!). Bytes or -errno. */
+int64_t file_read_at(struct file *file, void *to, uint64_t size, uint64_t offset);
+
+/* ---- descriptor tables ---- */
+#define FD_MAX 65536
+struct fd_table;
+struct fd_table *fd_table_new(void);
+struct fd_table *fd_table_copy(const struct fd_table *table); /* NULL: no memory */
+void fd_table_get(struct fd_table *table);
+void fd_table_put(struct fd_table *table);                    /* closes all at the last reference */
+void fd_table_close_on_exec(struct fd_table *table);
+bool fd_table_shared(const struct fd_table *table);
+/* No reference is taken: valid until the next sleep or close; NULL: bad descriptor. Callers that sleep take one. */
+struct file *fd_file(struct fd_table *table, int fd);
+/* Lowest free descriptor >= minimum and < limit; takes over the reference. -EMFILE, -ENOMEM (reference kept by the caller). */
+int fd_install(struct fd_table *table, struct file *file, int minimum, bool cloexec, uint64_t limit);
+int fd_close(struct thread *thread, struct fd_table *table, int fd);
+bool fd_cloexec(const struct fd_table *table, int fd);
+int fd_next(const struct fd_table *table, int from); /* lowest open descriptor >= from, -1: none */
+
+/* Regular-file i/o over inode_ops.page (tmpfs and friends). */
+extern const struct file_ops page_file_ops;
+extern const struct file_ops directory_file_ops;
+
+/* Opens the FIFO end / makes both ends of a pipe. */
+int pipe_make(uint32_t flags, struct file **read_end, struct file **write_end);
+int fifo_open(struct inode *inode, struct file *file, struct thread *thread);
+
+/* Advisory locks go when a file is closed (owner: the descriptor table) / a description dies (owner: the file). */
+void locks_release(struct inode *inode, const void *owner);
+
+#endif

@@ -1,0 +1,160 @@
+/* Inodes, paths and the per-process file-system context: references, permissions, times. */
+#include <libos/fs/internal.h>
+
+struct timestamp vfs_now(void)
+{
+	uint64_t ns = libos_realtime();
+	return (struct timestamp){ (int64_t)(ns / 1000000000), (uint32_t)(ns % 1000000000) };
+}
+
+void inode_init(struct inode *inode, struct super *super, const struct inode_ops *ops, uint32_t mode,
+                const struct credentials *cred)
+{
+	*inode = (struct inode){ .refs = 1, .mode = mode, .nlink = 1, .ops = ops, .super = super };
+	inode->uid = cred ? cred->fsuid : 0;
+	inode->gid = cred ? cred->fsgid : 0;
+	inode->ino = ++super->next_ino;
+	inode->atime = inode->mtime = inode->ctime = inode->btime = vfs_now();
+	super->inode_count++;
+	libos.vfs.inode_live++;
+}
+
+void inode_fini(struct inode *inode)
+{
+	struct super *super = inode->super;
+	libos.vfs.inode_live--;
+	if (--super->inode_count == 0 && super != &libos.vfs.pipes)
+		heap_free(super);
+}
+
+void inode_get(struct inode *inode)
+{
+	inode->refs++;
+}
+
+void inode_put(struct inode *inode)
+{
+	if (!inode || --inode->refs)
+		return;
+	if (inode->locks)
+		locks_drop_all(inode);
+	if (inode->pipe)
+		pipe_free(inode);
+	if (inode->text || inode->mapped_shared || is_type(inode, S_IFREG))
+		vm_inode_forget(inode);
+	/* release() frees the inode's memory, so the super is looked up first. */
+	struct super *super = inode->super;
+	inode->ops->release(inode);
+	libos.vfs.inode_live--;
+	if (--super->inode_count == 0 && super != &libos.vfs.pipes)
+		heap_free(super);
+}
+
+int inode_permission(const struct inode *inode, const struct credentials *cred, uint32_t may)
+{
+	uint32_t mode = inode->mode;
+	if (cred_is_root(cred)) {
+		/* Root executes a file only when somebody may. */
+		if ((may & MAY_EXEC) && !is_directory(inode) && !(mode & 0111))
+			return -EACCES;
+		return 0;
+	}
+	if (cred->fsuid == inode->uid)
+		mode >>= 6;
+	else if (cred->fsgid == inode->gid || cred_in_group(cred, inode->gid))
+		mode >>= 3;
+	return (may & ~mode & 7) ? -EACCES : 0;
+}
+
+static bool is_before(struct timestamp a, struct timestamp b)
+{
+	return a.seconds < b.seconds || (a.seconds == b.seconds && a.ns < b.ns);
+}
+
+/* Linux's relatime: only when the file changed since the last access, or a day has passed. */
+void inode_touch_atime(struct inode *inode, const struct mount *mount)
+{
+	if (mount && (mount->flags & MS_RDONLY))
+		return;
+	if (is_before(inode->mtime, inode->atime) && is_before(inode->ctime, inode->atime)) {
+		struct timestamp now = vfs_now();
+		if (now.seconds - inode->atime.seconds >= 86400)
+			inode->atime = now;
+		return;
+	}
+	inode->atime = vfs_now();
+}
+
+void inode_modified(struct inode *inode)
+{
+	inode->mtime = inode->ctime = vfs_now();
+}
+
+void path_set(struct path *path, struct mount *mount, struct inode *inode)
+{
+	path->mount = mount;
+	path->inode = inode;
+	path_get(path);
+}
+
+void path_get(struct path *path)
+{
+	if (path->inode)
+		path->inode->refs++;
+	if (path->mount)
+		path->mount->refs++;
+}
+
+void path_put(struct path *path)
+{
+	struct inode *inode = path->inode;
+	struct mount *mount = path->mount;
+	path->inode = NULL;
+	path->mount = NULL;
+	inode_put(inode);
+	if (mount)
+		mount_put(mount);
+}
+
+bool path_equal(const struct path *a, const struct path *b)
+{
+	return a->inode == b->inode && a->mount == b->mount;
+}
+
+int path_writable(const struct path *path)
+{
+	return path->mount && (path->mount->flags & MS_RDONLY) ? -EROFS : 0;
+}
+
+struct fs_context *fs_context_new(void)
+{
+	struct fs_context *fs = heap_zalloc(sizeof(*fs));
+	if (!fs)
+		return NULL;
+	fs->refs = 1;
+	fs->umask = 022;
+	path_set(&fs->root, libos.vfs.root, libos.vfs.root->root);
+	path_set(&fs->cwd, libos.vfs.root, libos.vfs.root->root);
+	return fs;
+}
+
+struct fs_context *fs_context_copy(const struct fs_context *from)
+{
+	struct fs_context *fs = heap_alloc(sizeof(*fs));
+	if (!fs)
+		return NULL;
+	*fs = *from;
+	fs->refs = 1;
+	path_get(&fs->root);
+	path_get(&fs->cwd);
+	return fs;
+}
+
+void fs_context_put(struct fs_context *fs)
+{
+	if (!fs || --fs->refs)
+		return;
+	path_put(&fs->cwd);
+	path_put(&fs->root);
+	heap_free(fs);
+}

@@ -1,0 +1,185 @@
+/* What the files of fs/ share among themselves and nobody else uses. */
+#ifndef LIBOS_FS_INTERNAL_H
+#define LIBOS_FS_INTERNAL_H
+
+#include <libos/abi/errno.h>
+#include <libos/abi/linux.h>
+#include <libos/abi/syscall.h>
+#include <libos/fs/file.h>
+#include <libos/fs/vfs.h>
+#include <libos/lib/heap.h>
+#include <libos/lib/string.h>
+#include <libos/libos.h>
+
+#define FILE_SIZE_MAX INT64_MAX
+#define IO_SIZE_MAX   UINT64_C(0x7ffff000) /* what one read or write moves at most, as in Linux */
+
+static inline uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static inline bool is_type(const struct inode *inode, uint32_t type) { return (inode->mode & S_IFMT) == type; }
+static inline bool is_directory(const struct inode *inode) { return is_type(inode, S_IFDIR); }
+static inline uint64_t make_device(uint32_t major, uint32_t minor)
+{
+	return (minor & 0xff) | (uint64_t)(major & 0xfff) << 8 | (uint64_t)(minor & ~0xffu) << 12 |
+	       (uint64_t)(major & ~0xfffu) << 32;
+}
+static inline uint32_t device_major(uint64_t d) { return (uint32_t)((d >> 8 & 0xfff) | (d >> 32 & ~UINT64_C(0xfff))); }
+static inline uint32_t device_minor(uint64_t d) { return (uint32_t)((d & 0xff) | (d >> 12 & ~UINT64_C(0xff))); }
+
+/* ---- inode.c ---- */
+/* One reference, nlink 1, times now, owner from cred (NULL: root). Counted in its super. */
+void inode_init(struct inode *inode, struct super *super, const struct inode_ops *ops, uint32_t mode,
+                const struct credentials *cred);
+/* Undoes inode_init() for an inode that nobody has seen. */
+void inode_fini(struct inode *inode);
+void inode_touch_atime(struct inode *inode, const struct mount *mount); /* relatime */
+void inode_modified(struct inode *inode);                               /* mtime and ctime are now */
+/* A path with references taken from a mount (may be NULL) and an inode. */
+void path_set(struct path *path, struct mount *mount, struct inode *inode);
+bool path_equal(const struct path *a, const struct path *b);
+/* 0, or -EROFS when the mount forbids writing. */
+int path_writable(const struct path *path);
+
+/* ---- mount.c ---- */
+struct super *super_new(const char *type, const char *source, uint64_t magic);
+/* Lets go of a file system that nothing shows (any more), which frees it when none of its files is open. */
+void super_drop_unmounted(struct super *super);
+/* Shows `root` of `super` on the directory at `on` (NULL: the root of all). Takes its own references.
+ * 0 or -errno. path: where, for /proc/mounts. */
+int mount_add(struct super *super, struct inode *root, const struct path *on, const char *path, uint32_t flags,
+              struct mount **made);
+int mount_remove(struct mount *mount, bool lazy);
+void mount_put(struct mount *mount);
+/* The mount that covers this place, or NULL. */
+struct mount *mount_on(const struct path *path);
+/* Some mount that shows the file system of this inode, or NULL. */
+struct mount *mount_of(const struct inode *inode);
+
+/* ---- walk.c ---- */
+struct walk_saved {
+	const char *rest; /* what to walk after the link's text */
+	char *text;       /* heap: the link's text */
+};
+struct walk {
+	struct thread *thread;
+	const struct credentials *cred;
+	struct path root; /* borrowed */
+	struct path at;   /* a reference */
+	const char *rest;
+	const char *name; /* last component, valid after walk_last() */
+	size_t length;    /* 0: the path ended at `at` itself */
+	bool trailing;    /* a slash follows the last component */
+	uint32_t links, depth;
+	uint32_t more;    /* saved[] entries whose rest is not empty */
+	struct walk_saved saved[SYMLINK_DEPTH_MAX];
+};
+int walk_begin(struct walk *w, struct thread *thread, const struct credentials *cred, int dirfd, const char *path,
+               uint32_t flags);
+void walk_end(struct walk *w); /* drops `at` and all texts; `name` is gone */
+int walk_last(struct walk *w); /* walks to the last component, which stays to be looked up */
+/* Looks w->name up in w->at; -ENOENT when there is none. "." and ".." too. Crosses into mounts. */
+int walk_lookup(struct walk *w, struct path *found);
+int walk_follow(struct walk *w, const struct path *link); /* goes on with the link's target: call walk_last() again */
+int path_walk_as(struct thread *thread, const struct credentials *cred, int dirfd, const char *path, uint32_t flags,
+                 struct path *found);
+
+/* ---- names.c: creating, removing and renaming with all rules ---- */
+/* May entries of this directory be added or removed? */
+int directory_writable(const struct path *dir, const struct credentials *cred);
+int vfs_make(struct thread *thread, int dirfd, const char *path, uint32_t mode, uint64_t rdev);
+int vfs_symlink(struct thread *thread, int dirfd, const char *path, const char *target);
+int vfs_unlink(struct thread *thread, int dirfd, const char *path, bool directory);
+int vfs_link(struct thread *thread, const struct path *target, int dirfd, const char *path);
+int vfs_rename(struct thread *thread, int from_dirfd, const char *from, int to_dirfd, const char *to, uint32_t flags);
+
+/* ---- attributes.c ---- */
+int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size); /* permissions were checked */
+int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode);
+int vfs_chown(struct thread *thread, const struct path *path, uint32_t uid, uint32_t gid); /* UINT32_MAX: keep */
+/* A write by someone without rights over the file takes set-id bits away. */
+void inode_drop_setid(struct inode *inode, const struct credentials *cred);
+
+/* ---- path_text.c ---- */
+/* Like path_text(), with " (deleted)" and "pipe:[n]" for /proc. */
+int64_t path_describe(const struct fs_context *fs, const struct path *path, char *to, size_t size);
+
+/* ---- user_path.c ---- */
+#define USER_PATH_INLINE 256
+struct user_path {
+	char *text; /* the string; in here or on the heap */
+	char inline_[USER_PATH_INLINE];
+};
+int user_path_get(struct user_path *path, struct thread *thread, uint64_t address);
+void user_path_put(struct user_path *path);
+
+/* ---- tmpfs ---- */
+struct super *tmpfs_new(const char *type, const char *source, uint64_t max_bytes, uint32_t mode);
+bool inode_is_tmpfs(const struct inode *inode);
+/* Appends to a regular tmpfs file whose size is a multiple of the page size, from LibOS memory. 0, -ENOSPC, -ENOMEM. */
+int tmpfs_fill(struct inode *inode, const void *data, uint64_t size);
+/* Makes frames of the LibOS the first pages of an empty file, as they are; one reference of each is taken. */
+int tmpfs_adopt(struct inode *inode, exo_frame_t first, uint64_t count);
+/* cpio_unpack() of frames that begin at `image`, which it may write: whole pages of files are not copied to
+ * other frames but these frames are taken, which shows in their reference count. */
+int cpio_unpack_frames(struct inode *root, void *image, uint64_t size, const char **why);
+
+/* ---- others ---- */
+struct super *procfs_new(void);
+int devfs_populate(struct inode *root);
+/* Opens a character device. -ENXIO when there is none of that number. */
+int device_open(struct inode *inode, struct file *file, struct thread *thread);
+int fs_random(void *to, uint64_t size); /* 0 or -EIO */
+
+/* ---- fd_table.c ---- */
+/* Puts the file at exactly fd (< FD_MAX), closing what is there; takes over the reference. fd or -ENOMEM. */
+int fd_replace(struct fd_table *table, struct file *file, int fd, bool cloexec);
+void fd_set_cloexec(struct fd_table *table, int fd, bool on); /* fd is open */
+
+/* A file whose inode only has a path (O_PATH). */
+extern const struct file_ops path_only_file_ops;
+
+/* The file of a descriptor, without O_PATH ones; NULL: -EBADF. */
+static inline struct file *fd_io_file(struct thread *self, uint64_t fd)
+{
+	struct file *file = fd_file(self->process->fds, (int)fd);
+	return file && !(file->flags & O_PATH) ? file : NULL;
+}
+static inline bool file_readable(const struct file *file) { return (file->flags & O_ACCMODE) == O_RDONLY || (file->flags & O_ACCMODE) == O_RDWR; }
+static inline bool file_writable(const struct file *file) { return (file->flags & O_ACCMODE) == O_WRONLY || (file->flags & O_ACCMODE) == O_RDWR; }
+/* Around calls that may sleep: only a shared table can lose the file meanwhile. */
+static inline bool file_hold(struct thread *self, struct file *file)
+{
+	if (!fd_table_shared(self->process->fds))
+		return false;
+	file_get(file);
+	return true;
+}
+static inline void file_unhold(struct file *file, bool held)
+{
+	if (held)
+		file_put(file);
+}
+
+/* ---- directory.c ---- */
+int64_t directory_list(struct file *file, struct io *io, bool old_layout);
+
+/* ---- pipe.c ---- */
+int64_t pipe_set_size(struct inode *inode, uint64_t size, const struct credentials *cred);
+int64_t pipe_get_size(const struct inode *inode);
+void pipe_free(struct inode *inode);
+
+/* ---- locks.c ---- */
+int lock_record(struct thread *self, struct file *file, int command, uint64_t user_flock);
+int lock_whole(struct thread *self, struct file *file, int operation);
+void locks_drop_all(struct inode *inode); /* the inode is being freed */
+
+/* ---- text.c: a growing text, for /proc ---- */
+struct text {
+	char *data;
+	size_t size, capacity;
+	bool failed; /* no memory; data stays valid */
+};
+void text_printf(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void text_add(struct text *text, const void *bytes, size_t size);
+void text_free(struct text *text);
+
+#endif

@@ -1,0 +1,310 @@
+/*
+ * Advisory locks: flock(2), and record locks of processes (POSIX) and of open file
+ * descriptions. All locks of an inode are in one list; flock locks live apart from record locks.
+ */
+#include <libos/fs/internal.h>
+
+enum lock_kind { LOCK_POSIX, LOCK_OFD, LOCK_FLOCK };
+
+struct lock {
+	struct list node;
+	enum lock_kind kind;
+	bool exclusive;
+	const void *owner;   /* POSIX: the descriptor table, as in Linux; OFD, flock: the file */
+	int32_t pid;         /* for F_GETLK */
+	uint64_t start, end;           /* [start, end]; end INT64_MAX: to the end of the file */
+};
+
+struct lock_set { /* inode->locks */
+	struct list locks;
+	struct waitq wait;
+	uint32_t waiting; /* who sleeps here keeps the set alive */
+};
+
+struct lock_waiter { /* on the sleeper's stack, in vfs.lock_waiters */
+	struct list node;
+	const void *owner, *blocker; /* whose lock it waits for; NULL: not a POSIX one */
+};
+
+struct user_flock { /* struct flock of fcntl(2) */
+	int16_t type, whence;
+	int64_t start, length;
+	int32_t pid;
+};
+
+static struct lock_set *set_of(struct inode *inode)
+{
+	if (inode->locks)
+		return inode->locks;
+	struct lock_set *set = heap_alloc(sizeof(*set));
+	if (!set)
+		return NULL;
+	list_init(&set->locks);
+	waitq_init(&set->wait);
+	set->waiting = 0;
+	inode->locks = set;
+	return set;
+}
+
+static void set_drop_empty(struct inode *inode)
+{
+	struct lock_set *set = inode->locks;
+	if (!set || set->waiting || !list_empty(&set->locks))
+		return;
+	heap_free(set);
+	inode->locks = NULL;
+}
+
+static bool same_owner(const struct lock *a, const struct lock *b)
+{
+	return a->kind == b->kind && a->owner == b->owner;
+}
+
+static bool overlaps(const struct lock *a, const struct lock *b)
+{
+	return a->start <= b->end && b->start <= a->end;
+}
+
+/* The first one in the file, as F_GETLK has to tell. */
+static struct lock *find_conflict(const struct lock_set *set, const struct lock *want)
+{
+	struct lock *first = NULL;
+	LIST_EACH(at, &set->locks) {
+		struct lock *l = LIST_ENTRY(at, struct lock, node);
+		if ((l->kind == LOCK_FLOCK) != (want->kind == LOCK_FLOCK) || same_owner(l, want))
+			continue;
+		if (overlaps(l, want) && (l->exclusive || want->exclusive) && (!first || l->start < first->start))
+			first = l;
+	}
+	return first;
+}
+
+static void lock_free(struct lock *l)
+{
+	list_remove(&l->node);
+	heap_free(l);
+}
+
+/*
+ * The owner's range [start, end] becomes what `want` says (or free, with `unlock`). At most two new
+ * records are needed; they are made before anything is changed.
+ */
+static int change(struct lock_set *set, const struct lock *want, bool unlock)
+{
+	struct lock *fresh = heap_alloc(sizeof(*fresh)), *split = heap_alloc(sizeof(*split));
+	if (!fresh || !split) {
+		heap_free(fresh);
+		heap_free(split);
+		return -ENOLCK;
+	}
+	struct lock merged = *want;
+	LIST_EACH_SAFE(at, after, &set->locks) {
+		struct lock *l = LIST_ENTRY(at, struct lock, node);
+		if (!same_owner(l, want))
+			continue;
+		bool touching = l->end + 1 >= merged.start && (merged.end == UINT64_MAX || l->start <= merged.end + 1);
+		if (!unlock && l->exclusive == want->exclusive && touching) {
+			if (l->start < merged.start)
+				merged.start = l->start;
+			if (l->end > merged.end)
+				merged.end = l->end;
+			lock_free(l);
+			continue;
+		}
+		if (!overlaps(l, want))
+			continue;
+		if (l->start < want->start && l->end > want->end) {
+			*split = *l;
+			split->start = want->end + 1;
+			l->end = want->start - 1;
+			list_insert_after(&l->node, &split->node);
+			split = NULL;
+		} else if (l->start < want->start) {
+			l->end = want->start - 1;
+		} else if (l->end > want->end) {
+			l->start = want->end + 1;
+		} else {
+			lock_free(l);
+		}
+	}
+	if (unlock) {
+		heap_free(fresh);
+	} else {
+		*fresh = merged;
+		list_push_back(&set->locks, &fresh->node);
+	}
+	heap_free(split);
+	waitq_wake_all(&set->wait);
+	return 0;
+}
+
+/* Would waiting for `blocker` close a circle? The chain of waiters is followed, at most its length. */
+static bool is_deadlock(const void *self, const void *blocker)
+{
+	for (uint32_t step = 0; blocker && step < PROCESS_MAX; step++) {
+		if (blocker == self)
+			return true;
+		const void *next = NULL;
+		LIST_EACH(at, &libos.vfs.lock_waiters) {
+			const struct lock_waiter *w = LIST_ENTRY(at, struct lock_waiter, node);
+			if (w->owner == blocker)
+				next = w->blocker;
+		}
+		blocker = next;
+	}
+	return false;
+}
+
+/* Waits until nothing conflicts. The file must be held by the caller. */
+static int wait_free(struct thread *self, struct lock_set *set, const struct lock *want)
+{
+	bool posix = want->kind == LOCK_POSIX;
+	const struct lock *conflict;
+	int r = 0;
+	while (!r && (conflict = find_conflict(set, want)) != NULL) {
+		struct lock_waiter waiter = { .owner = want->owner, .blocker = conflict->kind == LOCK_POSIX ? conflict->owner : NULL };
+		if (posix && is_deadlock(waiter.owner, waiter.blocker))
+			return -EDEADLK;
+		list_init(&waiter.node);
+		if (posix)
+			list_push_back(&libos.vfs.lock_waiters, &waiter.node);
+		r = wait_on(self, &set->wait, NO_DEADLINE, true);
+		list_remove(&waiter.node);
+	}
+	return r ? -ERESTARTSYS : 0;
+}
+
+static int acquire(struct thread *self, struct file *file, const struct lock *want, bool unlock, bool wait)
+{
+	struct inode *inode = file->path.inode;
+	if (unlock && !inode->locks)
+		return 0;
+	struct lock_set *set = set_of(inode);
+	if (!set)
+		return -ENOLCK;
+	int r = 0;
+	if (!unlock && find_conflict(set, want)) {
+		if (!wait)
+			return -EAGAIN;
+		file_get(file); /* another thread may close it meanwhile */
+		set->waiting++;
+		r = wait_free(self, set, want);
+		set->waiting--;
+		if (!r)
+			r = change(set, want, unlock);
+		set_drop_empty(inode);
+		file_put(file);
+		return r;
+	}
+	r = change(set, want, unlock);
+	set_drop_empty(inode);
+	return r;
+}
+
+static int get_range(const struct file *file, const struct user_flock *u, struct lock *l)
+{
+	int64_t base = 0, start, end;
+	switch (u->whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		base = (int64_t)file->position;
+		break;
+	case SEEK_END:
+		base = (int64_t)file->path.inode->size;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, u->start, &start))
+		return -EOVERFLOW;
+	if (start < 0)
+		return -EINVAL;
+	end = INT64_MAX;
+	if (u->length > 0 && __builtin_add_overflow(start, u->length - 1, &end))
+		return -EOVERFLOW;
+	if (u->length < 0) {
+		end = start - 1;
+		if (__builtin_add_overflow(start, u->length, &start) || start < 0)
+			return -EINVAL;
+	}
+	l->start = (uint64_t)start;
+	l->end = (uint64_t)end;
+	return 0;
+}
+
+static int test_lock(struct thread *self, struct inode *inode, const struct lock *want, struct user_flock *u,
+                     uint64_t address)
+{
+	const struct lock *l = inode->locks ? find_conflict(inode->locks, want) : NULL;
+	if (l) {
+		u->type = l->exclusive ? F_WRLCK : F_RDLCK;
+		u->whence = SEEK_SET;
+		u->start = (int64_t)l->start;
+		u->length = l->end >= INT64_MAX ? 0 : (int64_t)(l->end - l->start + 1);
+		u->pid = l->kind == LOCK_POSIX ? l->pid : -1;
+	} else {
+		u->type = F_UNLCK;
+	}
+	return user_write(self->process->space, address, u, sizeof(*u));
+}
+
+int lock_record(struct thread *self, struct file *file, int command, uint64_t address)
+{
+	struct user_flock u;
+	bool ofd = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
+	bool test = command == F_GETLK || command == F_OFD_GETLK;
+	int r = user_read(self->process->space, &u, address, sizeof(u));
+	if (r)
+		return r;
+	if (u.type != F_RDLCK && u.type != F_WRLCK && (u.type != F_UNLCK || test))
+		return -EINVAL;
+	if (ofd && u.pid)
+		return -EINVAL;
+	struct lock want = { .kind = ofd ? LOCK_OFD : LOCK_POSIX, .exclusive = u.type == F_WRLCK, .pid = self->process->pid };
+	want.owner = ofd ? (const void *)file : self->process->fds;
+	r = get_range(file, &u, &want);
+	if (r)
+		return r;
+	if (test)
+		return test_lock(self, file->path.inode, &want, &u, address);
+	if ((u.type == F_RDLCK && !file_readable(file)) || (u.type == F_WRLCK && !file_writable(file)))
+		return -EBADF;
+	return acquire(self, file, &want, u.type == F_UNLCK, command == F_SETLKW || command == F_OFD_SETLKW);
+}
+
+int lock_whole(struct thread *self, struct file *file, int operation)
+{
+	int kind = operation & ~LOCK_NB;
+	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+		return -EINVAL;
+	struct lock want = { .kind = LOCK_FLOCK, .exclusive = kind == LOCK_EX, .owner = file, .start = 0, .end = INT64_MAX };
+	return acquire(self, file, &want, kind == LOCK_UN, !(operation & LOCK_NB));
+}
+
+void locks_release(struct inode *inode, const void *owner)
+{
+	struct lock_set *set = inode->locks;
+	bool any = false;
+	if (!set)
+		return;
+	LIST_EACH_SAFE(at, after, &set->locks) {
+		struct lock *l = LIST_ENTRY(at, struct lock, node);
+		if (l->owner == owner) {
+			lock_free(l);
+			any = true;
+		}
+	}
+	if (any)
+		waitq_wake_all(&set->wait);
+	set_drop_empty(inode);
+}
+
+void locks_drop_all(struct inode *inode)
+{
+	struct lock_set *set = inode->locks;
+	while (!list_empty(&set->locks))
+		lock_free(LIST_ENTRY(set->locks.next, struct lock, node));
+	heap_free(set);
+	inode->locks = NULL;
+}

@@ -1,0 +1,239 @@
+/* Mounted file systems: the tree of mounts, and the first ones at boot. */
+#include <libos/fs/internal.h>
+
+struct super *super_new(const char *type, const char *source, uint64_t magic)
+{
+	struct super *super = heap_zalloc(sizeof(*super));
+	if (!super)
+		return NULL;
+	super->type = type;
+	super->source = source;
+	super->magic = magic;
+	super->device = make_device(0, (uint32_t)++libos.vfs.next_device);
+	return super;
+}
+
+struct mount *mount_on(const struct path *path)
+{
+	struct mount *m = path->inode->mounted;
+	while (m && m->parent != path->mount)
+		m = m->next_on;
+	return m;
+}
+
+struct mount *mount_of(const struct inode *inode)
+{
+	LIST_EACH(at, &libos.vfs.mounts) {
+		struct mount *m = LIST_ENTRY(at, struct mount, node);
+		if (m->super == inode->super)
+			return m;
+	}
+	return NULL;
+}
+
+int mount_add(struct super *super, struct inode *root, const struct path *on, const char *path, uint32_t flags,
+              struct mount **made)
+{
+	struct mount *m = heap_zalloc(sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	m->path = heap_strdup(path);
+	if (!m->path) {
+		heap_free(m);
+		return -ENOMEM;
+	}
+	m->super = super;
+	m->root = root;
+	inode_get(root);
+	m->refs = 1; /* the tree's */
+	m->flags = flags;
+	super->mounts++;
+	if (on) {
+		m->parent = on->mount;
+		m->covered = on->inode;
+		m->parent->refs++;
+		inode_get(m->covered);
+		m->next_on = m->covered->mounted;
+		m->covered->mounted = m;
+	}
+	list_push_back(&libos.vfs.mounts, &m->node);
+	if (made)
+		*made = m;
+	return 0;
+}
+
+static void mount_detach(struct mount *m)
+{
+	struct mount **link = &m->covered->mounted;
+	while (*link != m)
+		link = &(*link)->next_on;
+	*link = m->next_on;
+	list_remove(&m->node);
+	inode_put(m->covered);
+	m->covered = NULL;
+	mount_put(m->parent);
+	m->parent = NULL;
+}
+
+void super_drop_unmounted(struct super *super)
+{
+	struct inode *root = super->root;
+	if (super->mounts)
+		return;
+	super->root = NULL;
+	inode_put(root);
+}
+
+/* The last path into it is gone: the file system goes when no other mount shows it. */
+void mount_put(struct mount *m)
+{
+	if (--m->refs)
+		return;
+	struct super *super = m->super;
+	/* kill() must not find the super freed under it by its last inode. */
+	super->inode_count++;
+	super->mounts--;
+	if (!super->mounts && super->kill)
+		super->kill(super);
+	inode_put(m->root);
+	super_drop_unmounted(super);
+	if (--super->inode_count == 0 && super != &libos.vfs.pipes)
+		heap_free(super);
+	heap_free(m->path);
+	heap_free(m);
+}
+
+static bool has_child(const struct mount *m)
+{
+	LIST_EACH(at, &libos.vfs.mounts) {
+		if (LIST_ENTRY(at, struct mount, node)->parent == m)
+			return true;
+	}
+	return false;
+}
+
+int mount_remove(struct mount *m, bool lazy)
+{
+	if (!m->parent)
+		return -EBUSY;
+	if (!lazy && (m->refs > 1 || has_child(m)))
+		return -EBUSY;
+	if (lazy) {
+		for (;;) { /* what is mounted inside goes with it */
+			struct mount *child = NULL;
+			LIST_EACH(at, &libos.vfs.mounts) {
+				struct mount *c = LIST_ENTRY(at, struct mount, node);
+				if (c->parent == m)
+					child = c;
+			}
+			if (!child)
+				break;
+			mount_remove(child, true);
+		}
+	}
+	mount_detach(m);
+	mount_put(m);
+	return 0;
+}
+
+/* ---- boot ---- */
+
+/* The directory `name` in `dir`, made when it is missing. */
+static int ensure_directory(struct inode *dir, const char *name, uint32_t mode, struct inode **found)
+{
+	size_t length = str_length(name);
+	int r = dir->ops->lookup(dir, name, length, found);
+	if (r == -ENOENT) {
+		r = dir->ops->create(dir, name, length, S_IFDIR | (mode & 01777), 0, NULL, found);
+	}
+	if (!r && !is_directory(*found)) {
+		inode_put(*found);
+		r = -ENOTDIR;
+	}
+	return r;
+}
+
+static int mount_at(const struct path *dir, const char *name, struct super *super, const char *path, uint32_t flags,
+                    struct mount **made)
+{
+	if (!super)
+		return -ENOMEM;
+	struct path on = { dir->mount, NULL };
+	int r = ensure_directory(dir->inode, name, 0755, &on.inode);
+	if (!r) {
+		r = mount_add(super, super->root, &on, path, flags, made);
+		inode_put(on.inode);
+	}
+	super_drop_unmounted(super);
+	return r;
+}
+
+static int mount_first(const struct path *top)
+{
+	struct mount *dev;
+	int r = mount_at(top, "dev", tmpfs_new("devtmpfs", "devtmpfs", UINT64_MAX, 0755), "/dev", MS_NOSUID, &dev);
+	if (!r)
+		r = devfs_populate(dev->root);
+	struct path in_dev = { r ? NULL : dev, r ? NULL : dev->root };
+	if (!r)
+		r = mount_at(&in_dev, "shm", tmpfs_new("tmpfs", "tmpfs", libos.frames.count / 2 << PAGE_SHIFT, 01777), "/dev/shm",
+		             MS_NOSUID | MS_NODEV, NULL);
+	if (!r)
+		r = mount_at(top, "proc", procfs_new(), "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	struct inode *tmp;
+	if (!r)
+		r = ensure_directory(top->inode, "tmp", 01777, &tmp);
+	if (!r)
+		inode_put(tmp);
+	return r;
+}
+
+/* What files may take: half of memory as Linux's tmpfs, or if the image has more already, half of the rest. */
+static uint64_t root_limit(const struct super *super)
+{
+	uint64_t half = libos.frames.count / 2, grown = super->used_pages + libos.frames.free_count / 2;
+	return (half > super->used_pages ? half : grown) << PAGE_SHIFT;
+}
+
+/* All frames of the image that no file has taken become free memory. */
+static void release_image(const void *image, uint64_t size)
+{
+	exo_frame_t at = frame_of(image), end = at + (PAGE_UP(size) >> PAGE_SHIFT);
+	while (at < end) {
+		exo_frame_t start = at;
+		while (at < end && frame_refs(at) == 1)
+			at++;
+		if (at > start)
+			frames_release(start, at - start);
+		for (; at < end && frame_refs(at) > 1; at++)
+			frame_put(at); /* the image's own reference */
+	}
+}
+
+int vfs_init(const void *image, uint64_t size)
+{
+	struct vfs *vfs = &libos.vfs;
+	list_init(&vfs->mounts);
+	list_init(&vfs->lock_waiters);
+	vfs->pipes = (struct super){ .type = "pipefs", .source = "pipefs", .magic = PIPEFS_MAGIC, .max_bytes = UINT64_MAX };
+	vfs->pipes.device = make_device(0, (uint32_t)++vfs->next_device);
+	(void)!fs_random(vfs->boot_id, sizeof(vfs->boot_id));
+	struct super *super = tmpfs_new("tmpfs", "root", UINT64_MAX, 0755);
+	int r = super ? mount_add(super, super->root, NULL, "/", 0, &vfs->root) : -ENOMEM;
+	const char *why = "no memory";
+	if (!r && size)
+		r = cpio_unpack_frames(super->root, frame_ptr(frame_of(image)), size, &why);
+	if (!r && size)
+		release_image(image, size);
+	if (!r)
+		super->max_bytes = root_limit(super);
+	if (r) {
+		libos_log("root image: %s", why);
+		return r;
+	}
+	struct path top = { vfs->root, super->root };
+	r = mount_first(&top);
+	if (r)
+		libos_log("cannot mount /dev and /proc: error %d", -r);
+	return r;
+}

@@ -1,0 +1,276 @@
+/*
+ * Creating, removing, linking and renaming: all rules that hold for every file system.
+ * The file systems' own operations only carry out what was decided here.
+ */
+#include <libos/fs/internal.h>
+
+struct place { /* a name in a directory, and what it names now */
+	struct path dir;
+	const char *name;
+	size_t length;
+	struct inode *existing;
+};
+
+static int place_find(struct thread *thread, int dirfd, const char *path, struct place *p)
+{
+	return path_walk_parent(thread, dirfd, path, &p->dir, &p->name, &p->length, &p->existing);
+}
+
+static void place_put(struct place *p)
+{
+	inode_put(p->existing);
+	path_put(&p->dir);
+}
+
+static bool is_dot(const struct place *p)
+{
+	return p->length == 1 && p->name[0] == '.';
+}
+
+static bool is_dot_dot(const struct place *p)
+{
+	return p->length == 2 && p->name[0] == '.' && p->name[1] == '.';
+}
+
+/* "/", "." and ".." are not names of entries. */
+static bool is_special(const struct place *p)
+{
+	return !p->length || is_dot(p) || is_dot_dot(p);
+}
+
+static bool has_trailing_slash(const struct place *p)
+{
+	return p->name[p->length] == '/';
+}
+
+int directory_writable(const struct path *dir, const struct credentials *cred)
+{
+	int r = path_writable(dir);
+	return r ? r : inode_permission(dir->inode, cred, MAY_WRITE | MAY_EXEC);
+}
+
+static int may_remove(const struct path *dir, const struct inode *victim, const struct credentials *cred)
+{
+	int r = directory_writable(dir, cred);
+	if (r)
+		return r;
+	if ((dir->inode->mode & S_ISVTX) && !cred_is_root(cred) && cred->fsuid != victim->uid &&
+	    cred->fsuid != dir->inode->uid)
+		return -EPERM;
+	return victim->mounted ? -EBUSY : 0;
+}
+
+static int may_create(const struct place *p, const struct credentials *cred)
+{
+	if (p->existing)
+		return -EEXIST;
+	if (p->length > NAME_LENGTH_MAX)
+		return -ENAMETOOLONG;
+	return directory_writable(&p->dir, cred);
+}
+
+int vfs_make(struct thread *thread, int dirfd, const char *path, uint32_t mode, uint64_t rdev)
+{
+	const struct credentials *cred = &thread->process->cred;
+	struct place p;
+	struct inode *made;
+	int r = place_find(thread, dirfd, path, &p);
+	if (r)
+		return r;
+	struct inode *dir = p.dir.inode;
+	r = may_create(&p, cred);
+	if (!r && (mode & S_IFMT) != S_IFDIR && has_trailing_slash(&p))
+		r = -ENOENT;
+	if (!r)
+		r = dir->ops->create ? dir->ops->create(dir, p.name, p.length, mode, rdev, cred, &made) : -EPERM;
+	if (!r)
+		inode_put(made);
+	place_put(&p);
+	return r;
+}
+
+int vfs_symlink(struct thread *thread, int dirfd, const char *path, const char *target)
+{
+	const struct credentials *cred = &thread->process->cred;
+	struct place p;
+	if (!*target)
+		return -ENOENT;
+	int r = place_find(thread, dirfd, path, &p);
+	if (r)
+		return r;
+	struct inode *dir = p.dir.inode;
+	r = may_create(&p, cred);
+	if (!r && has_trailing_slash(&p))
+		r = -ENOENT;
+	if (!r)
+		r = dir->ops->symlink ? dir->ops->symlink(dir, p.name, p.length, target, cred) : -EPERM;
+	place_put(&p);
+	return r;
+}
+
+static int check_unlink(const struct place *p, bool directory, const struct credentials *cred)
+{
+	if (directory) {
+		if (!p->length)
+			return -EBUSY;
+		if (is_dot(p))
+			return -EINVAL;
+		if (is_dot_dot(p))
+			return -ENOTEMPTY;
+	} else if (is_special(p)) {
+		return -EISDIR;
+	}
+	if (!p->existing)
+		return -ENOENT;
+	if (!directory && has_trailing_slash(p))
+		return is_directory(p->existing) ? -EISDIR : -ENOTDIR;
+	int r = may_remove(&p->dir, p->existing, cred);
+	/* A mount point that is being looked through is busy however it is named. */
+	if (!r && p->existing->super != p->dir.inode->super)
+		r = -EBUSY;
+	if (r)
+		return r;
+	if (directory != is_directory(p->existing))
+		return directory ? -ENOTDIR : -EISDIR;
+	return p->dir.inode->ops->unlink ? 0 : -EPERM;
+}
+
+int vfs_unlink(struct thread *thread, int dirfd, const char *path, bool directory)
+{
+	struct place p;
+	int r = place_find(thread, dirfd, path, &p);
+	if (r)
+		return r;
+	r = check_unlink(&p, directory, &thread->process->cred);
+	if (!r)
+		r = p.dir.inode->ops->unlink(p.dir.inode, p.name, p.length, p.existing);
+	place_put(&p);
+	return r;
+}
+
+int vfs_link(struct thread *thread, const struct path *target, int dirfd, const char *path)
+{
+	struct place p;
+	int r = place_find(thread, dirfd, path, &p);
+	if (r)
+		return r;
+	struct inode *dir = p.dir.inode;
+	if (p.existing)
+		r = -EEXIST;
+	else if (p.dir.mount != target->mount)
+		r = -EXDEV;
+	else
+		r = may_create(&p, &thread->process->cred);
+	if (!r && is_directory(target->inode))
+		r = -EPERM;
+	if (!r && has_trailing_slash(&p))
+		r = -ENOENT;
+	if (!r)
+		r = dir->ops->link ? dir->ops->link(dir, p.name, p.length, target->inode) : -EPERM;
+	place_put(&p);
+	return r;
+}
+
+/* Is `dir` the same as or below `ancestor`? */
+static bool is_below(struct inode *dir, const struct inode *ancestor)
+{
+	struct inode *at = dir;
+	inode_get(at);
+	while (at != ancestor && at != at->super->root) {
+		struct inode *up = at->ops->parent(at);
+		inode_put(at);
+		at = up;
+	}
+	bool below = at == ancestor;
+	inode_put(at);
+	return below;
+}
+
+static int check_types(const struct place *from, const struct place *to, uint32_t flags)
+{
+	bool from_dir = is_directory(from->existing);
+	if (!from_dir && has_trailing_slash(from))
+		return -ENOTDIR;
+	if (!from_dir && !(flags & RENAME_EXCHANGE) && has_trailing_slash(to))
+		return -ENOTDIR;
+	if (!to->existing)
+		return 0;
+	bool to_dir = is_directory(to->existing);
+	if (flags & RENAME_EXCHANGE)
+		return !to_dir && has_trailing_slash(to) ? -ENOTDIR : 0;
+	if (from_dir && !to_dir)
+		return -ENOTDIR;
+	return !from_dir && to_dir ? -EISDIR : 0;
+}
+
+/* Moving a directory to another parent changes its "..". */
+static int check_moved_directory(const struct place *from, const struct place *to, const struct credentials *cred)
+{
+	if (!is_directory(from->existing))
+		return 0;
+	if (is_below(to->dir.inode, from->existing))
+		return -EINVAL;
+	if (from->dir.inode == to->dir.inode)
+		return 0;
+	return inode_permission(from->existing, cred, MAY_WRITE);
+}
+
+static int check_rename(const struct place *from, const struct place *to, uint32_t flags, const struct credentials *cred)
+{
+	int r;
+	if (from->dir.mount != to->dir.mount)
+		return -EXDEV;
+	if (is_special(from) || is_special(to))
+		return !(flags & RENAME_NOREPLACE) || is_special(from) ? -EBUSY : -EEXIST;
+	if (!from->existing)
+		return -ENOENT;
+	if (to->existing && (flags & RENAME_NOREPLACE))
+		return -EEXIST;
+	if (!to->existing && (flags & RENAME_EXCHANGE))
+		return -ENOENT;
+	if (to->length > NAME_LENGTH_MAX)
+		return -ENAMETOOLONG;
+	if (from->existing->super != from->dir.inode->super || (to->existing && to->existing->super != to->dir.inode->super))
+		return -EBUSY;
+	r = may_remove(&from->dir, from->existing, cred);
+	if (!r)
+		r = to->existing ? may_remove(&to->dir, to->existing, cred) : directory_writable(&to->dir, cred);
+	if (!r)
+		r = check_types(from, to, flags);
+	if (!r)
+		r = check_moved_directory(from, to, cred);
+	if (!r && to->existing && is_directory(to->existing)) {
+		/* The target must not be an ancestor of what is moved. */
+		if (flags & RENAME_EXCHANGE)
+			r = check_moved_directory(to, from, cred);
+		else if (is_below(from->dir.inode, to->existing))
+			r = -ENOTEMPTY;
+	}
+	return r;
+}
+
+int vfs_rename(struct thread *thread, int from_dirfd, const char *from_path, int to_dirfd, const char *to_path,
+               uint32_t flags)
+{
+	struct place from, to;
+	if ((flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE)) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return -EINVAL;
+	int r = place_find(thread, from_dirfd, from_path, &from);
+	if (r)
+		return r;
+	r = place_find(thread, to_dirfd, to_path, &to);
+	if (r) {
+		place_put(&from);
+		return r;
+	}
+	r = check_rename(&from, &to, flags, &thread->process->cred);
+	struct inode *dir = from.dir.inode;
+	if (!r && !dir->ops->rename)
+		r = -EPERM;
+	if (!r && from.existing != to.existing)
+		r = dir->ops->rename(dir, from.name, from.length, from.existing, to.dir.inode, to.name, to.length,
+		                     to.existing, flags);
+	place_put(&to);
+	place_put(&from);
+	return r;
+}

@@ -1,0 +1,310 @@
+/* /proc/PID: what a process tells about itself. */
+#include <libos/fs/proc.h>
+
+#define TICK_NS     UINT64_C(10000000) /* USER_HZ 100 */
+#define KIB(pages)  ((unsigned long)((pages) * (PAGE_SIZE / 1024)))
+#define AREA_MAX    (UINT64_C(1) << 20) /* of arguments and environment that are shown */
+#define MAPS_CHUNK  4096u
+
+static const struct thread *any_thread(const struct proc_subject *s)
+{
+	if (s->thread)
+		return s->thread;
+	const struct list *first = list_first(&s->process->threads);
+	return first ? LIST_ENTRY(first, struct thread, sibling) : NULL;
+}
+
+static char state_letter(const struct proc_subject *s)
+{
+	if (s->process->state != PROCESS_ALIVE)
+		return 'Z';
+	if (s->process->stopped)
+		return 'T';
+	if (s->thread)
+		return s->thread == libos.sched.current || s->thread->state == THREAD_RUNNABLE ? 'R' : 'S';
+	LIST_EACH(at, &s->process->threads) {
+		const struct thread *t = LIST_ENTRY(at, struct thread, sibling);
+		if (t == libos.sched.current || t->state == THREAD_RUNNABLE)
+			return 'R';
+	}
+	return 'S';
+}
+
+static const char *state_text(char letter)
+{
+	switch (letter) {
+	case 'R':
+		return "R (running)";
+	case 'T':
+		return "T (stopped)";
+	case 'Z':
+		return "Z (zombie)";
+	default:
+		return "S (sleeping)";
+	}
+}
+
+static struct vm_stats stats_of(const struct process *p)
+{
+	struct vm_stats v = { 0 };
+	if (p->space && p->state == PROCESS_ALIVE)
+		vm_stats(p->space, &v);
+	return v;
+}
+
+static void signal_sets(const struct process *p, uint64_t *ignored, uint64_t *caught)
+{
+	*ignored = *caught = 0;
+	for (int i = 1; p->actions && i <= SIGNAL_COUNT; i++) {
+		if (p->actions->action[i].handler == 1)
+			*ignored |= SIGNAL_BIT(i);
+		else if (p->actions->action[i].handler)
+			*caught |= SIGNAL_BIT(i);
+	}
+}
+
+static unsigned long ticks(uint64_t ns)
+{
+	return (unsigned long)(ns / TICK_NS);
+}
+
+static const char *name_of(const struct proc_subject *s)
+{
+	return s->thread && s->thread->name[0] ? s->thread->name : s->process->name;
+}
+
+static void show_stat(struct text *text, const struct proc_subject *s)
+{
+	struct process *p = s->process;
+	if (p->state == PROCESS_ALIVE)
+		process_account(p);
+	const struct tty *tty = p->session ? p->session->tty : NULL;
+	struct vm_stats v = stats_of(p);
+	const struct thread *t = any_thread(s);
+	uint64_t ignored, caught;
+	signal_sets(p, &ignored, &caught);
+	uint64_t user = s->thread ? s->thread->user_ns : p->user_ns, system = s->thread ? s->thread->system_ns : p->system_ns;
+	text_printf(text, "%d (%s) %c %d %d %d %d %d 0 %lu %lu 0 0 ", s->thread ? s->thread->tid : p->pid, name_of(s),
+	            state_letter(s), p->parent ? p->parent->pid : 0, p->pgid, p->session ? p->session->sid : 0,
+	            tty ? (int)tty->rdev : 0, tty ? tty->foreground_pgid : -1, (unsigned long)p->minor_faults,
+	            (unsigned long)p->children_minor_faults);
+	text_printf(text, "%lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", ticks(user), ticks(system),
+	            ticks(p->children_user_ns), ticks(p->children_system_ns), 20 + p->nice, p->nice, p->thread_count,
+	            ticks(p->start_ns), (unsigned long)(v.virtual_pages * PAGE_SIZE), (unsigned long)v.resident_pages,
+	            (unsigned long)p->limits[RLIMIT_RSS].soft);
+	text_printf(text, "1 1 %lu 0 0 %lu %lu %lu %lu 0 0 0 %d 0 0 %u 0 0 0 0 0 %lu %lu %lu %lu %lu %d\n",
+	            (unsigned long)v.stack_start, (unsigned long)(p->pending.set & 0x7fffffff),
+	            (unsigned long)(t ? t->blocked & 0x7fffffff : 0), (unsigned long)(ignored & 0x7fffffff),
+	            (unsigned long)(caught & 0x7fffffff), p->exit_signal, p->sched_policy, (unsigned long)v.brk_start,
+	            (unsigned long)v.arg_start, (unsigned long)v.arg_end, (unsigned long)v.env_start,
+	            (unsigned long)v.env_end, p->state == PROCESS_ALIVE ? 0 : p->exit_code);
+}
+
+static void show_memory(struct text *text, const struct process *p)
+{
+	struct vm_stats v = stats_of(p);
+	uint64_t peak = p->max_resident_pages > v.resident_pages ? p->max_resident_pages : v.resident_pages;
+	if (p->state != PROCESS_ALIVE)
+		return;
+	text_printf(text, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
+	            KIB(v.virtual_pages), KIB(v.virtual_pages), 0ul, 0ul, KIB(peak), KIB(v.resident_pages));
+	text_printf(text, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
+	            KIB(v.resident_pages - v.shared_pages), KIB(v.shared_pages), 0ul);
+	text_printf(text, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
+	            KIB(v.data_pages), KIB(v.stack_pages), KIB(v.text_pages), 0ul, 0ul, 0ul);
+}
+
+static void show_status(struct text *text, const struct proc_subject *s)
+{
+	struct process *p = s->process;
+	const struct credentials *c = &p->cred;
+	const struct thread *t = any_thread(s);
+	uint64_t ignored, caught;
+	signal_sets(p, &ignored, &caught);
+	text_printf(text, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+	            name_of(s), p->fs ? p->fs->umask : 0, state_text(state_letter(s)), p->pid,
+	            s->thread ? s->thread->tid : p->pid, p->parent ? p->parent->pid : 0);
+	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid, c->euid, c->suid, c->fsuid,
+	            c->gid, c->egid, c->sgid, c->fsgid, 64u);
+	for (uint32_t i = 0; i < c->group_count; i++)
+		text_printf(text, "%u ", c->groups[i]);
+	text_printf(text, "\n");
+	show_memory(text, p);
+	text_printf(text, "Threads:\t%u\nSigQ:\t%u/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+	            p->thread_count, p->signals_queued, (unsigned long)p->limits[RLIMIT_SIGPENDING].soft,
+	            (unsigned long)(t ? t->pending.set : 0), (unsigned long)p->pending.set,
+	            (unsigned long)(t ? t->blocked : 0), (unsigned long)ignored, (unsigned long)caught);
+	unsigned long caps = cred_is_root(c) ? 0x1fffffffffful : 0;
+	text_printf(text, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t0\n",
+	            0ul, caps, caps, 0x1fffffffffful, 0ul, p->no_new_privs);
+	text_printf(text, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+	            (unsigned long)p->voluntary_switches, (unsigned long)p->involuntary_switches);
+}
+
+/* Bytes of the program's memory, as far as they can be read. */
+static void show_area(struct text *text, const struct process *p, uint64_t start, uint64_t end)
+{
+	char chunk[256];
+	if (!p->space || p->state != PROCESS_ALIVE || end <= start)
+		return;
+	if (end - start > AREA_MAX)
+		end = start + AREA_MAX;
+	for (uint64_t at = start; at < end;) {
+		uint64_t n = min_u64(end - at, sizeof(chunk));
+		if (user_read(p->space, chunk, at, n))
+			return;
+		text_add(text, chunk, n);
+		at += n;
+	}
+}
+
+static void show_cmdline(struct text *text, const struct proc_subject *s)
+{
+	struct vm_stats v = stats_of(s->process);
+	show_area(text, s->process, v.arg_start, v.arg_end);
+}
+
+static void show_environ(struct text *text, const struct proc_subject *s)
+{
+	struct vm_stats v = stats_of(s->process);
+	show_area(text, s->process, v.env_start, v.env_end);
+}
+
+static void show_comm(struct text *text, const struct proc_subject *s)
+{
+	text_printf(text, "%s\n", name_of(s));
+}
+
+static int store_comm(const struct proc_subject *s, const char *bytes, size_t size)
+{
+	(void)size;
+	if (!s->reader || !proc_may_inspect(s->reader, s->process))
+		return -EPERM;
+	if (s->thread)
+		str_copy(s->thread->name, bytes, sizeof(s->thread->name));
+	if (!s->thread || s->thread->tid == s->process->pid)
+		str_copy(s->process->name, bytes, sizeof(s->process->name));
+	return 0;
+}
+
+static void show_maps(struct text *text, const struct proc_subject *s)
+{
+	if (!s->process->space || s->process->state != PROCESS_ALIVE)
+		return;
+	char *chunk = heap_alloc(MAPS_CHUNK);
+	if (!chunk) {
+		text->failed = true;
+		return;
+	}
+	for (uint64_t start = 0;;) {
+		uint64_t next = start;
+		size_t n = vm_maps_text(s->process->space, chunk, MAPS_CHUNK, start, &next);
+		text_add(text, chunk, n);
+		if (!n || next == start)
+			break;
+		start = next;
+	}
+	heap_free(chunk);
+}
+
+static void show_statm(struct text *text, const struct proc_subject *s)
+{
+	struct vm_stats v = stats_of(s->process);
+	text_printf(text, "%lu %lu %lu %lu 0 %lu 0\n", (unsigned long)v.virtual_pages, (unsigned long)v.resident_pages,
+	            (unsigned long)v.shared_pages, (unsigned long)v.text_pages, (unsigned long)(v.data_pages + v.stack_pages));
+}
+
+static void show_limits(struct text *text, const struct proc_subject *s)
+{
+	static const struct {
+		const char *name, *unit;
+	} rows[RLIMIT_COUNT] = {
+		{ "Max cpu time", "seconds" },        { "Max file size", "bytes" },     { "Max data size", "bytes" },
+		{ "Max stack size", "bytes" },        { "Max core file size", "bytes" }, { "Max resident set", "bytes" },
+		{ "Max processes", "processes" },     { "Max open files", "files" },    { "Max locked memory", "bytes" },
+		{ "Max address space", "bytes" },     { "Max file locks", "locks" },    { "Max pending signals", "signals" },
+		{ "Max msgqueue size", "bytes" },     { "Max nice priority", "" },      { "Max realtime priority", "" },
+		{ "Max realtime timeout", "us" },
+	};
+	text_printf(text, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (int i = 0; i < RLIMIT_COUNT; i++) {
+		const struct rlimit64 *l = &s->process->limits[i];
+		char soft[24] = "unlimited", hard[24] = "unlimited";
+		if (l->soft != UINT64_MAX)
+			format(soft, sizeof(soft), "%lu", (unsigned long)l->soft);
+		if (l->hard != UINT64_MAX)
+			format(hard, sizeof(hard), "%lu", (unsigned long)l->hard);
+		text_printf(text, "%-25s %-20s %-20s %-10s\n", rows[i].name, soft, hard, rows[i].unit);
+	}
+}
+
+static void show_zero(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "0\n");
+}
+
+/* ---- links ---- */
+
+static int follow_exe(const struct proc_subject *s, struct path *to)
+{
+	if (!s->process->exe)
+		return -ENOENT;
+	to->inode = s->process->exe;
+	to->mount = mount_of(s->process->exe);
+	return 0;
+}
+
+static int64_t target_exe(const struct proc_subject *s, char *to, size_t size)
+{
+	struct path path = { NULL, NULL };
+	if (follow_exe(s, &path) || !s->reader->fs)
+		return -ENOENT;
+	return path_describe(s->reader->fs, &path, to, size);
+}
+
+static int follow_cwd(const struct proc_subject *s, struct path *to)
+{
+	if (!s->process->fs)
+		return -ENOENT;
+	*to = s->process->fs->cwd;
+	return 0;
+}
+
+static int follow_root(const struct proc_subject *s, struct path *to)
+{
+	if (!s->process->fs)
+		return -ENOENT;
+	*to = s->process->fs->root;
+	return 0;
+}
+
+static int64_t target_cwd(const struct proc_subject *s, char *to, size_t size)
+{
+	return s->process->fs && s->reader->fs ? path_describe(s->reader->fs, &s->process->fs->cwd, to, size) : -ENOENT;
+}
+
+static int64_t target_root(const struct proc_subject *s, char *to, size_t size)
+{
+	return s->process->fs && s->reader->fs ? path_describe(s->reader->fs, &s->process->fs->root, to, size) : -ENOENT;
+}
+
+const struct proc_entry proc_pid_children[] = {
+	{ "stat", PROC_FILE, 0444, .show = show_stat },
+	{ "status", PROC_FILE, 0444, .show = show_status },
+	{ "statm", PROC_FILE, 0444, .show = show_statm },
+	{ "cmdline", PROC_FILE, 0444, .show = show_cmdline },
+	{ "comm", PROC_FILE, 0644, .show = show_comm, .store = store_comm },
+	{ "environ", PROC_FILE, 0400, true, .show = show_environ },
+	{ "maps", PROC_FILE, 0444, true, .show = show_maps },
+	{ "limits", PROC_FILE, 0444, .show = show_limits },
+	{ "mounts", PROC_FILE, 0444, .show = proc_show_mounts },
+	{ "oom_score", PROC_FILE, 0444, .show = show_zero },
+	{ "exe", PROC_LINK, 0777, true, .target = target_exe, .follow = follow_exe },
+	{ "cwd", PROC_LINK, 0777, true, .target = target_cwd, .follow = follow_cwd },
+	{ "root", PROC_LINK, 0777, true, .target = target_root, .follow = follow_root },
+	{ "fd", PROC_FDS, 0500, .inspect = true },
+	{ "fdinfo", PROC_FDINFOS, 0500, .inspect = true },
+	{ "task", PROC_TASKS, .mode = 0555 },
+	{ .name = NULL },
+};

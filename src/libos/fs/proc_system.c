@@ -1,0 +1,368 @@
+/* /proc: what the system tells about itself. */
+#include <libos/fs/proc.h>
+
+#define TICK_NS    UINT64_C(10000000)
+#define FRAME_KIB  (EXO_FRAME_SIZE / 1024)
+
+/* A field of /proc/mounts: blanks and backslashes as octal. */
+static void add_escaped(struct text *text, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\\')
+			text_printf(text, "\\%03o", (unsigned)(uint8_t)*s);
+		else
+			text_add(text, s, 1);
+	}
+}
+
+void proc_show_mounts(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	LIST_EACH(at, &libos.vfs.mounts) {
+		const struct mount *m = LIST_ENTRY(at, struct mount, node);
+		add_escaped(text, m->super->source);
+		text_printf(text, " ");
+		add_escaped(text, m->path);
+		text_printf(text, " %s %s%s%s%s", m->super->type, m->flags & MS_RDONLY ? "ro" : "rw",
+		            m->flags & MS_NOSUID ? ",nosuid" : "", m->flags & MS_NODEV ? ",nodev" : "",
+		            m->flags & MS_NOEXEC ? ",noexec" : "");
+		if (m->super->magic == TMPFS_MAGIC && m->super->max_bytes != UINT64_MAX)
+			text_printf(text, ",size=%luk", (unsigned long)(m->super->max_bytes / 1024));
+		text_printf(text, " 0 0\n");
+	}
+}
+
+static uint64_t cached_pages(void)
+{
+	uint64_t pages = 0;
+	LIST_EACH(at, &libos.vfs.mounts) {
+		const struct mount *m = LIST_ENTRY(at, struct mount, node);
+		if (m->root == m->super->root)
+			pages += m->super->used_pages;
+	}
+	return pages;
+}
+
+static void show_meminfo(struct text *text, const struct proc_subject *s)
+{
+	unsigned long total = (unsigned long)(libos.frames.count * FRAME_KIB);
+	unsigned long unused = (unsigned long)(libos.frames.free_count * FRAME_KIB);
+	unsigned long cached = (unsigned long)(cached_pages() * FRAME_KIB), heap = (unsigned long)(heap_bytes_in_use() / 1024);
+	(void)s;
+	text_printf(text, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\nBuffers:        %8lu kB\n",
+	            total, unused, unused, 0ul);
+	text_printf(text, "Cached:         %8lu kB\nSwapCached:     %8lu kB\nActive:         %8lu kB\nInactive:       %8lu kB\n",
+	            cached, 0ul, cached, 0ul);
+	text_printf(text, "SwapTotal:      %8lu kB\nSwapFree:       %8lu kB\nDirty:          %8lu kB\nWriteback:      %8lu kB\n",
+	            0ul, 0ul, 0ul, 0ul);
+	text_printf(text, "AnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:          %8lu kB\nSlab:           %8lu kB\n",
+	            total - unused > cached + heap ? total - unused - cached - heap : 0, 0ul, cached, heap);
+}
+
+/* User time of everything that ran: of the living, and of those that were waited for. */
+static uint64_t user_time(void)
+{
+	uint64_t ns = 0;
+	LIST_EACH(at, &libos.procs.all) {
+		const struct process *p = LIST_ENTRY(at, struct process, all);
+		ns += p->user_ns + p->children_user_ns;
+	}
+	return ns;
+}
+
+static uint32_t running_threads(void)
+{
+	uint32_t count = 0;
+	LIST_EACH(at, &libos.procs.all) {
+		const struct process *p = LIST_ENTRY(at, struct process, all);
+		LIST_EACH(node, &p->threads)
+			count += LIST_ENTRY(node, struct thread, sibling)->state == THREAD_RUNNABLE;
+	}
+	return count;
+}
+
+static void show_stat(struct text *text, const struct proc_subject *s)
+{
+	uint64_t now = libos_now() - libos.boot->boot_ns, idle = min_u64(libos.sched.idle_ns, now);
+	uint64_t user = min_u64(user_time(), now - idle), system = now - idle - user;
+	(void)s;
+	for (int i = 0; i < 2; i++)
+		text_printf(text, "%s %lu 0 %lu %lu 0 0 0 0 0 0\n", i ? "cpu0" : "cpu ", (unsigned long)(user / TICK_NS),
+		            (unsigned long)(system / TICK_NS), (unsigned long)(idle / TICK_NS));
+	text_printf(text, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
+	            (unsigned long)libos.sched.switches, (unsigned long)((libos_realtime() - now) / 1000000000),
+	            (unsigned long)libos.procs.forks, running_threads());
+}
+
+static void show_uptime(struct text *text, const struct proc_subject *s)
+{
+	uint64_t up = (libos_now() - libos.boot->boot_ns) / TICK_NS, idle = libos.sched.idle_ns / TICK_NS;
+	(void)s;
+	text_printf(text, "%lu.%02lu %lu.%02lu\n", (unsigned long)(up / 100), (unsigned long)(up % 100),
+	            (unsigned long)(idle / 100), (unsigned long)(idle % 100));
+}
+
+static void show_loadavg(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	sched_loads_update(libos_now());
+	for (int i = 0; i < 3; i++) {
+		uint64_t hundredths = (libos.sched.loads[i] * 100 + 32768) >> 16;
+		text_printf(text, "%lu.%02lu ", (unsigned long)(hundredths / 100), (unsigned long)(hundredths % 100));
+	}
+	text_printf(text, "%u/%u %d\n", running_threads(), libos.procs.thread_count, libos.procs.last_pid);
+}
+
+#define OS_RELEASE "6.1.0-feuerbird" /* as uname(2) says */
+
+static void show_version(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "Linux version %s (FeuerBird POSIX LibOS, %s) #1\n", OS_RELEASE, libos.boot->target);
+}
+
+static void show_cpuinfo(struct text *text, const struct proc_subject *s)
+{
+	unsigned long khz = (unsigned long)libos.boot->cycles_per_ms;
+	(void)s;
+	text_printf(text, "processor\t: 0\nvendor_id\t: FeuerBird\ncpu family\t: 6\nmodel\t\t: 1\nmodel name\t: FeuerBird %s\nstepping\t: 1\n",
+	            libos.boot->target);
+	text_printf(text, "cpu MHz\t\t: %lu.%03lu\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\nfpu\t\t: yes\n",
+	            khz / 1000, khz % 1000);
+	text_printf(text, "flags\t\t: fpu tsc cx8 cmov mmx fxsr sse sse2 syscall nx lm\nbogomips\t: %lu.%02lu\naddress sizes\t: 46 bits physical, 48 bits virtual\n\n",
+	            khz / 500, khz / 5 % 100);
+}
+
+static void show_filesystems(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\n");
+}
+
+static void show_cmdline(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	for (uint32_t i = 0; i < libos.options.arg_count; i++)
+		text_printf(text, "%s%s", i ? " " : "", libos.options.args[i]);
+	text_printf(text, "\n");
+}
+
+static void show_devices(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "Character devices:\n  1 mem\n  4 tty\n  5 /dev/tty\n  5 /dev/console\n 10 misc\n\nBlock devices:\n");
+}
+
+static void show_partitions(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "major minor  #blocks  name\n\n");
+}
+
+static void show_vmstat(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "nr_free_pages %lu\nnr_file_pages %lu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n",
+	            (unsigned long)libos.frames.free_count, (unsigned long)cached_pages());
+}
+
+/* ---- /proc/sys ---- */
+
+static void show_hostname(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%s\n", libos.hostname);
+}
+
+static void show_domainname(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%s\n", libos.domainname);
+}
+
+static int store_name(const struct proc_subject *s, const char *bytes, size_t size, char *name)
+{
+	if (!s->reader || !cred_is_root(&s->reader->cred))
+		return -EPERM;
+	if (size >= sizeof(libos.hostname))
+		return -EINVAL;
+	str_copy(name, bytes, sizeof(libos.hostname));
+	return 0;
+}
+
+static int store_hostname(const struct proc_subject *s, const char *bytes, size_t size)
+{
+	return store_name(s, bytes, size, libos.hostname);
+}
+
+static int store_domainname(const struct proc_subject *s, const char *bytes, size_t size)
+{
+	return store_name(s, bytes, size, libos.domainname);
+}
+
+static void show_ostype(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "Linux\n");
+}
+
+static void show_osrelease(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%s\n", OS_RELEASE);
+}
+
+static void show_os_version(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "#1 FeuerBird\n");
+}
+
+static void show_pid_max(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%d\n", PID_MAX);
+}
+
+static void show_threads_max(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%d\n", PROCESS_MAX);
+}
+
+static void show_uuid(struct text *text, const uint8_t *b)
+{
+	for (int i = 0; i < 16; i++)
+		text_printf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
+	text_printf(text, "\n");
+}
+
+static void mark_uuid(uint8_t *b) /* RFC 4122, version 4 */
+{
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+}
+
+static void show_boot_id(struct text *text, const struct proc_subject *s)
+{
+	uint8_t b[16];
+	(void)s;
+	memcpy(b, libos.vfs.boot_id, sizeof(b));
+	mark_uuid(b);
+	show_uuid(text, b);
+}
+
+static void show_fresh_uuid(struct text *text, const struct proc_subject *s)
+{
+	uint8_t b[16];
+	(void)s;
+	if (fs_random(b, sizeof(b)))
+		return;
+	mark_uuid(b);
+	show_uuid(text, b);
+}
+
+static void show_entropy(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "256\n");
+}
+
+static void show_zero(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "0\n");
+}
+
+static void show_pipe_max(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "1048576\n");
+}
+
+static void show_file_max(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%d\n", FD_MAX);
+}
+
+static void show_file_nr(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%lu\t0\t%d\n", (unsigned long)libos.vfs.file_live, FD_MAX);
+}
+
+static const struct proc_entry random_children[] = {
+	{ "boot_id", PROC_FILE, 0444, .show = show_boot_id },
+	{ "uuid", PROC_FILE, 0444, .show = show_fresh_uuid },
+	{ "entropy_avail", PROC_FILE, 0444, .show = show_entropy },
+	{ "poolsize", PROC_FILE, 0444, .show = show_entropy },
+	{ .name = NULL },
+};
+
+static const struct proc_entry kernel_children[] = {
+	{ "hostname", PROC_FILE, 0644, .show = show_hostname, .store = store_hostname },
+	{ "domainname", PROC_FILE, 0644, .show = show_domainname, .store = store_domainname },
+	{ "ostype", PROC_FILE, 0444, .show = show_ostype },
+	{ "osrelease", PROC_FILE, 0444, .show = show_osrelease },
+	{ "version", PROC_FILE, 0444, .show = show_os_version },
+	{ "pid_max", PROC_FILE, 0444, .show = show_pid_max },
+	{ "threads-max", PROC_FILE, 0444, .show = show_threads_max },
+	{ "random", PROC_FOLDER, 0555, .children = random_children },
+	{ .name = NULL },
+};
+
+static const struct proc_entry vm_children[] = {
+	{ "overcommit_memory", PROC_FILE, 0444, .show = show_zero },
+	{ .name = NULL },
+};
+
+static const struct proc_entry fs_children[] = {
+	{ "pipe-max-size", PROC_FILE, 0444, .show = show_pipe_max },
+	{ "file-max", PROC_FILE, 0444, .show = show_file_max },
+	{ "file-nr", PROC_FILE, 0444, .show = show_file_nr },
+	{ .name = NULL },
+};
+
+static const struct proc_entry sys_children[] = {
+	{ "kernel", PROC_FOLDER, 0555, .children = kernel_children },
+	{ "vm", PROC_FOLDER, 0555, .children = vm_children },
+	{ "fs", PROC_FOLDER, 0555, .children = fs_children },
+	{ .name = NULL },
+};
+
+static int64_t target_self(const struct proc_subject *s, char *to, size_t size)
+{
+	return (int64_t)format(to, size, "%d", s->reader->pid);
+}
+
+static int64_t target_thread_self(const struct proc_subject *s, char *to, size_t size)
+{
+	int32_t tid = libos.sched.current ? libos.sched.current->tid : s->reader->pid;
+	return (int64_t)format(to, size, "%d/task/%d", s->reader->pid, tid);
+}
+
+static int64_t target_mounts(const struct proc_subject *s, char *to, size_t size)
+{
+	(void)s;
+	return (int64_t)format(to, size, "self/mounts");
+}
+
+const struct proc_entry proc_system_children[] = {
+	{ "self", PROC_LINK, 0777, .target = target_self },
+	{ "thread-self", PROC_LINK, 0777, .target = target_thread_self },
+	{ "mounts", PROC_LINK, 0777, .target = target_mounts },
+	{ "meminfo", PROC_FILE, 0444, .show = show_meminfo },
+	{ "stat", PROC_FILE, 0444, .show = show_stat },
+	{ "uptime", PROC_FILE, 0444, .show = show_uptime },
+	{ "loadavg", PROC_FILE, 0444, .show = show_loadavg },
+	{ "version", PROC_FILE, 0444, .show = show_version },
+	{ "cpuinfo", PROC_FILE, 0444, .show = show_cpuinfo },
+	{ "filesystems", PROC_FILE, 0444, .show = show_filesystems },
+	{ "cmdline", PROC_FILE, 0444, .show = show_cmdline },
+	{ "devices", PROC_FILE, 0444, .show = show_devices },
+	{ "partitions", PROC_FILE, 0444, .show = show_partitions },
+	{ "vmstat", PROC_FILE, 0444, .show = show_vmstat },
+	{ "sys", PROC_FOLDER, 0555, .children = sys_children },
+	{ .name = NULL },
+};

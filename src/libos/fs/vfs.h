@@ -1,0 +1,171 @@
+/*
+ * The file-system layer: inodes, mounts, path walk. Open files are in file.h.
+ *
+ * Names live in the directories of each file system; there is a small dentry cache above them
+ * only if it pays. All functions return 0 (or a value) or a negative errno.
+ * Types and bits (S_IF*, O_*, AT_*) are Linux's, abi/linux.h.
+ */
+#ifndef LIBOS_VFS_H
+#define LIBOS_VFS_H
+
+#include <exo/types.h>
+
+#include <libos/lib/list.h>
+#include <libos/sched/sched.h>
+
+struct credentials;
+struct file;
+struct inode;
+struct mount;
+struct process;
+struct thread;
+
+#define NAME_LENGTH_MAX 255
+#define PATH_LENGTH_MAX 4096
+#define SYMLINK_DEPTH_MAX 40
+
+struct timestamp {
+	int64_t seconds;
+	uint32_t ns;
+};
+
+/* Called for each entry by readdir; false stops. `next`: position after this entry. */
+typedef bool (*readdir_emit)(void *arg, const char *name, size_t length, uint64_t ino, uint32_t type, uint64_t next);
+
+struct inode_ops {
+	/* Directories. Names are not NUL-terminated and not "." or "..". lookup returns a reference. */
+	int (*lookup)(struct inode *dir, const char *name, size_t length, struct inode **found);
+	int (*create)(struct inode *dir, const char *name, size_t length, uint32_t mode, uint64_t rdev,
+	              const struct credentials *cred, struct inode **made); /* all types but links */
+	int (*symlink)(struct inode *dir, const char *name, size_t length, const char *target,
+	               const struct credentials *cred);
+	int (*link)(struct inode *dir, const char *name, size_t length, struct inode *target);
+	int (*unlink)(struct inode *dir, const char *name, size_t length, struct inode *victim); /* also rmdir */
+	int (*rename)(struct inode *from_dir, const char *from, size_t from_length, struct inode *moved,
+	              struct inode *to_dir, const char *to, size_t to_length, struct inode *replaced, uint32_t flags);
+	int (*readdir)(struct inode *dir, uint64_t position, readdir_emit emit, void *arg);
+	struct inode *(*parent)(struct inode *dir); /* a reference */
+	/* Symbolic links: at most size bytes, no NUL; the length. process: for /proc/self. */
+	int64_t (*readlink)(struct inode *inode, struct process *process, char *to, size_t size);
+	/* "Magic" links of /proc (exe, cwd, fd/N): the inode itself, a reference; NULL op: use readlink. */
+	int (*follow)(struct inode *inode, struct process *process, struct inode **target, struct mount **mount);
+	/* Files: the page-cache frame of page `index`; one reference is taken for the caller. create: make it when
+	 * there is a hole (else FRAME_NONE and 0). Only for file systems that have pages. */
+	int (*page)(struct inode *inode, uint64_t index, bool create, exo_frame_t *frame);
+	int (*truncate)(struct inode *inode, uint64_t size);
+	int (*setattr)(struct inode *inode); /* after mode, owner or times changed in the inode; may be NULL */
+	/* Fills in f_op and private of a fresh open file. */
+	int (*open)(struct inode *inode, struct file *file, struct thread *thread);
+	void (*release)(struct inode *inode); /* last reference gone */
+	/* A name of the inode (size > NAME_LENGTH_MAX, no NUL) and the directory that has it, a reference; the length, or
+	 * -ENOENT when it has none any more. For path_text(). */
+	int64_t (*name)(struct inode *inode, char *to, size_t size, struct inode **dir);
+	/* fallocate(2); NULL: -EOPNOTSUPP. */
+	int (*fallocate)(struct inode *inode, int mode, uint64_t offset, uint64_t length);
+	/* The first page index >= index that is no hole (data) or is one (!data), at most `end`. */
+	uint64_t (*next_page)(struct inode *inode, uint64_t index, uint64_t end, bool data);
+};
+
+struct super { /* one mounted file system instance */
+	const char *type;     /* "tmpfs", "proc", "devtmpfs" */
+	const char *source;
+	uint64_t device;      /* st_dev */
+	struct inode *root;
+	uint64_t max_bytes;
+	uint64_t used_pages, inode_count;
+	uint64_t magic;
+	uint64_t next_ino;
+	uint32_t mounts;      /* struct mounts that show it; at 0 kill() */
+	void (*kill)(struct super *super); /* takes the tree apart; super is freed with its last inode */
+	void *private_data;
+};
+
+struct inode {
+	uint32_t refs;
+	uint32_t mode;        /* S_IFMT | permissions */
+	uint32_t uid, gid, nlink;
+	uint64_t ino, size, rdev;
+	struct timestamp atime, mtime, ctime, btime;
+	const struct inode_ops *ops;
+	struct super *super;
+	struct mount *mounted; /* a file system is mounted on this directory */
+	void *private_data;
+	struct pipe *pipe;     /* FIFOs: made at first open */
+	void *locks;           /* advisory locks */
+	void *text;            /* vm/: prepared text copies of this file */
+	uint32_t mapped_shared;
+};
+
+struct mount {
+	struct list node;
+	struct super *super;
+	struct inode *root;           /* what is shown; for a bind mount not super->root */
+	struct mount *next_on;        /* further mounts on the same inode, through other mounts */
+	struct inode *covered;        /* NULL for the root */
+	struct mount *parent;
+	uint32_t refs, flags;         /* MS_* */
+	char *path;                   /* for /proc/mounts */
+};
+
+struct path { /* a place in the tree; holds a reference of inode */
+	struct mount *mount;
+	struct inode *inode;
+};
+
+/* Per-process (or shared by clone) file-system context. */
+struct fs_context {
+	uint32_t refs;
+	struct path cwd, root;
+	uint32_t umask;
+};
+struct fs_context *fs_context_new(void);              /* at the root of the tree, umask 022 */
+struct fs_context *fs_context_copy(const struct fs_context *fs);
+void fs_context_put(struct fs_context *fs);
+
+struct vfs {
+	struct list mounts;
+	struct mount *root;
+	uint64_t next_device;
+	uint64_t inode_live, file_live;
+	struct super pipes;        /* of the inodes that pipe(2) makes */
+	struct list lock_waiters;  /* fs/locks.c: who waits for whose record lock */
+	uint8_t boot_id[16];       /* random, /proc/sys/kernel/random/boot_id */
+};
+
+/* Mounts tmpfs on /, unpacks the root image (cpio newc) from memory, mounts /dev, /proc, makes /tmp, /dev/shm.
+ * 0, or -errno with a message given to libos_log(). */
+int vfs_init(const void *image, uint64_t size);
+/* Unpacks a cpio newc archive below `root`; everything in it is hostile. *why: a text on failure. */
+int cpio_unpack(struct inode *root, const void *image, uint64_t size, const char **why);
+
+void inode_get(struct inode *inode);
+void inode_put(struct inode *inode);
+
+/* Path walk. dirfd: AT_FDCWD or a descriptor of `thread`. path: a NUL-terminated kernel string. flags: WALK_*. */
+#define WALK_NOFOLLOW 1u   /* do not follow a final symbolic link */
+#define WALK_EMPTY    2u   /* AT_EMPTY_PATH */
+#define WALK_DIRECTORY 4u  /* must be a directory */
+int path_walk(struct thread *thread, int dirfd, const char *path, uint32_t flags, struct path *found);
+/* For creating or removing: walks to the parent; *name points into `path`, the last component, *length long. When
+ * it exists already *found.inode holds a reference, else NULL. A final symlink is not followed. */
+int path_walk_parent(struct thread *thread, int dirfd, const char *path, struct path *dir,
+                     const char **name, size_t *length, struct inode **existing);
+void path_get(struct path *path);
+void path_put(struct path *path);
+/* The absolute path below the process's root, for getcwd and /proc/…; length or -errno ( -ERANGE, -ENOENT when unlinked). */
+int64_t path_text(const struct fs_context *fs, const struct path *path, char *to, size_t size);
+
+/* may: bits MAY_*; 0 or -EACCES. */
+#define MAY_READ 4u
+#define MAY_WRITE 2u
+#define MAY_EXEC 1u
+int inode_permission(const struct inode *inode, const struct credentials *cred, uint32_t may);
+struct timestamp vfs_now(void);
+
+/* Internal open flag, not visible to programs: execute instead of read permission, and a regular file. */
+#define O_EXEC_INTERNAL 0x40000000
+
+/* Opens a path as open(2) does (flags O_*, mode); *file holds a reference. Also used by exec (O_RDONLY | O_EXEC_INTERNAL). */
+int vfs_open(struct thread *thread, int dirfd, const char *path, int flags, uint32_t mode, struct file **file);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * The POSIX LibOS: its one global struct and its start.
+ *
+ * Freestanding: below it is only exo_call() and the four mem functions. Linked
+ * unchanged into the simulator, the ring-3 image, unit tests and fuzzers.
+ * Single CPU for now: LibOS code runs on one stack at a time and is preempted by
+ * nobody; it gives the CPU away only in sched_sleep() (sched/sched.h).
+ */
+#ifndef LIBOS_H
+#define LIBOS_H
+
+#include <exo/abi.h>
+
+#include <libos/fs/vfs.h>
+#include <libos/lib/heap.h>
+#include <libos/proc/process.h>
+#include <libos/sched/sched.h>
+#include <libos/tty/tty.h>
+#include <libos/vm/frames.h>
+#include <libos/vm/vm.h>
+
+#define LIBOS_ARGS_MAX 800 /* more than a command line can hold */
+
+/* Options from the boot command line (exo_boot.cmdline); strings lie in there. */
+struct libos_options {
+	const char *args[LIBOS_ARGS_MAX + 1]; /* PROGRAM ARGS…; default /bin/sh */
+	const char *env[LIBOS_ARGS_MAX + 1];
+	uint32_t arg_count, env_count;
+	bool strace, audit, stats;
+};
+
+/* What --stats adds up for zones that are gone, and where --audit stands. */
+struct libos_report {
+	uint64_t zones, transitions, calls, syscalls, faults, cycles;
+	uint32_t audit_next;
+	bool audit_started;
+};
+
+struct libos {
+	const struct exo_boot *boot;
+	char cmdline[2048];           /* boot->cmdline, cut into strings */
+	struct libos_report report;   /* report.c */
+	struct libos_options options;
+	struct frames frames;         /* vm/frames.h */
+	struct heap heap;             /* lib/heap.h */
+	struct vm vm;                 /* vm/vm.h */
+	struct sched sched;           /* sched/sched.h */
+	struct process_table procs;   /* proc/process.h */
+	struct vfs vfs;               /* fs/vfs.h */
+	struct tty console;           /* tty/tty.h */
+	uint64_t realtime_offset_ns;  /* set by clock_settime */
+	char hostname[65], domainname[65];
+};
+
+extern struct libos libos;
+
+/* Entry, called once by the machine; never returns. boot stays mapped. */
+EXO_NORETURN void libos_start(const struct exo_boot *boot);
+
+/* Says why on the console, and halts with 134. For broken invariants only. */
+EXO_NORETURN void libos_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* One line for the operator, not the program (exo_log_write). */
+void libos_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Ends the system: the reports that the options ask for, then exo_halt(). */
+EXO_NORETURN void libos_halt(uint32_t status);
+
+/* report.c: drains the audit ring when --audit asks for it; adds a zone that is about to go to --stats. */
+void libos_report_poll(void);
+void libos_report_zone(exo_cap_t zone);
+void libos_report_end(void);
+
+/* ns since boot; ns since 1970 (with the offset that clock_settime set). */
+uint64_t libos_now(void);
+uint64_t libos_realtime(void);
+
+#endif

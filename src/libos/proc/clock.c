@@ -1,0 +1,253 @@
+/* Clocks and sleeping. */
+#include <libos/proc/internal.h>
+
+uint64_t ns_add(uint64_t a, uint64_t b)
+{
+	return a + b < a ? UINT64_MAX - 1 : a + b;
+}
+
+int timespec_read(struct thread *t, uint64_t address, int64_t *ns)
+{
+	struct linux_timespec ts;
+
+	if (user_read(t->process->space, &ts, address, sizeof(ts)))
+		return -EFAULT;
+	if (ts.seconds < 0 || ts.ns < 0 || ts.ns >= NS_PER_SECOND)
+		return -EINVAL;
+	/* 292 years are as good as for ever. */
+	*ns = ts.seconds >= INT64_MAX / NS_PER_SECOND ? INT64_MAX : ts.seconds * NS_PER_SECOND + ts.ns;
+	return 0;
+}
+
+int timespec_write(struct thread *t, uint64_t address, uint64_t ns)
+{
+	struct linux_timespec ts = {.seconds = (int64_t)(ns / (uint64_t)NS_PER_SECOND),
+	                            .ns = (int64_t)(ns % (uint64_t)NS_PER_SECOND)};
+
+	return user_write(t->process->space, address, &ts, sizeof(ts)) ? -EFAULT : 0;
+}
+
+/* ---- CPU time ---- */
+
+#define CPU_THREAD_BIT 4 /* in a dynamic clock id: ~pid << 3 | thread | kind */
+#define CPU_KIND_MASK  3
+#define CPU_KIND_COUNT 3
+
+static uint64_t thread_cpu(struct thread *t)
+{
+	if (t == libos.sched.current)
+		sched_account(t, libos_now(), false);
+	return t->user_ns + t->system_ns;
+}
+
+static uint64_t process_cpu(struct process *p)
+{
+	process_account(p);
+	return p->user_ns + p->system_ns;
+}
+
+static int64_t dynamic_clock(struct thread *self, int32_t clock, uint64_t *ns)
+{
+	int32_t id = ~(clock >> 3);
+
+	if ((clock & CPU_KIND_MASK) >= CPU_KIND_COUNT)
+		return -EINVAL;
+	if (clock & CPU_THREAD_BIT) {
+		struct thread *t = id ? thread_find(id) : self;
+
+		if (!t || t->process != self->process)
+			return -EINVAL;
+		*ns = thread_cpu(t);
+	} else {
+		struct process *p = id ? process_find(id) : self->process;
+
+		if (!p)
+			return -EINVAL;
+		*ns = process_cpu(p);
+	}
+	return 0;
+}
+
+int64_t clock_now(struct thread *self, int32_t clock, uint64_t *ns)
+{
+	if (clock < 0)
+		return dynamic_clock(self, clock, ns);
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_TAI:
+		*ns = libos_realtime();
+		return 0;
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
+		*ns = libos_now();
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+		*ns = process_cpu(self->process);
+		return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+		*ns = thread_cpu(self);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+int64_t sys_clock_gettime(struct thread *self, const uint64_t *args)
+{
+	uint64_t ns;
+	int64_t error = clock_now(self, (int32_t)args[0], &ns);
+
+	return error ? error : timespec_write(self, args[1], ns);
+}
+
+int64_t sys_clock_getres(struct thread *self, const uint64_t *args)
+{
+	uint64_t ns;
+	int64_t error = clock_now(self, (int32_t)args[0], &ns);
+
+	if (error || !args[1])
+		return error;
+	return timespec_write(self, args[1], 1);
+}
+
+static int64_t set_realtime(struct thread *self, uint64_t ns)
+{
+	if (!cred_is_root(&self->process->cred))
+		return -EPERM;
+	libos.realtime_offset_ns += ns - libos_realtime();
+	return 0;
+}
+
+int64_t sys_clock_settime(struct thread *self, const uint64_t *args)
+{
+	int64_t ns;
+	int error = timespec_read(self, args[1], &ns);
+
+	if (error)
+		return error;
+	if ((int32_t)args[0] != CLOCK_REALTIME)
+		return -EINVAL;
+	return set_realtime(self, (uint64_t)ns);
+}
+
+int64_t sys_gettimeofday(struct thread *self, const uint64_t *args)
+{
+	uint64_t ns = libos_realtime();
+	struct linux_timeval tv = {.seconds = (int64_t)(ns / (uint64_t)NS_PER_SECOND),
+	                           .us = (int64_t)(ns % (uint64_t)NS_PER_SECOND / 1000)};
+	const int32_t zone[2] = {0, 0};
+
+	if (args[0] && user_write(self->process->space, args[0], &tv, sizeof(tv)))
+		return -EFAULT;
+	if (args[1] && user_write(self->process->space, args[1], zone, sizeof(zone)))
+		return -EFAULT;
+	return 0;
+}
+
+int64_t sys_settimeofday(struct thread *self, const uint64_t *args)
+{
+	struct linux_timeval tv;
+
+	if (!args[0])
+		return cred_is_root(&self->process->cred) ? 0 : -EPERM;
+	if (user_read(self->process->space, &tv, args[0], sizeof(tv)))
+		return -EFAULT;
+	if (tv.seconds < 0 || tv.us < 0 || tv.us >= 1000000 || tv.seconds >= INT64_MAX / NS_PER_SECOND)
+		return -EINVAL;
+	return set_realtime(self, (uint64_t)(tv.seconds * NS_PER_SECOND + tv.us * 1000));
+}
+
+int64_t sys_time(struct thread *self, const uint64_t *args)
+{
+	int64_t seconds = (int64_t)(libos_realtime() / (uint64_t)NS_PER_SECOND);
+
+	if (args[0] && user_write(self->process->space, args[0], &seconds, sizeof(seconds)))
+		return -EFAULT;
+	return seconds;
+}
+
+/* ---- sleeping ---- */
+
+/* Until `deadline` on the monotonic clock. -EINTR when a signal came. */
+static int sleep_until(struct thread *self, uint64_t deadline)
+{
+	int result = 0;
+
+	while (result != -ETIMEDOUT) {
+		if (result == -EINTR)
+			return -EINTR;
+		result = sched_sleep(self, deadline, true);
+	}
+	return 0;
+}
+
+static int64_t sleep_relative(struct thread *self);
+
+/* restart_args: where the rest is to be stored. */
+static int64_t sleep_relative(struct thread *self)
+{
+	uint64_t deadline = self->restart_until_ns, now;
+	int error;
+
+	if (!sleep_until(self, deadline))
+		return 0;
+	now = libos_now();
+	if (self->restart_args[0]) {
+		error = timespec_write(self, self->restart_args[0], deadline > now ? deadline - now : 0);
+		if (error)
+			return error;
+	}
+	self->restart = sleep_relative;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static int64_t nanosleep(struct thread *self, uint64_t request, uint64_t rest)
+{
+	int64_t ns;
+	int error = timespec_read(self, request, &ns);
+
+	if (error)
+		return error;
+	self->restart_until_ns = ns_add(libos_now(), (uint64_t)ns);
+	self->restart_args[0] = rest;
+	return sleep_relative(self);
+}
+
+int64_t sys_nanosleep(struct thread *self, const uint64_t *args)
+{
+	return nanosleep(self, args[0], args[1]);
+}
+
+int64_t sys_clock_nanosleep(struct thread *self, const uint64_t *args)
+{
+	int32_t clock = (int32_t)args[0];
+	uint64_t now;
+	int64_t until;
+	int error;
+
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_TAI)
+		return clock == CLOCK_THREAD_CPUTIME_ID || clock_now(self, clock, &now) ? -EINVAL : -EOPNOTSUPP;
+	if (!(args[1] & TIMER_ABSTIME))
+		return nanosleep(self, args[2], args[3]);
+	error = timespec_read(self, args[2], &until);
+	if (error)
+		return error;
+	(void)clock_now(self, clock, &now);
+	if ((uint64_t)until <= now)
+		return 0;
+	return sleep_until(self, ns_add(libos_now(), (uint64_t)until - now)) ? -ERESTARTNOHAND : 0;
+}
+
+int64_t sys_restart_syscall(struct thread *self, const uint64_t *args)
+{
+	int64_t (*restart)(struct thread *) = self->restart;
+
+	(void)args;
+	self->restart = NULL;
+	return restart ? restart(self) : -EINTR;
+}

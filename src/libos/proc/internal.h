@@ -1,0 +1,121 @@
+/* What the files of proc/ share with each other and with nobody else. */
+#ifndef LIBOS_PROC_INTERNAL_H
+#define LIBOS_PROC_INTERNAL_H
+
+#include <libos/abi/errno.h>
+#include <libos/abi/linux.h>
+#include <libos/abi/syscall.h>
+#include <libos/libos.h>
+
+#define THREAD_OF(at)  LIST_ENTRY(at, struct thread, sibling)
+#define PROCESS_OF(at) LIST_ENTRY(at, struct process, all)
+#define CHILD_OF(at)   LIST_ENTRY(at, struct process, sibling)
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+/* ---- table.c ---- */
+struct process *process_new(void); /* zeroed, lists initialised, no pid yet; NULL: no memory */
+void process_free(struct process *p);
+int32_t pid_alloc(void); /* -EAGAIN when all are taken */
+void process_add(struct process *p); /* p->pid is set */
+void process_remove(struct process *p);
+void thread_add(struct process *p, struct thread *t); /* t->tid is set */
+void thread_remove(struct thread *t);
+void thread_rename(struct thread *t, int32_t tid);
+void session_get(struct session *s);
+void session_put(struct session *s);
+struct session *session_new(int32_t sid); /* NULL: no memory */
+static inline struct thread *process_any_thread(struct process *p)
+{
+	return list_empty(&p->threads) ? NULL : THREAD_OF(p->threads.next);
+}
+
+/* ---- thread.c ---- */
+/* A thread with a context in `space`, in no list yet, registers all zero and to be loaded. NULL: no memory. */
+struct thread *thread_new(struct vm_space *space);
+/* Makes a context and its page in a space. 0 or -ENOMEM. */
+int thread_context_new(struct vm_space *space, exo_cap_t *ctx, exo_frame_t *frame);
+void thread_context_free(exo_cap_t ctx, exo_frame_t frame);
+/* Brings all registers into the page; regs_edit() also has them loaded at the next run. */
+void regs_save(struct thread *t);
+void regs_edit(struct thread *t);
+/* Takes the calling thread out of its process; the last one takes the process with it. */
+EXO_NORETURN void thread_exit(struct thread *self);
+/* Has all other threads of the process end, and waits until they have. -EINTR when this one is being killed. */
+int threads_end_others(struct thread *self);
+/* Kernel memory ran out under a program: says who, and kills it. */
+EXO_NORETURN void process_out_of_memory(struct thread *self);
+
+/* ---- answers.c ---- */
+/* Counts a call that an answer page could serve; attaches one when it is worth it. */
+void answers_hint(struct thread *self);
+/* Makes the page true again after anything in it has changed. */
+void answers_update(struct process *p);
+/* The space has a second user (vfork child, thread): which answers must go, or come back. */
+void answers_stop(struct process *p);
+
+/* ---- exit.c ---- */
+void process_finish(struct thread *last);      /* the last thread is gone: zombie, or nothing */
+void process_notify_parent(struct process *p); /* a zombie child: SIGCHLD, or reaps it */
+void process_reap(struct process *p);
+void vfork_done(struct process *p);
+bool process_ignores_children(const struct process *p);
+
+/* ---- times ---- */
+void itimer_check(struct process *p); /* ITIMER_VIRTUAL/PROF, RLIMIT_CPU; after accounting */
+void itimers_stop(struct process *p);
+void cpu_tick_start(struct process *p); /* some CPU-time limit is or may be set */
+void posix_timers_drop(struct process *p);
+void real_timer_init(struct process *p);
+int timespec_read(struct thread *t, uint64_t address, int64_t *ns); /* -EFAULT, -EINVAL */
+int timespec_write(struct thread *t, uint64_t address, uint64_t ns);
+uint64_t ns_add(uint64_t a, uint64_t b); /* saturates */
+/* Now on a Linux clock, or -EINVAL. */
+int64_t clock_now(struct thread *self, int32_t clock, uint64_t *ns);
+void process_rusage(struct process *p, int who, const struct thread *t, struct linux_rusage *out);
+
+/* ---- futex.c ---- */
+void futex_wake_address(struct vm_space *space, uint64_t address, uint32_t count);
+void futex_thread_exit(struct thread *t); /* robust list and clear_child_tid */
+
+/* ---- signal*.c ---- */
+enum return_to { RETURN_GO, RETURN_RESTART, RETURN_RESTART_BLOCK };
+/* The work before the program goes on: signals, stops, death. result: of the system call just served, or NULL. */
+enum return_to signal_before_return(struct thread *self, int64_t *result);
+static inline bool thread_needs_attention(const struct thread *t)
+{
+	const struct process *p = t->process;
+
+	return ((t->pending.set | p->pending.set) & ~t->blocked) || t->restore_blocked || t->exiting || p->stopped ||
+	       p->group_exiting;
+}
+void pending_init(struct signal_pending *pending);
+void pending_flush(struct process *p, struct signal_pending *pending, uint64_t set);
+/* Takes one signal of `set` that is pending; 0: none. */
+int signal_take(struct thread *t, uint64_t set, struct signal_info *info);
+/* As the void ones of signal.h, with -EAGAIN when a queue is full. */
+int signal_queue_process(struct process *p, const struct signal_info *info);
+int signal_queue_thread(struct thread *t, const struct signal_info *info);
+bool signal_ignored(const struct process *p, int signo);
+bool signal_default_ignored(int signo);
+bool signal_default_stops(int signo);
+void signal_recheck(struct thread *t); /* the mask changed */
+void process_kill(struct process *p);  /* SIGKILL, from within */
+void process_stop(struct process *p, int signo);
+void process_continue(struct process *p);
+/* Builds the frame for a handler. False: no room on the stack. */
+bool signal_frame_push(struct thread *self, const struct signal_action *action, const struct signal_info *info,
+                       uint64_t mask);
+#define SIGINFO_SIZE 128
+void siginfo_encode(const struct signal_info *info, void *bytes);
+void siginfo_decode(const void *bytes, struct signal_info *info);
+bool may_signal(const struct process *from, const struct process *to, int signo);
+
+#define SIGNAL_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+
+/* ---- exec ---- */
+struct exec_args; /* exec_args.h */
+/* pid 1: loads `path` into a fresh process. 0 or -errno. */
+int exec_first(struct thread *self, const char *path, const char *const *argv, const char *const *envp);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * Processes, threads, process groups and sessions.
+ *
+ * A process has an address space, descriptors, file-system context, credentials and signal
+ * handlers; a thread has a context (registers) and a coroutine. Other parts get at processes
+ * through this header; nobody below abi/ uses a hidden current one.
+ */
+#ifndef LIBOS_PROCESS_H
+#define LIBOS_PROCESS_H
+
+#include <exo/abi.h>
+
+#include <libos/lib/list.h>
+#include <libos/proc/signal.h>
+#include <libos/sched/sched.h>
+#include <libos/vm/vm.h>
+
+struct fd_table;
+struct fs_context;
+struct inode;
+struct tty;
+
+#define GROUPS_MAX 32
+#define PID_MAX 32768
+#define PROCESS_MAX 4000 /* fork gives EAGAIN beyond this, or RLIMIT_NPROC */
+
+struct credentials {
+	uint32_t uid, euid, suid, fsuid;
+	uint32_t gid, egid, sgid, fsgid;
+	uint32_t group_count;
+	uint32_t groups[GROUPS_MAX];
+};
+/* euid 0 may do everything that Linux's capabilities guard. */
+static inline bool cred_is_root(const struct credentials *c) { return c->euid == 0; }
+bool cred_in_group(const struct credentials *c, uint32_t gid); /* egid/fsgid or supplementary */
+
+struct rlimit64 {
+	uint64_t soft, hard; /* UINT64_MAX: none */
+};
+#define RLIMIT_COUNT 16 /* Linux's numbers, abi/linux.h */
+
+struct session {
+	int32_t sid;
+	uint32_t refs;
+	struct tty *tty; /* controlling terminal, or NULL */
+};
+
+enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_REAPED };
+
+struct process {
+	int32_t pid, pgid;
+	struct session *session;
+	struct process *parent;
+	struct list children, sibling;    /* of parent */
+	struct list all;                  /* in process_table.all */
+	struct list threads;              /* struct thread.sibling */
+	uint32_t thread_count;
+	enum process_state state;
+
+	struct vm_space *space;
+	struct fd_table *fds;             /* fs/file.h; may be shared (CLONE_FILES) */
+	struct fs_context *fs;            /* cwd, root, umask: fs/vfs.h; may be shared */
+	struct credentials cred;
+	struct signal_actions *actions;   /* may be shared (CLONE_SIGHAND) */
+	struct signal_pending pending;    /* sent to the process as a whole */
+	struct rlimit64 limits[RLIMIT_COUNT];
+	int32_t nice;
+	uint32_t personality, dumpable, no_new_privs;
+
+	char name[16];                    /* comm */
+	struct inode *exe;                /* /proc/PID/exe, one reference */
+	char *exe_path;
+
+	int32_t exit_code;                /* as wait4 reports it: status << 8 | signal */
+	int32_t exit_signal;              /* to the parent, SIGCHLD or what clone asked for; 0 none */
+	bool group_exiting, stopped, stop_reported, continued, did_exec;
+	int32_t stop_signal;
+	struct thread *vfork_waiter;      /* parent thread that vfork()ed us and waits */
+	bool shares_parent_space;         /* vfork child that has not exec'd */
+
+	struct waitq child_wait;          /* wait4() of this process */
+	struct timer real_timer;          /* ITIMER_REAL, alarm */
+	uint64_t real_interval_ns;
+	struct list posix_timers;
+	uint64_t start_ns, user_ns, system_ns; /* this process's exited + live threads */
+	uint64_t children_user_ns, children_system_ns;
+	uint64_t minor_faults, children_minor_faults;
+	uint64_t voluntary_switches, involuntary_switches;
+
+	struct list hash;                 /* process_table.by_pid */
+	uint32_t signals_queued;          /* realtime instances, against RLIMIT_SIGPENDING */
+	uint64_t past_user_ns;            /* user time in zones it has left by exec */
+	uint64_t virtual_at_ns, virtual_interval_ns; /* ITIMER_VIRTUAL, in user_ns; 0 off */
+	uint64_t prof_at_ns, prof_interval_ns;       /* ITIMER_PROF, in user_ns + system_ns */
+	uint64_t cpu_limit_next_ns;       /* next SIGXCPU */
+	struct timer cpu_tick;            /* looks at the three above while any is set */
+	int32_t next_timer_id, parent_death_signal;
+	struct exo_answer_page *answers;  /* the zone's answer page once it is worth it */
+	uint32_t answer_calls;
+	bool child_subreaper, keep_caps;
+	uint32_t sched_policy;
+	uint64_t max_resident_pages, children_max_resident;
+};
+
+enum thread_state { THREAD_RUNNABLE, THREAD_SLEEPING, THREAD_DEAD };
+
+struct thread {
+	int32_t tid;
+	struct process *process;
+	struct list sibling;              /* process->threads */
+	enum thread_state state;
+	struct list run_node;             /* sched.runnable */
+	struct coroutine co;
+	bool interruptible;               /* the sleep may end by a signal */
+	bool wake_pending, timed_out;
+	struct timer sleep_timer;
+
+	exo_cap_t ctx;
+	exo_frame_t page_frame;
+	struct exo_ctx_page *page;        /* the context page, in the window */
+
+	struct signal_pending pending;
+	uint64_t blocked, saved_blocked;  /* signal sets, bit n-1 for signal n */
+	uint64_t real_blocked;            /* blocked but for an rt_sigtimedwait in progress */
+	bool restore_blocked;             /* sigsuspend, ppoll, …: put saved_blocked back on return */
+	struct signal_stack altstack;
+	uint64_t clear_child_tid, robust_list;
+	uint64_t restart_until_ns;        /* restart_syscall of a sleep */
+	bool exiting;
+	uint32_t syscall_nr;              /* being handled, for strace and restart */
+	uint64_t user_ns, system_ns;
+	uint64_t last_mark_ns;
+	char name[16];
+
+	struct list hash;                 /* process_table.by_tid */
+	uint32_t calls;                   /* system calls, for the slice check */
+	bool killable_only;               /* its sleep ends for nothing but death */
+	bool in_stop;                     /* parked because the process is stopped */
+	bool sigreturned;                 /* rax came from a signal frame */
+	bool resumes;                     /* and the call that it interrupted is to be made again */
+	bool restart_after;               /* the handler that starts now interrupted a call to be made again */
+	bool in_syscall;                  /* a system call of its program is being served */
+	uint32_t last_event;              /* enum exo_event that exo_run() gave last */
+	int64_t (*restart)(struct thread *); /* what restart_syscall goes on with */
+	uint64_t restart_args[4];
+	uint64_t fault_error, fault_vector, fault_address; /* of the last fault, for signal frames */
+};
+
+struct process_table {
+	struct list all;
+	uint32_t count;
+	int32_t last_pid;
+	struct process *init;             /* pid 1: the first program; orphans go to it */
+	uint64_t forks;
+	struct list by_pid[256], by_tid[256];
+	struct list futexes[256];   /* proc/futex.c; a bucket is made at its first use */
+	bool pids_wrapped;
+	uint32_t thread_count;
+	bool shutting_down;
+	struct timer shutdown_timer;
+};
+
+void process_table_init(void);
+/* Makes pid 1 from the boot options and starts it. Halts with a clear message when it cannot. */
+void process_start_init(void);
+
+struct process *process_find(int32_t pid);           /* NULL: none; zombies are found */
+struct thread *thread_find(int32_t tid);
+struct process *process_of_group(int32_t pgid);      /* any member; NULL: no such group */
+/* Is it an orphaned process group (POSIX 3.264)? */
+bool process_group_orphaned(int32_t pgid);
+
+/* The whole process ends (exit_group or a fatal signal); code as in exit_code. Called from one of its threads:
+ * its other threads are woken and end too. Does not return. */
+EXO_NORETURN void process_exit(struct thread *self, int32_t code);
+
+/* Brings user_ns and system_ns of a living process up to now. For whoever shows them. */
+void process_account(struct process *process);
+/* SIGTERM to all, and after a grace time the end. */
+void process_shutdown_all(void);
+/* Frees what is left of a thread whose coroutine has ended. For the scheduler. */
+void thread_free(struct thread *thread);
+
+/* The coroutine's body: runs program and system calls until the thread dies. */
+void thread_main(struct thread *self);
+
+#endif

@@ -1,0 +1,200 @@
+/* Scheduling calls: there is one CPU and one class, so most of them check and remember. */
+#include <libos/lib/string.h>
+#include <libos/proc/internal.h>
+
+#define PRIORITY_MAX 99
+#define NICE_MIN     (-20)
+#define NICE_MAX     19
+
+int64_t sys_sched_yield(struct thread *self, const uint64_t *args)
+{
+	(void)args;
+	sched_give_way(self);
+	return 0;
+}
+
+int64_t sys_getcpu(struct thread *self, const uint64_t *args)
+{
+	const uint32_t zero = 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (args[i] && user_write(self->process->space, args[i], &zero, sizeof(zero)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* ---- nice values ---- */
+
+static bool concerns(const struct process *p, int which, int32_t who, const struct process *caller)
+{
+	switch (which) {
+	case PRIO_PROCESS:
+		return who ? p->pid == who : p == caller;
+	case PRIO_PGRP:
+		return p->pgid == (who ? who : caller->pgid);
+	default:
+		return p->cred.uid == (who ? (uint32_t)who : caller->cred.uid);
+	}
+}
+
+int64_t sys_getpriority(struct thread *self, const uint64_t *args)
+{
+	int which = (int)args[0];
+	int64_t best = -ESRCH;
+
+	if (which < PRIO_PROCESS || which > PRIO_USER)
+		return -EINVAL;
+	LIST_EACH(at, &libos.procs.all) {
+		/* The call gives 20 - nice, so that no result looks like an error. */
+		if (concerns(PROCESS_OF(at), which, (int32_t)args[1], self->process) && 20 - PROCESS_OF(at)->nice > best)
+			best = 20 - PROCESS_OF(at)->nice;
+	}
+	return best;
+}
+
+static int set_nice(const struct process *caller, struct process *p, int32_t nice)
+{
+	if (!cred_is_root(&caller->cred) && caller->cred.euid != p->cred.uid && caller->cred.euid != p->cred.euid)
+		return -EPERM;
+	if (nice < p->nice && !cred_is_root(&caller->cred))
+		return -EACCES;
+	p->nice = nice;
+	return 0;
+}
+
+int64_t sys_setpriority(struct thread *self, const uint64_t *args)
+{
+	int which = (int)args[0];
+	int32_t nice = (int32_t)args[2];
+	int64_t result = -ESRCH;
+
+	if (which < PRIO_PROCESS || which > PRIO_USER)
+		return -EINVAL;
+	if (nice < NICE_MIN)
+		nice = NICE_MIN;
+	if (nice > NICE_MAX)
+		nice = NICE_MAX;
+	LIST_EACH(at, &libos.procs.all) {
+		int error;
+
+		if (!concerns(PROCESS_OF(at), which, (int32_t)args[1], self->process))
+			continue;
+		error = set_nice(self->process, PROCESS_OF(at), nice);
+		if (error || result == -ESRCH)
+			result = error;
+	}
+	return result;
+}
+
+/* ---- policies ---- */
+
+static struct process *target(struct thread *self, uint64_t id)
+{
+	struct thread *t = (int32_t)id ? thread_find((int32_t)id) : self;
+
+	return t ? t->process : NULL;
+}
+
+static bool ordinary(uint32_t policy)
+{
+	return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE;
+}
+
+int64_t sys_sched_getscheduler(struct thread *self, const uint64_t *args)
+{
+	struct process *p;
+
+	if ((int32_t)args[0] < 0)
+		return -EINVAL;
+	p = target(self, args[0]);
+	return p ? (int64_t)p->sched_policy : -ESRCH;
+}
+
+/* The real-time classes are not there, and whoever needs them must hear it. */
+int64_t sys_sched_setscheduler(struct thread *self, const uint64_t *args)
+{
+	struct process *p;
+	int32_t priority;
+
+	if ((int32_t)args[0] < 0)
+		return -EINVAL;
+	if (user_read(self->process->space, &priority, args[2], sizeof(priority)))
+		return -EFAULT;
+	p = target(self, args[0]);
+	if (!p)
+		return -ESRCH;
+	if (!ordinary((uint32_t)args[1]) || priority != 0)
+		return (uint32_t)args[1] == SCHED_FIFO || (uint32_t)args[1] == SCHED_RR ? -EPERM : -EINVAL;
+	if (!may_signal(self->process, p, 0))
+		return -EPERM;
+	p->sched_policy = (uint32_t)args[1];
+	return 0;
+}
+
+int64_t sys_sched_getparam(struct thread *self, const uint64_t *args)
+{
+	const int32_t priority = 0;
+
+	if ((int32_t)args[0] < 0 || !args[1])
+		return -EINVAL;
+	if (!target(self, args[0]))
+		return -ESRCH;
+	return user_write(self->process->space, args[1], &priority, sizeof(priority)) ? -EFAULT : 0;
+}
+
+int64_t sys_sched_setparam(struct thread *self, const uint64_t *args)
+{
+	int32_t priority;
+
+	if ((int32_t)args[0] < 0 || !args[1])
+		return -EINVAL;
+	if (user_read(self->process->space, &priority, args[1], sizeof(priority)))
+		return -EFAULT;
+	if (!target(self, args[0]))
+		return -ESRCH;
+	return priority ? -EINVAL : 0;
+}
+
+int64_t sys_sched_get_priority_max(struct thread *self, const uint64_t *args)
+{
+	(void)self;
+	if (args[0] == SCHED_FIFO || args[0] == SCHED_RR)
+		return PRIORITY_MAX;
+	return ordinary((uint32_t)args[0]) ? 0 : -EINVAL;
+}
+
+int64_t sys_sched_get_priority_min(struct thread *self, const uint64_t *args)
+{
+	(void)self;
+	if (args[0] == SCHED_FIFO || args[0] == SCHED_RR)
+		return 1;
+	return ordinary((uint32_t)args[0]) ? 0 : -EINVAL;
+}
+
+/* ---- affinity: CPU 0 is all there is ---- */
+
+int64_t sys_sched_setaffinity(struct thread *self, const uint64_t *args)
+{
+	uint8_t first = 0;
+	struct process *p = target(self, args[0]);
+
+	if (!p)
+		return -ESRCH;
+	if (!may_signal(self->process, p, 0))
+		return -EPERM;
+	if (args[1] && user_read(self->process->space, &first, args[2], sizeof(first)))
+		return -EFAULT;
+	return first & 1 ? 0 : -EINVAL;
+}
+
+int64_t sys_sched_getaffinity(struct thread *self, const uint64_t *args)
+{
+	const uint64_t mask = 1;
+
+	if ((uint32_t)args[1] < sizeof(mask) || args[1] % sizeof(mask))
+		return -EINVAL;
+	if (!target(self, args[0]))
+		return -ESRCH;
+	return user_write(self->process->space, args[2], &mask, sizeof(mask)) ? -EFAULT : (int64_t)sizeof(mask);
+}

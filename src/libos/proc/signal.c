@@ -1,0 +1,310 @@
+/* Sending signals: queues, who gets one, stop and continue. Delivery is in signal_deliver.c. */
+#include <libos/lib/heap.h>
+#include <libos/proc/internal.h>
+
+#define REALTIME_FIRST 32
+#define STOP_SET                                                                                   \
+	(SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define IGNORE_SET                                                                                 \
+	(SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH))
+/* Faults come before what others send, so that their handlers see the registers of the fault. */
+#define FAULT_SET                                                                                  \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |     \
+	 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+
+#define QUEUED_OF(at) LIST_ENTRY(at, struct signal_queued, node)
+
+bool signal_default_ignored(int signo) { return SIGNAL_BIT(signo) & IGNORE_SET; }
+bool signal_default_stops(int signo) { return SIGNAL_BIT(signo) & STOP_SET; }
+
+bool signal_ignored(const struct process *p, int signo)
+{
+	uint64_t handler = p->actions->action[signo].handler;
+
+	return handler == 1 || (handler == 0 && signal_default_ignored(signo));
+}
+
+bool signal_is_pending(const struct thread *t)
+{
+	const struct process *p = t->process;
+
+	if (t->exiting || p->group_exiting)
+		return true;
+	if (t->killable_only)
+		return false;
+	return p->stopped || ((t->pending.set | p->pending.set) & ~t->blocked);
+}
+
+bool signal_is_ignored_or_blocked(const struct thread *t, int signo)
+{
+	return (t->blocked & SIGNAL_BIT(signo)) || signal_ignored(t->process, signo);
+}
+
+/* ---- queues ---- */
+
+void pending_init(struct signal_pending *pending)
+{
+	pending->set = 0;
+	list_init(&pending->queue);
+}
+
+static void queued_free(struct process *p, struct signal_queued *q)
+{
+	list_remove(&q->node);
+	if (q->info.signo >= REALTIME_FIRST)
+		p->signals_queued--;
+	heap_free(q);
+}
+
+void pending_flush(struct process *p, struct signal_pending *pending, uint64_t set)
+{
+	pending->set &= ~set;
+	LIST_EACH_SAFE(at, after, &pending->queue) {
+		if (SIGNAL_BIT(QUEUED_OF(at)->info.signo) & set)
+			queued_free(p, QUEUED_OF(at));
+	}
+}
+
+static int pending_add(struct process *p, struct signal_pending *pending, const struct signal_info *info)
+{
+	bool realtime = info->signo >= REALTIME_FIRST;
+	struct signal_queued *q;
+
+	if (!realtime && (pending->set & SIGNAL_BIT(info->signo)))
+		return 0;
+	if (realtime && p->signals_queued >= p->limits[RLIMIT_SIGPENDING].soft)
+		return -EAGAIN;
+	q = heap_alloc(sizeof(*q));
+	if (q) {
+		q->info = *info;
+		list_push_back(&pending->queue, &q->node);
+		if (realtime)
+			p->signals_queued++;
+	} else if (realtime) {
+		return -EAGAIN;
+	}
+	pending->set |= SIGNAL_BIT(info->signo);
+	return 0;
+}
+
+static void pending_take(struct process *p, struct signal_pending *pending, int signo, struct signal_info *info)
+{
+	struct signal_queued *first = NULL;
+	bool more = false;
+
+	LIST_EACH(at, &pending->queue) {
+		if (QUEUED_OF(at)->info.signo != signo)
+			continue;
+		if (first)
+			more = true;
+		else
+			first = QUEUED_OF(at);
+	}
+	if (first) {
+		*info = first->info;
+		queued_free(p, first);
+	} else {
+		*info = (struct signal_info){.signo = signo, .code = SI_KERNEL};
+	}
+	if (!more)
+		pending->set &= ~SIGNAL_BIT(signo);
+}
+
+int signal_take(struct thread *t, uint64_t set, struct signal_info *info)
+{
+	struct process *p = t->process;
+	uint64_t ready = (t->pending.set | p->pending.set) & set;
+	int signo;
+
+	if (!ready)
+		return 0;
+	if (t->pending.set & set & FAULT_SET)
+		ready = t->pending.set & set & FAULT_SET;
+	signo = __builtin_ctzll(ready) + 1;
+	if (t->pending.set & SIGNAL_BIT(signo))
+		pending_take(p, &t->pending, signo, info);
+	else
+		pending_take(p, &p->pending, signo, info);
+	return signo;
+}
+
+/* ---- waking ---- */
+
+void process_kill(struct process *p)
+{
+	if (p->state != PROCESS_ALIVE || p->group_exiting)
+		return;
+	p->group_exiting = true;
+	p->exit_code = SIGKILL;
+	LIST_EACH(at, &p->threads) {
+		struct thread *t = THREAD_OF(at);
+
+		if (t->in_stop)
+			sched_wake(t);
+		else
+			sched_interrupt(t);
+	}
+}
+
+/* A signal to the process wakes one thread that takes it; if none does, it waits for whoever unblocks it. */
+static void wake_one(struct process *p, int signo)
+{
+	LIST_EACH(at, &p->threads) {
+		struct thread *t = THREAD_OF(at);
+
+		if (t->blocked & SIGNAL_BIT(signo))
+			continue;
+		sched_interrupt(t);
+		return;
+	}
+}
+
+void signal_recheck(struct thread *t)
+{
+	/* What this thread no longer takes, another one may be sleeping for. */
+	struct process *p = t->process;
+	uint64_t left = p->pending.set & t->blocked;
+
+	if (!left || p->thread_count < 2)
+		return;
+	LIST_EACH(at, &p->threads) {
+		if (left & ~THREAD_OF(at)->blocked)
+			sched_interrupt(THREAD_OF(at));
+	}
+}
+
+/* ---- stop and continue ---- */
+
+static void flush_everywhere(struct process *p, uint64_t set)
+{
+	pending_flush(p, &p->pending, set);
+	LIST_EACH(at, &p->threads)
+		pending_flush(p, &THREAD_OF(at)->pending, set);
+}
+
+static void notify_parent_of_state(struct process *p, int code, int status)
+{
+	struct process *parent = p->parent;
+	struct signal_info info = {.signo = SIGCHLD, .code = code, .pid = p->pid, .uid = p->cred.uid, .status = status,
+	                           .user_ns = p->user_ns, .system_ns = p->system_ns};
+
+	if (!parent)
+		return;
+	if (!(parent->actions->action[SIGCHLD].flags & SA_NOCLDSTOP))
+		signal_send_process(parent, &info);
+	waitq_wake_all(&parent->child_wait);
+}
+
+void process_stop(struct process *p, int signo)
+{
+	if (p->stopped)
+		return;
+	p->stopped = true;
+	p->continued = false;
+	p->stop_reported = false;
+	p->stop_signal = signo;
+	LIST_EACH(at, &p->threads)
+		sched_interrupt(THREAD_OF(at));
+	notify_parent_of_state(p, CLD_STOPPED, signo);
+}
+
+void process_continue(struct process *p)
+{
+	if (!p->stopped)
+		return;
+	p->stopped = false;
+	p->continued = true;
+	p->stop_reported = true;
+	LIST_EACH(at, &p->threads) {
+		if (THREAD_OF(at)->in_stop)
+			sched_wake(THREAD_OF(at));
+	}
+	notify_parent_of_state(p, CLD_CONTINUED, SIGCONT);
+}
+
+/* Stop and continue cancel each other already when they are sent, blocked or not. */
+static void side_effects(struct process *p, int signo)
+{
+	if (signal_default_stops(signo)) {
+		flush_everywhere(p, SIGNAL_BIT(SIGCONT));
+	} else if (signo == SIGCONT) {
+		flush_everywhere(p, STOP_SET);
+		process_continue(p);
+	}
+}
+
+/* ---- sending ---- */
+
+int signal_queue_process(struct process *p, const struct signal_info *info)
+{
+	int signo = info->signo, error;
+	struct thread *t = process_any_thread(p);
+
+	if (p->state != PROCESS_ALIVE || !t || p->group_exiting)
+		return 0;
+	side_effects(p, signo);
+	if (signo == SIGKILL) {
+		process_kill(p);
+		return 0;
+	}
+	if (signal_ignored(p, signo) && !((t->blocked | t->real_blocked) & SIGNAL_BIT(signo)))
+		return 0;
+	error = pending_add(p, &p->pending, info);
+	if (!error)
+		wake_one(p, signo);
+	return error;
+}
+
+int signal_queue_thread(struct thread *t, const struct signal_info *info)
+{
+	struct process *p = t->process;
+	int signo = info->signo, error;
+
+	if (p->state != PROCESS_ALIVE || t->exiting || p->group_exiting)
+		return 0;
+	side_effects(p, signo);
+	if (signo == SIGKILL) {
+		process_kill(p);
+		return 0;
+	}
+	if (signal_ignored(p, signo) && !((t->blocked | t->real_blocked) & SIGNAL_BIT(signo)))
+		return 0;
+	error = pending_add(p, &t->pending, info);
+	if (!error)
+		sched_interrupt(t);
+	return error;
+}
+
+void signal_send_process(struct process *p, const struct signal_info *info)
+{
+	/* Only realtime instances can be refused, and those come through sigqueue. */
+	(void)signal_queue_process(p, info);
+}
+
+void signal_send_thread(struct thread *t, const struct signal_info *info)
+{
+	(void)signal_queue_thread(t, info);
+}
+
+void signal_send_group(int32_t pgid, int signo)
+{
+	struct signal_info info = {.signo = signo, .code = SI_KERNEL};
+
+	LIST_EACH(at, &libos.procs.all) {
+		if (PROCESS_OF(at)->pgid == pgid)
+			signal_send_process(PROCESS_OF(at), &info);
+	}
+}
+
+void signal_force(struct thread *t, const struct signal_info *info)
+{
+	struct signal_action *action = &t->process->actions->action[info->signo];
+	uint64_t bit = SIGNAL_BIT(info->signo);
+
+	/* The program would fault again at once and for ever: it dies of it instead. */
+	if (action->handler == 1 || (t->blocked & bit)) {
+		action->handler = 0;
+		t->blocked &= ~bit;
+	}
+	(void)pending_add(t->process, &t->pending, info);
+}

@@ -1,0 +1,381 @@
+/* Threads: contexts, the run loop on their coroutines, and their end. */
+#include <exo/calls.h>
+
+#include <libos/lib/heap.h>
+#include <libos/lib/string.h>
+#include <libos/proc/internal.h>
+
+/* The clock is looked at once in so many system calls of a thread that others wait behind. */
+#define SLICE_CHECK_MASK 3u
+
+/* Exception vectors (Intel SDM vol. 3, 6.3.1). */
+enum { VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5, VECTOR_UD = 6, VECTOR_NM = 7,
+       VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MF = 16, VECTOR_AC = 17, VECTOR_XM = 19 };
+
+/* ---- contexts ---- */
+
+int thread_context_new(struct vm_space *space, exo_cap_t *ctx, exo_frame_t *frame)
+{
+	exo_frame_t page = frames_alloc(0, false);
+	enum exo_status status;
+
+	if (page == FRAME_NONE)
+		return -ENOMEM;
+	memset(frame_ptr(page), 0, PAGE_SIZE);
+	do {
+		status = exo_ctx_create(vm_zone(space), libos.boot->memory, page, ctx);
+	} while (status == EXO_E_FUNDS && !vm_fund(space));
+	if (status != EXO_OK) {
+		frame_put(page);
+		return -ENOMEM;
+	}
+	*frame = page;
+	return 0;
+}
+
+void thread_context_free(exo_cap_t ctx, exo_frame_t frame)
+{
+	/* The frame may be used again only when the kernel lets go of it. */
+	if (exo_cap_drop(ctx, NULL) == EXO_OK)
+		frame_put(frame);
+	else
+		libos_log("feuerbird: a context could not be dropped");
+}
+
+void regs_save(struct thread *t)
+{
+	/* What is to be loaded is newer than what the machine holds. A dead zone keeps what the page has. */
+	if (t->page->load & EXO_CTX_GPRS)
+		return;
+	if (exo_ctx_save(t->ctx, NULL) != EXO_OK)
+		return;
+	if (t->last_event == EXO_EV_SYSCALL)
+		t->page->regs.rax = t->page->result;
+}
+
+void regs_edit(struct thread *t)
+{
+	regs_save(t);
+	t->page->load |= EXO_CTX_GPRS;
+}
+
+/* ---- life and death ---- */
+
+struct thread *thread_new(struct vm_space *space)
+{
+	struct thread *t = heap_zalloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	if (thread_context_new(space, &t->ctx, &t->page_frame)) {
+		heap_free(t);
+		return NULL;
+	}
+	t->page = frame_ptr(t->page_frame);
+	t->page->load = EXO_CTX_GPRS | EXO_CTX_FP;
+	list_init(&t->sibling);
+	list_init(&t->run_node);
+	list_init(&t->hash);
+	pending_init(&t->pending);
+	t->altstack.flags = SS_DISABLE;
+	return t;
+}
+
+void thread_free(struct thread *t)
+{
+	heap_free(t);
+}
+
+void thread_exit(struct thread *self)
+{
+	struct process *p = self->process;
+
+	process_account(p);
+	futex_thread_exit(self);
+	pending_flush(p, &self->pending, ~UINT64_C(0));
+	thread_context_free(self->ctx, self->page_frame);
+	self->ctx = EXO_CAP_NONE;
+	self->page = NULL;
+	thread_remove(self);
+	if (p->thread_count == 0)
+		process_finish(self);
+	else
+		waitq_wake_all(&p->child_wait); /* threads_end_others() counts */
+	sched_exit(self);
+}
+
+int threads_end_others(struct thread *self)
+{
+	struct process *p = self->process;
+
+	LIST_EACH(at, &p->threads) {
+		struct thread *t = THREAD_OF(at);
+
+		if (t == self)
+			continue;
+		t->exiting = true;
+		if (t->in_stop)
+			sched_wake(t);
+		else
+			sched_interrupt(t);
+	}
+	while (p->thread_count > 1) {
+		if (p->group_exiting || self->exiting)
+			return -EINTR;
+		self->killable_only = true;
+		(void)wait_on(self, &p->child_wait, NO_DEADLINE, true);
+		self->killable_only = false;
+	}
+	return 0;
+}
+
+void process_exit(struct thread *self, int32_t code)
+{
+	struct process *p = self->process;
+
+	if (!p->group_exiting) {
+		p->group_exiting = true;
+		p->exit_code = code;
+		LIST_EACH(at, &p->threads) {
+			struct thread *t = THREAD_OF(at);
+
+			if (t == self)
+				continue;
+			if (t->in_stop)
+				sched_wake(t);
+			else
+				sched_interrupt(t);
+		}
+	}
+	thread_exit(self);
+}
+
+void process_out_of_memory(struct thread *self)
+{
+	struct process *p = self->process;
+
+	libos_log("feuerbird: out of memory: killed process %d (%s)", p->pid, p->name);
+	process_exit(self, SIGKILL);
+}
+
+/* ---- events ---- */
+
+static void fault(struct thread *self)
+{
+	const struct exo_ctx_page *page = self->page;
+	struct signal_info info = {.signo = SIGSEGV, .code = SEGV_MAPERR};
+	uint64_t address = page->address;
+	uint32_t access = page->access;
+	int error = vm_fault(self->process->space, address, access, &info.signo, &info.code);
+
+	if (error == 0) {
+		self->process->minor_faults++;
+		return;
+	}
+	if (error == -ENOMEM)
+		process_out_of_memory(self);
+	info.address = address;
+	self->fault_address = address;
+	self->fault_vector = VECTOR_PF;
+	/* The error code as the processor pushes it: present, write, user, fetch (SDM vol. 3, 4.7). */
+	self->fault_error = 4 | (access & EXO_ACCESS_PRESENT ? 1 : 0) | (access & EXO_ACCESS_WRITE ? 2 : 0) |
+	                    (access & EXO_ACCESS_EXEC ? 16 : 0);
+	signal_force(self, &info);
+}
+
+/* The first unmasked exception of the status bits, in the order of Linux's fpu__exception_code(). */
+static int fpe_code(uint32_t error)
+{
+	if (error & 1)
+		return FPE_FLTINV;
+	if (error & 4)
+		return FPE_FLTDIV;
+	if (error & 8)
+		return FPE_FLTOVF;
+	if (error & 0x12)
+		return FPE_FLTUND;
+	return error & 0x20 ? FPE_FLTRES : 0;
+}
+
+static int fpe_of(struct thread *self, uint32_t vector)
+{
+	const uint8_t *fp = self->page->fp;
+	uint16_t control, status;
+	uint32_t mxcsr;
+
+	regs_save(self);
+	memcpy(&control, fp, sizeof(control));
+	memcpy(&status, fp + 2, sizeof(status));
+	memcpy(&mxcsr, fp + 24, sizeof(mxcsr));
+	return vector == VECTOR_MF ? fpe_code(status & ~control & 0x3f) : fpe_code(mxcsr & ~(mxcsr >> 7) & 0x3f);
+}
+
+static void exception(struct thread *self)
+{
+	uint32_t vector = self->page->vector;
+	struct signal_info info = {.signo = SIGSEGV, .code = SI_KERNEL, .address = self->page->regs.rip};
+
+	switch (vector) {
+	case VECTOR_DE:
+		info.signo = SIGFPE;
+		info.code = FPE_INTDIV;
+		break;
+	case VECTOR_DB:
+		info.signo = SIGTRAP;
+		info.code = TRAP_TRACE;
+		break;
+	case VECTOR_BP:
+		info.signo = SIGTRAP;
+		break;
+	case VECTOR_UD:
+	case VECTOR_NM:
+		info.signo = SIGILL;
+		info.code = ILL_ILLOPN;
+		break;
+	case VECTOR_NP:
+	case VECTOR_SS:
+		info.signo = SIGBUS;
+		break;
+	case VECTOR_AC:
+		info.signo = SIGBUS;
+		info.code = BUS_ADRALN;
+		break;
+	case VECTOR_MF:
+	case VECTOR_XM:
+		info.signo = SIGFPE;
+		info.code = fpe_of(self, vector);
+		break;
+	default:
+		info.address = 0;
+		break;
+	}
+	self->fault_vector = vector;
+	self->fault_error = self->page->error;
+	signal_force(self, &info);
+}
+
+static void pending_events(struct thread *self)
+{
+	uint64_t pending = 0;
+
+	(void)self;
+	if (exo_event_take(libos.boot->zone, &pending) != EXO_OK)
+		libos_panic("event_take refused");
+	sched_events(pending);
+	/* Those whom the event woke go first: that is what interactive programs live on. */
+	if (!list_empty(&libos.sched.woken))
+		sched_give_way(self);
+}
+
+/* A handler has returned to a call that is made again: its number and arguments are where `syscall` has them. */
+static uint32_t resume_call(struct thread *self)
+{
+	struct exo_ctx_page *page = self->page;
+	const struct exo_regs *r = &page->regs;
+	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+
+	self->resumes = self->sigreturned = false;
+	page->nr = r->rax;
+	memcpy(page->args, args, sizeof(args));
+	return (uint32_t)r->rax;
+}
+
+/* Serves the system call, again and again as long as only stops and signals without
+ * handlers have interrupted it. */
+static void system_call(struct thread *self)
+{
+	struct exo_ctx_page *page;
+	uint32_t nr = (uint32_t)self->page->nr; /* Linux looks at eax only */
+
+	self->in_syscall = true;
+	for (;;) {
+		enum return_to where;
+		int64_t result;
+
+		self->syscall_nr = nr;
+		result = syscall_dispatch(self);
+		page = self->page; /* exec makes a new context */
+		if (self->resumes) {
+			nr = resume_call(self);
+			if (!thread_needs_attention(self))
+				continue;
+			result = -ERESTARTNOINTR;
+		}
+		page->result = (uint64_t)result;
+		if (page->load & EXO_CTX_GPRS)
+			page->regs.rax = (uint64_t)result;
+		if (!thread_needs_attention(self) && (uint64_t)result < UINT64_C(0xfffffffffffff000))
+			break;
+		if (self->sigreturned) {
+			self->sigreturned = false;
+			(void)signal_before_return(self, NULL);
+			break;
+		}
+		self->syscall_nr = (uint32_t)page->nr;
+		where = signal_before_return(self, &result);
+		if (where == RETURN_GO)
+			break;
+		if (where == RETURN_RESTART_BLOCK)
+			nr = 219; /* restart_syscall */
+	}
+	self->sigreturned = false;
+	self->in_syscall = false;
+	if ((++self->calls & SLICE_CHECK_MASK) == 0 && sched_contended())
+		sched_check_slice(self);
+}
+
+static void quantum_over(struct thread *self)
+{
+	uint64_t now = libos_now();
+
+	sched_account(self, now, true);
+	timers_run();
+	itimer_check(self->process);
+	sched_give_way(self);
+}
+
+static void zone_dead(struct thread *self)
+{
+	libos_log("feuerbird: process %d (%s) broke its machine and is gone", self->process->pid, self->process->name);
+	process_exit(self, SIGKILL);
+}
+
+static void handle(struct thread *self, uint32_t event)
+{
+	switch (event) {
+	case EXO_EV_SYSCALL:
+		system_call(self);
+		break;
+	case EXO_EV_FAULT:
+		fault(self);
+		break;
+	case EXO_EV_EXCEPTION:
+		exception(self);
+		break;
+	case EXO_EV_QUANTUM:
+		quantum_over(self);
+		break;
+	case EXO_EV_PENDING:
+		pending_events(self);
+		break;
+	default:
+		zone_dead(self);
+	}
+}
+
+void thread_main(struct thread *self)
+{
+	for (;;) {
+		uint64_t event = EXO_EV_DEAD;
+
+		if (thread_needs_attention(self))
+			(void)signal_before_return(self, NULL);
+		if (vm_commit(self->process->space))
+			process_out_of_memory(self);
+		timers_arm();
+		if (exo_run(self->ctx, libos.boot->cpu, libos.sched.quantum_ns, &event) != EXO_OK)
+			event = EXO_EV_DEAD;
+		self->last_event = (uint32_t)event;
+		handle(self, self->last_event);
+	}
+}

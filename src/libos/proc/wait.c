@@ -1,0 +1,177 @@
+/* wait4 and waitid. */
+#include <libos/lib/string.h>
+#include <libos/proc/internal.h>
+
+struct wait_request {
+	int32_t pid;       /* > 0 a process, 0 our group, -1 any, < -1 that group */
+	uint32_t options;  /* WNOHANG WEXITED WSTOPPED WCONTINUED WNOWAIT __WALL … */
+};
+
+struct wait_result {
+	int32_t pid, status, code; /* status as wait4 gives it; code CLD_* */
+	uint32_t uid;
+	struct linux_rusage usage;
+};
+
+static bool matches(const struct process *p, const struct process *child, const struct wait_request *r)
+{
+	bool clone_child = child->exit_signal != SIGCHLD;
+
+	if (r->pid > 0 ? child->pid != r->pid : r->pid == 0 ? child->pgid != p->pgid
+	                                                    : r->pid < -1 && child->pgid != -r->pid)
+		return false;
+	return (r->options & __WALL) || clone_child == !!(r->options & __WCLONE);
+}
+
+static void collect(struct process *p, struct process *child)
+{
+	process_account(child);
+	p->children_user_ns += child->user_ns + child->children_user_ns;
+	p->children_system_ns += child->system_ns + child->children_system_ns;
+	p->children_minor_faults += child->minor_faults + child->children_minor_faults;
+	if (child->max_resident_pages > p->children_max_resident)
+		p->children_max_resident = child->max_resident_pages;
+	if (child->children_max_resident > p->children_max_resident)
+		p->children_max_resident = child->children_max_resident;
+}
+
+/* Has this child something to report? It is taken unless WNOWAIT. */
+static bool report(struct process *p, struct process *child, const struct wait_request *r, struct wait_result *out)
+{
+	bool keep = r->options & WNOWAIT;
+
+	memset(out, 0, sizeof(*out));
+	out->pid = child->pid;
+	out->uid = child->cred.uid;
+	if (child->state == PROCESS_ZOMBIE && (r->options & WEXITED)) {
+		out->status = child->exit_code;
+		out->code = child->exit_code & 0x7f ? CLD_KILLED : CLD_EXITED;
+		process_rusage(child, RUSAGE_SELF, NULL, &out->usage);
+		if (!keep) {
+			collect(p, child);
+			process_reap(child);
+		}
+		return true;
+	}
+	if (child->stopped && !child->stop_reported && (r->options & WSTOPPED)) {
+		out->status = child->stop_signal << 8 | 0x7f;
+		out->code = CLD_STOPPED;
+		process_rusage(child, RUSAGE_SELF, NULL, &out->usage);
+		if (!keep)
+			child->stop_reported = true;
+		return true;
+	}
+	if (child->continued && child->state == PROCESS_ALIVE && (r->options & WCONTINUED)) {
+		out->status = 0xffff;
+		out->code = CLD_CONTINUED;
+		process_rusage(child, RUSAGE_SELF, NULL, &out->usage);
+		if (!keep)
+			child->continued = false;
+		return true;
+	}
+	return false;
+}
+
+/* The child's number, 0 with WNOHANG, or -errno. */
+static int64_t wait_any(struct thread *self, const struct wait_request *r, struct wait_result *out)
+{
+	struct process *p = self->process;
+
+	for (;;) {
+		bool candidates = false;
+		int error;
+
+		LIST_EACH(at, &p->children) {
+			if (!matches(p, CHILD_OF(at), r))
+				continue;
+			candidates = true;
+			if (report(p, CHILD_OF(at), r, out))
+				return out->pid;
+		}
+		if (!candidates)
+			return -ECHILD;
+		if (r->options & WNOHANG)
+			return 0;
+		error = wait_on(self, &p->child_wait, NO_DEADLINE, true);
+		if (error)
+			return -ERESTARTSYS;
+	}
+}
+
+int64_t sys_wait4(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = self->process->space;
+	const uint32_t known = WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
+	struct wait_request r = {.pid = (int32_t)args[0], .options = (uint32_t)args[2]};
+	struct wait_result out;
+	int64_t pid;
+
+	if (r.options & ~known)
+		return -EINVAL;
+	if (r.pid == INT32_MIN)
+		return -ESRCH;
+	r.options |= WEXITED;
+	pid = wait_any(self, &r, &out);
+	if (pid <= 0)
+		return pid;
+	if (args[1] && user_write(space, args[1], &out.status, sizeof(out.status)))
+		return -EFAULT;
+	if (args[3] && user_write(space, args[3], &out.usage, sizeof(out.usage)))
+		return -EFAULT;
+	return pid;
+}
+
+enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
+
+static int waitid_target(int type, int32_t id, struct wait_request *r)
+{
+	switch (type) {
+	case P_ALL:
+		r->pid = -1;
+		return 0;
+	case P_PID:
+		r->pid = id;
+		return id > 0 ? 0 : -EINVAL;
+	case P_PGID:
+		if (id < 0)
+			return -EINVAL;
+		r->pid = -id;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+int64_t sys_waitid(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = self->process->space;
+	const uint32_t known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
+	struct wait_request r = {.options = (uint32_t)args[3]};
+	struct wait_result out;
+	uint8_t bytes[SIGINFO_SIZE];
+	int64_t pid;
+	int error;
+
+	if ((r.options & ~known) || !(r.options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	error = waitid_target((int)args[0], (int32_t)args[1], &r);
+	if (error)
+		return error;
+	pid = wait_any(self, &r, &out);
+	if (pid < 0)
+		return pid;
+	memset(bytes, 0, sizeof(bytes));
+	if (pid > 0) {
+		struct signal_info info = {.signo = SIGCHLD, .code = out.code, .pid = out.pid, .uid = out.uid};
+
+		info.status = out.code == CLD_EXITED ? out.status >> 8 & 0xff
+		              : out.code == CLD_STOPPED ? out.status >> 8 & 0xff
+		              : out.code == CLD_CONTINUED ? SIGCONT : out.status & 0x7f;
+		siginfo_encode(&info, bytes);
+	}
+	if (args[2] && user_write(space, args[2], bytes, sizeof(bytes)))
+		return -EFAULT;
+	if (pid > 0 && args[4] && user_write(space, args[4], &out.usage, sizeof(out.usage)))
+		return -EFAULT;
+	return 0;
+}

@@ -1,0 +1,334 @@
+/*
+ * Who runs next: threads that were just woken, in order; then those whose
+ * quantum was over. The latter get a turn at least every second quantum, so that a
+ * busy pair of pipe ends starves nobody.
+ *
+ * There is no scheduler thread: a thread that must wait picks the next one and switches to
+ * it directly, and idles on its own stack when there is none.
+ */
+#include <exo/calls.h>
+
+#include <libos/abi/errno.h>
+#include <libos/lib/heap.h>
+#include <libos/libos.h>
+#include <libos/sched/coroutine.h>
+
+#define QUANTUM_NS    UINT64_C(10000000)
+#define STACK_CANARY  UINT64_C(0x5afec0de57acf00d)
+#define SPARE_STACKS  16
+#define LOAD_PERIOD_NS UINT64_C(5000000000)
+#define THREAD_OF(at) LIST_ENTRY(at, struct thread, run_node)
+
+void sched_init(void)
+{
+	struct sched *s = &libos.sched;
+
+	list_init(&s->runnable);
+	list_init(&s->woken);
+	list_init(&s->timers);
+	s->quantum_ns = QUANTUM_NS;
+	s->armed_ns = NO_DEADLINE;
+	s->load_next_ns = libos_now() + LOAD_PERIOD_NS;
+}
+
+/* ---- load averages ---- */
+
+/* exp(-5 s / 1, 5, 15 min) in 1/65536, as uptime(1) has always meant them. */
+static const uint64_t load_decay[3] = {60296, 64453, 65173};
+
+void sched_loads_update(uint64_t now)
+{
+	struct sched *s = &libos.sched;
+	uint64_t active = (uint64_t)s->runnable_count + (s->current != NULL);
+	uint32_t rounds = 0;
+
+	while (s->load_next_ns <= now && rounds++ < 1024) {
+		for (int i = 0; i < 3; i++)
+			s->loads[i] = (s->loads[i] * load_decay[i] + (active << 16) * (65536 - load_decay[i])) >> 16;
+		s->load_next_ns += LOAD_PERIOD_NS;
+	}
+	if (s->load_next_ns <= now)
+		s->load_next_ns = now + LOAD_PERIOD_NS;
+}
+
+/* ---- the queues ---- */
+
+bool sched_contended(void)
+{
+	return libos.sched.runnable_count != 0;
+}
+
+static void enqueue(struct list *queue, struct thread *thread)
+{
+	thread->state = THREAD_RUNNABLE;
+	list_push_back(queue, &thread->run_node);
+	libos.sched.runnable_count++;
+}
+
+static struct thread *dequeue(uint64_t now)
+{
+	struct sched *s = &libos.sched;
+	struct thread *next;
+
+	if (!list_empty(&s->woken) &&
+	    (list_empty(&s->runnable) || now - s->preempted_turn_ns < 2 * s->quantum_ns)) {
+		next = THREAD_OF(s->woken.next);
+	} else if (!list_empty(&s->runnable)) {
+		next = THREAD_OF(s->runnable.next);
+		s->preempted_turn_ns = now;
+	} else {
+		return NULL;
+	}
+	list_remove(&next->run_node);
+	s->runnable_count--;
+	return next;
+}
+
+static struct thread *idle_until_runnable(uint64_t *now)
+{
+	struct sched *s = &libos.sched;
+	uint64_t start = *now;
+	struct thread *next;
+
+	s->current = NULL;
+	while (!(next = dequeue(*now))) {
+		uint64_t pending = 0;
+
+		sched_loads_update(*now);
+		if (exo_wait(libos.boot->cpu, timers_next(), &pending) != EXO_OK)
+			libos_panic("wait refused");
+		sched_events(pending);
+		timers_run();
+		*now = libos_now();
+	}
+	s->idle_ns += *now - start;
+	return next;
+}
+
+/* ---- stacks ---- */
+
+static void *stack_take(void)
+{
+	struct sched *s = &libos.sched;
+	void *stack = s->spare_stacks;
+
+	if (stack) {
+		s->spare_stacks = *(void **)stack;
+		s->spare_count--;
+	} else {
+		stack = heap_alloc(LIBOS_STACK_SIZE);
+	}
+	if (stack)
+		*(uint64_t *)stack = STACK_CANARY;
+	return stack;
+}
+
+static void stack_give(void *stack)
+{
+	struct sched *s = &libos.sched;
+
+	if (s->spare_count >= SPARE_STACKS) {
+		heap_free(stack);
+		return;
+	}
+	*(void **)stack = s->spare_stacks;
+	s->spare_stacks = stack;
+	s->spare_count++;
+}
+
+/* A coroutine cannot free the stack that it stands on: whoever comes next does. */
+static void bury_dead(void)
+{
+	struct thread *dead = libos.sched.dead;
+
+	if (!dead)
+		return;
+	libos.sched.dead = NULL;
+	sanitize_destroy(&dead->co);
+	stack_give(dead->co.stack);
+	thread_free(dead);
+}
+
+static void coroutine_entry(void)
+{
+	struct thread *self = libos.sched.current;
+
+	sanitize_after(&self->co);
+	bury_dead();
+	thread_main(self);
+	libos_panic("thread %d returned", self->tid);
+}
+
+/* ---- switching ---- */
+
+void sched_account(struct thread *thread, uint64_t now, bool user)
+{
+	uint64_t spent = now - thread->last_mark_ns;
+
+	thread->last_mark_ns = now;
+	if (user) {
+		thread->user_ns += spent;
+		thread->process->user_ns += spent;
+	} else {
+		thread->system_ns += spent;
+		thread->process->system_ns += spent;
+	}
+}
+
+static void switch_to(struct coroutine *from, struct thread *next, uint64_t now, bool ends)
+{
+	struct sched *s = &libos.sched;
+
+	s->current = next;
+	s->slice_ns = now;
+	next->last_mark_ns = now;
+	if (from == &next->co)
+		return;
+	if (from->stack && *(uint64_t *)from->stack != STACK_CANARY)
+		libos_panic("LibOS stack overflow");
+	s->switches++;
+	sanitize_before(from, &next->co, LIBOS_STACK_SIZE, ends);
+	coroutine_swap(&from->sp, next->co.sp);
+	sanitize_after(from);
+	bury_dead();
+}
+
+static void give_up_cpu(struct thread *self, bool ends)
+{
+	uint64_t now = libos_now();
+	struct thread *next;
+
+	if (libos.options.audit)
+		libos_report_poll();
+	if (!ends)
+		sched_account(self, now, !self->in_syscall);
+	if (now >= libos.sched.load_next_ns)
+		sched_loads_update(now);
+	next = dequeue(now);
+	if (!next)
+		next = idle_until_runnable(&now);
+	switch_to(&self->co, next, now, ends);
+}
+
+static void sleep_expired(struct timer *timer)
+{
+	struct thread *thread = LIST_ENTRY(timer, struct thread, sleep_timer);
+
+	thread->timed_out = true;
+	if (thread->state == THREAD_SLEEPING)
+		enqueue(&libos.sched.woken, thread);
+}
+
+int sched_sleep(struct thread *self, uint64_t deadline_ns, bool interruptible)
+{
+	if (self->wake_pending) {
+		self->wake_pending = false;
+		return 0;
+	}
+	if (interruptible && signal_is_pending(self))
+		return -EINTR;
+	self->state = THREAD_SLEEPING;
+	self->interruptible = interruptible;
+	self->timed_out = false;
+	if (deadline_ns != NO_DEADLINE) {
+		self->sleep_timer.fire = sleep_expired;
+		sched_timer_set(&self->sleep_timer, deadline_ns);
+	}
+	self->process->voluntary_switches++;
+	give_up_cpu(self, false);
+	if (deadline_ns != NO_DEADLINE)
+		sched_timer_cancel(&self->sleep_timer);
+	self->interruptible = false;
+	if (self->wake_pending) {
+		self->wake_pending = false;
+		return 0;
+	}
+	if (self->timed_out)
+		return -ETIMEDOUT;
+	if (interruptible && signal_is_pending(self))
+		return -EINTR;
+	return 0;
+}
+
+void sched_wake(struct thread *thread)
+{
+	if (thread->state == THREAD_DEAD)
+		return;
+	thread->wake_pending = true;
+	if (thread->state == THREAD_SLEEPING)
+		enqueue(&libos.sched.woken, thread);
+}
+
+void sched_interrupt(struct thread *thread)
+{
+	if (thread->state == THREAD_SLEEPING && thread->interruptible && signal_is_pending(thread))
+		enqueue(&libos.sched.woken, thread);
+}
+
+void sched_give_way(struct thread *self)
+{
+	uint64_t now;
+
+	if (!sched_contended())
+		return;
+	now = libos_now();
+	if (list_empty(&libos.sched.runnable))
+		libos.sched.preempted_turn_ns = now;
+	self->process->involuntary_switches++;
+	enqueue(&libos.sched.runnable, self);
+	give_up_cpu(self, false);
+}
+
+void sched_check_slice(struct thread *self)
+{
+	if (libos_now() - libos.sched.slice_ns >= libos.sched.quantum_ns)
+		sched_give_way(self);
+}
+
+int sched_start(struct thread *thread)
+{
+	list_init(&thread->run_node);
+	sched_timer_init(&thread->sleep_timer, sleep_expired);
+	thread->co.stack = stack_take();
+	if (!thread->co.stack)
+		return -ENOMEM;
+	sanitize_create(&thread->co);
+	thread->co.sp = coroutine_prepare(thread->co.stack, LIBOS_STACK_SIZE, coroutine_entry);
+	enqueue(&libos.sched.woken, thread);
+	return 0;
+}
+
+void sched_exit(struct thread *self)
+{
+	self->state = THREAD_DEAD;
+	sched_timer_cancel(&self->sleep_timer);
+	libos.sched.dead = self;
+	give_up_cpu(self, true);
+	libos_panic("a dead thread runs");
+}
+
+void sched_run(void)
+{
+	uint64_t now = libos_now();
+	struct thread *next = dequeue(now);
+
+	if (!next)
+		next = idle_until_runnable(&now);
+	switch_to(&libos.sched.idle, next, now, false);
+	libos_panic("the boot stack runs again");
+}
+
+void sched_events(uint64_t pending)
+{
+	const uint64_t console = EXO_PEND_CONSOLE | EXO_PEND_RESIZE | EXO_PEND_INTR | EXO_PEND_SUSPEND | EXO_PEND_HANGUP;
+
+	if (pending & EXO_PEND_TIMER) {
+		libos.sched.armed_ns = NO_DEADLINE;
+		timers_run();
+	}
+	if (pending & console)
+		tty_console_events(pending & console);
+	if (pending & EXO_PEND_SHUTDOWN)
+		process_shutdown_all();
+	libos_report_poll();
+}

@@ -1,0 +1,117 @@
+/*
+ * Threads' LibOS side: one coroutine with a small stack for each program
+ * thread, wait queues, and the choice who runs next.
+ *
+ * A thread's coroutine runs the loop "exo_run, handle what came". Where it
+ * must wait it parks itself on wait queues and calls sched_sleep(), which switches
+ * to another coroutine or idles. Nothing else gives up the CPU, so LibOS code
+ * between two sleeps is atomic.
+ */
+#ifndef LIBOS_SCHED_H
+#define LIBOS_SCHED_H
+
+#include <exo/types.h>
+
+#include <libos/lib/list.h>
+
+struct thread;
+
+#define NO_DEADLINE UINT64_MAX
+
+struct waitq {
+	struct list waiters;
+};
+
+/* One thread waiting on one queue; lives on the waiter's stack. */
+struct wait_entry {
+	struct list node;
+	struct thread *thread;
+	bool woken;
+};
+
+struct coroutine {
+	void *stack;          /* heap block */
+	void *sp;             /* saved stack pointer while parked */
+	void *fiber, *fake_stack; /* sanitizers' view of it (sched/sanitize.h) */
+};
+
+struct sched {
+	struct list woken;          /* struct thread.run_node: just woken, they go ahead of … */
+	struct list runnable;       /* … those whose quantum was over */
+	struct list timers;         /* sorted struct timer */
+	struct thread *current;     /* whose coroutine runs; NULL: the boot/idle one */
+	struct coroutine idle;
+	uint64_t quantum_ns;
+	uint64_t idle_ns, busy_since_ns, switches;
+	uint32_t runnable_count;
+	uint64_t loads[3];          /* load averages, 1/65536 */
+	uint64_t load_next_ns;
+	uint64_t armed_ns;          /* what exo_timer_set() was last told */
+	uint64_t slice_ns;          /* when the current thread got the CPU */
+	uint64_t preempted_turn_ns; /* when one of `runnable` last had its turn */
+	struct thread *dead;        /* its coroutine has ended; stack and struct to be freed */
+	void *spare_stacks;         /* free stacks, linked through their first word */
+	uint32_t spare_count;
+};
+
+void sched_init(void);
+
+void waitq_init(struct waitq *q);
+void waitq_add(struct waitq *q, struct wait_entry *entry, struct thread *thread);
+void waitq_remove(struct wait_entry *entry); /* harmless when not queued */
+void waitq_wake_all(struct waitq *q);
+/* Wakes up to n waiters in order and takes them off the queue; returns how many. */
+uint32_t waitq_wake(struct waitq *q, uint32_t n);
+
+/*
+ * Parks the calling thread until someone wakes it (waitq_wake*, sched_wake), the monotonic
+ * deadline passes, or, when interruptible, a signal that it does not block is pending.
+ * 0: woken; -ETIMEDOUT; -EINTR. Wake-ups may be spurious: callers check their condition again.
+ */
+int sched_sleep(struct thread *self, uint64_t deadline_ns, bool interruptible);
+/* add to q, sleep, remove. The usual shape:
+ *   while (!condition) { r = wait_on(self, &q, deadline, true); if (r) return r; } */
+int wait_on(struct thread *self, struct waitq *q, uint64_t deadline_ns, bool interruptible);
+
+/* Makes a parked thread runnable; harmless if it runs already. */
+void sched_wake(struct thread *thread);
+/* Ends the thread's sleep with -EINTR if it is interruptible and signal_is_pending(). */
+void sched_interrupt(struct thread *thread);
+/* Does another thread want the CPU? */
+bool sched_contended(void);
+/* Gives the CPU away if the quantum is over and someone wants it. Reads the clock. */
+void sched_check_slice(struct thread *self);
+/* Charges the time since the last mark to the thread (user: it was in its program). */
+void sched_account(struct thread *thread, uint64_t now, bool user);
+/* Brings the load averages up to `now`. */
+void sched_loads_update(uint64_t now);
+/* Lets others run first. */
+void sched_give_way(struct thread *self);
+/* A new thread becomes runnable; its coroutine starts in thread_main(). 0 or -ENOMEM. */
+int sched_start(struct thread *thread);
+/* The calling thread's coroutine ends for ever; its stack is freed later by the scheduler. */
+EXO_NORETURN void sched_exit(struct thread *self);
+/* The boot stack becomes the idle loop: runs until the system halts. */
+EXO_NORETURN void sched_run(void);
+
+/* Kernel events: called by the run loop after EXO_EV_PENDING / exo_wait. */
+void sched_events(uint64_t pending);
+
+/* One-shot callbacks on monotonic time. `fire` runs on whatever coroutine is current and must not sleep. */
+struct timer {
+	struct list node;
+	uint64_t at_ns;
+	void (*fire)(struct timer *timer);
+};
+void sched_timer_init(struct timer *timer, void (*fire)(struct timer *));
+void sched_timer_set(struct timer *timer, uint64_t at_ns); /* replaces an earlier time */
+void sched_timer_cancel(struct timer *timer);
+static inline bool sched_timer_is_set(const struct timer *timer) { return !list_empty(&timer->node); }
+/* Fires all that are due. */
+void timers_run(void);
+/* The earliest time set, NO_DEADLINE if none. */
+uint64_t timers_next(void);
+/* Tells the kernel the earliest time, if it does not know it. Before each exo_run(). */
+void timers_arm(void);
+
+#endif

@@ -1,0 +1,162 @@
+/* mremap: growing, shrinking and moving a mapping with its pages. */
+#include <libos/abi/errno.h>
+#include <libos/abi/linux.h>
+#include <libos/vm/map.h>
+
+/* Makes the nodes for the pages' new entries, so that moving them cannot fail. */
+static int prepare_move(struct vm_space *space, uint64_t from, uint64_t to, uint64_t length)
+{
+	uint64_t at = from;
+
+	while (table_next(&space->pages, &at, from + length) != NULL) {
+		if (table_make(&space->pages, to + (at - from)) == NULL)
+			return -ENOMEM;
+		at += PAGE_SIZE;
+	}
+	return 0;
+}
+
+static void move_pages(struct vm_space *space, const struct region *target, uint64_t from, uint64_t to,
+                       uint64_t length)
+{
+	uint64_t at = from;
+	pte_t *place;
+
+	pages_hide(space, from, from + length);
+	while ((place = table_next(&space->pages, &at, from + length)) != NULL) {
+		uint64_t new = to + (at - from);
+		pte_t entry = *place;
+
+		pte_t *there = table_make(&space->pages, new);
+
+		table_set(there, entry);
+		page_map(space, target, new, there);
+		table_clear(&space->pages, at, table_find(&space->pages, at));
+		at += PAGE_SIZE;
+	}
+}
+
+struct remap {
+	uint64_t address, old_length, length;
+	uint64_t target;   /* 0: anywhere */
+	bool keep_old;     /* MREMAP_DONTUNMAP, or old_length 0: the old mapping stays */
+};
+
+/* Moves (part of) a region; everything that can fail comes first. */
+static int64_t remap_move(struct vm_space *space, struct region *region, const struct remap *m)
+{
+	uint64_t to = m->target != 0 ? m->target : region_gap(space, m->length);
+	uint64_t common = m->old_length < m->length ? m->old_length : m->length;
+	struct region *made;
+
+	if (to == 0 || space_charge(space, m->keep_old ? m->length : m->length - common, region->prot, region->flags) != 0)
+		return -ENOMEM;
+	if (regions_reserve(space, 5) != 0)
+		return -ENOMEM;
+	/* The new region begins where the old part does in its file or object; text copies are bound to an address. */
+	if (region->text != NULL) {
+		pages_remove_cached(space, region->start, region->end);
+		text_put(region->text);
+		region->text = NULL;
+	}
+	made = region_copy(space, region, m->address, m->address + PAGE_SIZE);
+	if (made == NULL)
+		return -ENOMEM;
+	made->start = to;
+	made->end = to + m->length;
+	made->flags &= ~(REGION_HEAP | REGION_STACK | REGION_GROWSDOWN);
+	if (regions_cut(space, m->address, m->address + m->old_length) != 0 ||
+	    prepare_move(space, m->address, to, common) != 0) {
+		regions_join(space, m->address, m->address + m->old_length);
+		region_free(made);
+		return -ENOMEM;
+	}
+	region_insert(space, made);
+	move_pages(space, made, m->address, to, common);
+	if (!m->keep_old)
+		regions_drop(space, m->address, m->address + m->old_length);
+	else
+		regions_join(space, m->address, m->address + m->old_length);
+	regions_join(space, to, to + m->length);
+	return (int64_t)to;
+}
+
+/* Room right behind it? */
+static bool remap_extend(struct vm_space *space, struct region *region, uint64_t end, uint64_t new_end)
+{
+	uint32_t i = region_index(space, region->start);
+
+	if (region->end != end || region->text != NULL || !range_is_valid(region->start, new_end - region->start))
+		return false;
+	if (i + 1 < space->region_count) {
+		const struct region *above = space->regions[i + 1];
+		uint64_t gap = (above->flags & REGION_GROWSDOWN) != 0 ? STACK_GUARD : 0;
+
+		if (above->start < new_end + gap)
+			return false;
+	}
+	if (space_charge(space, new_end - end, region->prot, region->flags) != 0)
+		return false;
+	region->end = new_end;
+	regions_join(space, region->start, new_end);
+	return true;
+}
+
+static int check_target(struct vm_space *space, const struct remap *m)
+{
+	if ((m->target & (PAGE_SIZE - 1)) != 0 || !range_is_valid(m->target, m->length))
+		return -EINVAL;
+	if (m->target < m->address + m->old_length && m->address < m->target + m->length)
+		return -EINVAL;
+	return range_is_free(space, m->target, m->target + m->length) ? 0
+	                                                             : vm_munmap(space, m->target, m->length);
+}
+
+int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length, uint64_t length, int flags,
+                  uint64_t new_address)
+{
+	struct remap m = { address, PAGE_UP(old_length), PAGE_UP(length), 0, false };
+	struct region *region;
+	bool may_move = (flags & MREMAP_MAYMOVE) != 0;
+	int r;
+
+	if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0)
+		return -EINVAL;
+	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0 && !may_move)
+		return -EINVAL;
+	if ((flags & MREMAP_DONTUNMAP) != 0 && m.old_length != m.length)
+		return -EINVAL;
+	if ((address & (PAGE_SIZE - 1)) != 0 || m.length == 0 || m.length < length || m.old_length < old_length)
+		return -EINVAL;
+	if (m.length > EXO_USER_LIMIT || m.old_length > EXO_USER_LIMIT || address >= EXO_USER_LIMIT)
+		return -EINVAL;
+	region = region_find(space, address);
+	if (region == NULL)
+		return -EFAULT;
+	if (m.old_length == 0 && ((region->flags & REGION_SHARED) == 0 || !may_move))
+		return -EINVAL;
+	if (m.old_length > region->end - address)
+		return -EFAULT;
+	if ((flags & MREMAP_DONTUNMAP) != 0 && (region->file != NULL || region->object != NULL))
+		return -EINVAL;
+	m.keep_old = m.old_length == 0 || (flags & MREMAP_DONTUNMAP) != 0;
+	if ((flags & MREMAP_FIXED) != 0) {
+		m.target = new_address;
+		r = check_target(space, &m);
+		if (r != 0)
+			return r;
+		return remap_move(space, region_find(space, address), &m);
+	}
+	if (m.keep_old)
+		return remap_move(space, region, &m);
+	if (m.length <= m.old_length) {
+		if (m.length < m.old_length)
+			r = vm_munmap(space, address + m.length, m.old_length - m.length);
+		else
+			r = 0;
+		return r != 0 ? r : (int64_t)address;
+	}
+	if (remap_extend(space, region, address + m.old_length, address + m.length))
+		return (int64_t)address;
+	return may_move ? remap_move(space, region, &m) : -ENOMEM;
+}

@@ -1,0 +1,124 @@
+/*
+ * Address spaces of programs: regions, demand paging, copy-on-write, brk, and
+ * the one copyin/copyout of the LibOS (user_*).
+ *
+ * A space is an App zone plus the LibOS's own record of what is mapped where
+ * (a page table of its own: it knows the frame behind each address, so it reaches
+ * program memory through its window and never asks the kernel). Mapping changes are
+ * collected and sent in one exo_mem_map() before the program runs again (vm_commit()).
+ * All functions return 0 (or a value) or a negative errno (abi/errno.h).
+ */
+#ifndef LIBOS_VM_H
+#define LIBOS_VM_H
+
+#include <exo/abi.h>
+
+#include <libos/lib/list.h>
+
+struct inode;
+struct file;
+struct thread;
+
+#define PAGE_SIZE  UINT64_C(4096)
+#define PAGE_SHIFT 12
+#define PAGE_DOWN(x) ((x) & ~(PAGE_SIZE - 1))
+#define PAGE_UP(x)   (((x) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
+
+struct vm_space; /* vm/space.h: private to vm/ */
+
+struct vm { /* part of struct libos; valid when zeroed */
+	struct vm_space *spaces;     /* all of them, linked */
+	uint64_t space_count;
+	bool reclaiming;             /* vm_reclaim() is at it */
+	struct list texts;           /* all prepared text copies */
+	uint64_t text_frames;        /* in them */
+};
+
+/* A new empty space with its zone (name: for `exo zones`), one reference. NULL: no memory. */
+struct vm_space *vm_space_new(const char *name);
+/* fork: a copy of the parent's space, copy-on-write or eagerly copied where that is cheaper. NULL: no memory. */
+struct vm_space *vm_space_fork(struct vm_space *parent, const char *name);
+void vm_space_get(struct vm_space *space);
+/* Drops one reference; at 0 unmaps all, destroys the zone, frees the frames. No context may be left in it. */
+void vm_space_put(struct vm_space *space);
+exo_cap_t vm_zone(const struct vm_space *space);
+
+/* Gives the zone more kernel memory, each time more: for a kernel call that said E_FUNDS. 0 or -ENOMEM. */
+int vm_fund(struct vm_space *space);
+
+/* Attaches (or with NULL detaches) constant answers for system calls, see exo/context.h; the
+ * returned page belongs to the space and may be written at any time. NULL: no memory. */
+struct exo_answer_page *vm_answers(struct vm_space *space);
+
+/* Sends queued mapping changes to the kernel. Called by the run loop before each exo_run(). */
+int vm_commit(struct vm_space *space);
+
+/* A page fault of the program at `address`. 0: retry the instruction. Else the signal to send is
+ * stored: *signo (SIGSEGV/SIGBUS) and *code (SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR), and -EFAULT returned;
+ * -ENOMEM: no memory left for the page (the caller kills the process, naming it). */
+int vm_fault(struct vm_space *space, uint64_t address, uint32_t access, int *signo, int *code);
+
+/* mmap and friends with Linux's flags and prot bits (abi/linux.h). file: NULL for anonymous; a reference
+ * is taken. Return the address or -errno. offset in bytes. */
+int64_t vm_mmap(struct vm_space *space, uint64_t address, uint64_t length, int prot, int flags,
+                struct file *file, uint64_t offset);
+int vm_munmap(struct vm_space *space, uint64_t address, uint64_t length);
+int vm_mprotect(struct vm_space *space, uint64_t address, uint64_t length, int prot);
+int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length, uint64_t length,
+                  int flags, uint64_t new_address);
+int vm_madvise(struct vm_space *space, uint64_t address, uint64_t length, int advice);
+int vm_msync(struct vm_space *space, uint64_t address, uint64_t length, int flags);
+int vm_mincore(struct vm_space *space, uint64_t address, uint64_t length, uint64_t vector);
+int64_t vm_brk(struct vm_space *space, uint64_t address);
+void vm_set_brk(struct vm_space *space, uint64_t start); /* exec: where the heap begins */
+
+/* Called by the file system when a file shrinks or its text changes: drops mapped pages of [first, last]
+ * page indexes, and prepared text copies. */
+void vm_inode_changed(struct inode *inode, uint64_t first_index, uint64_t last_index);
+void vm_inode_forget(struct inode *inode); /* the inode is being freed */
+
+/* Accounting in pages, for /proc, rlimits, rusage. */
+struct vm_stats {
+	uint64_t virtual_pages, resident_pages, shared_pages, text_pages, data_pages, stack_pages;
+	uint64_t minor_faults;
+	uint64_t brk_start, brk_end, stack_start, arg_start, arg_end, env_start, env_end;
+};
+void vm_stats(const struct vm_space *space, struct vm_stats *stats);
+/* Records where exec put the argument strings (for /proc/PID/cmdline). */
+void vm_set_args(struct vm_space *space, uint64_t arg_start, uint64_t arg_end, uint64_t env_start, uint64_t env_end);
+/* Text of /proc/PID/maps, into `to`; returns bytes. `start`: skip that many regions; *next for the next call. */
+size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_t start, uint64_t *next);
+/* Limits from setrlimit (bytes, UINT64_MAX none) */
+void vm_set_limits(struct vm_space *space, uint64_t as, uint64_t data, uint64_t stack);
+
+/* ---- exec (vm/elf.c) ---- */
+struct elf_image {
+	uint64_t entry;      /* where to start (the interpreter's entry if there is one) */
+	uint64_t program_entry, phdr, phnum, phent; /* AT_ENTRY, AT_PHDR, … */
+	uint64_t base;       /* AT_BASE: the interpreter's load address, 0 without */
+	uint64_t brk;
+	bool stack_exec;
+};
+/* Loads the ELF file into an empty space. -ENOEXEC for what is not a proper x86-64 ELF. */
+int elf_load(struct vm_space *space, struct file *file, struct elf_image *image);
+/* Pure header check, the fuzz target: bytes of the first page. 0 or -ENOEXEC. */
+int elf_check(const void *bytes, size_t size, uint64_t file_size);
+/* Makes the stack region, 8 MiB limit growing down from EXO_USER_LIMIT; returns its top. */
+int64_t vm_stack_create(struct vm_space *space, uint64_t limit);
+
+/* ---- copyin / copyout (vm/user.c): the only way to program memory ---- */
+/* All: 0 or -EFAULT (or -ENOMEM when a page could not be had). Pages are faulted in as the program would. */
+int user_read(struct vm_space *space, void *to, uint64_t from, uint64_t size);
+int user_write(struct vm_space *space, uint64_t to, const void *from, uint64_t size);
+int user_zero(struct vm_space *space, uint64_t to, uint64_t size);
+/* NUL-terminated string of less than `size` bytes: its length, or -EFAULT, or -ENAMETOOLONG. */
+int64_t user_string(struct vm_space *space, char *to, uint64_t from, uint64_t size);
+/* The longest stretch of program memory at `address`, at most `size`, that lies contiguous in the window, for
+ * copy-free i/o: *ptr and its length (> 0), or -EFAULT. write: the LibOS is going to write there. Valid until
+ * the next sleep or change of the space. */
+int64_t user_span(struct vm_space *space, uint64_t address, uint64_t size, bool write, void **ptr);
+/* Atomic compare-and-exchange / read of an aligned 32-bit word, for futexes. Key: identifies the word across
+ * spaces that share the frame: frame number << 12 | offset. */
+int user_futex_key(struct vm_space *space, uint64_t address, uint64_t *key, uint32_t **word);
+
+#endif

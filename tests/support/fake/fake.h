@@ -1,0 +1,99 @@
+/*
+ * The scripted HAL: a machine made of one array, virtual time, and programs
+ * that are C functions. For unit tests of core and LibOS and for fuzzers.
+ *
+ *   fake_reset();                       defaults: 16 MiB, no image, no program
+ *   fake.program = my_program;          what contexts do when they are entered
+ *   how = fake_boot(my_libos);          core_start(), then my_libos(boot)
+ *
+ * fake_boot() comes back when the LibOS function returns, the machine halts, panics,
+ * or sleeps with nothing left to wake it.
+ */
+#ifndef FAKE_H
+#define FAKE_H
+
+#include <hal/hal.h>
+
+#define FAKE_FRAMES_MAX  UINT64_C(16384) /* 64 MiB */
+#define FAKE_FIRST_FRAME UINT64_C(0x100)
+#define FAKE_CONSOLE_MAX 65536
+
+/* How fake_boot() ended; fake.status has the status of FAKE_HALTED. */
+enum fake_end {
+	FAKE_RETURNED,
+	FAKE_HALTED,
+	FAKE_PANICKED,
+	FAKE_STUCK,
+};
+
+/* One entry into a context, as its program sees it. */
+struct fake_entry {
+	struct hal_ctx *ctx;
+	struct hal_space *space;
+	struct exo_ctx_page *page;
+	struct exo_regs *regs; /* live registers: loaded, and stored when it stops */
+	uint64_t deadline;
+	struct hal_trap *trap; /* to be filled; preset to QUANTUM */
+};
+
+typedef void fake_program_fn(void *user, struct fake_entry *entry);
+typedef void fake_libos_fn(const struct exo_boot *boot);
+
+struct fake {
+	/* Before fake_boot() */
+	uint64_t frame_count;
+	const void *image;
+	uint64_t image_size;
+	const char *cmdline;
+	fake_program_fn *program; /* NULL: every context uses up its quantum */
+	void *user;
+
+	/* The machine; may be changed at any time */
+	uint64_t now_ns, real_offset_ns, cycles;
+	uint64_t tick_ns;         /* time that each look at the clock takes */
+	uint64_t timer_at;
+	uint64_t events;          /* EXO_PEND_* raised by "devices" */
+	uint64_t random;          /* state of the generator */
+	bool entropy_fails;
+	bool space_fails;         /* hal_space_init() says E_DEVICE */
+	const char *input;        /* console input not yet read */
+	uint64_t input_size;
+	uint16_t rows, columns;
+	uint32_t console_flags;
+
+	/* If region_count > 0, the LibOS can be read and written only there, so that
+	 * wild pointers can be tried; else they are used as they are. */
+	struct {
+		const void *base;
+		uint64_t size;
+	} regions[4];
+	unsigned region_count;
+
+	/* What happened */
+	char output[FAKE_CONSOLE_MAX]; /* the first so many bytes */
+	uint64_t output_size;
+	uint32_t status;
+	const char *panic;
+	uint64_t enters, flushes, tables, spaces, contexts; /* the last three: alive now */
+};
+
+extern struct fake fake;
+
+void fake_reset(void);
+enum fake_end fake_boot(fake_libos_fn *libos);
+
+/* Ends fake_boot() from anywhere inside it. */
+EXO_NORETURN void fake_end(enum fake_end end);
+
+/* For programs: stop with this trap. */
+void fake_syscall(struct fake_entry *entry, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2,
+                  uint64_t a3, uint64_t a4, uint64_t a5);
+void fake_fault(struct fake_entry *entry, exo_vaddr_t address, uint32_t access);
+void fake_exception(struct fake_entry *entry, uint32_t vector, uint32_t error);
+
+/* For programs: memory, with the program's rights; on failure the entry has
+ * its fault trap already. */
+EXO_MUST_USE bool fake_load(struct fake_entry *entry, void *to, exo_vaddr_t from, uint64_t size);
+EXO_MUST_USE bool fake_store(struct fake_entry *entry, exo_vaddr_t to, const void *from, uint64_t size);
+
+#endif

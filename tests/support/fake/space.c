@@ -1,0 +1,278 @@
+/*
+ * The scripted machine's address spaces: four levels of 512-entry tables in
+ * frames of the zone's pool, as real as needed to hold the core to its promises.
+ */
+#include <fake/fake.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* hal_space.word[]; a LibOS's space is all zero */
+enum {
+	SPACE_MAGIC,
+	SPACE_ROOT, /* frame of the top table */
+	SPACE_ANSWERS,
+};
+#define MAGIC UINT64_C(0x6661636566616b65)
+
+#define LEVELS   4
+#define ENTRIES  512
+#define PRESENT  UINT64_C(1)
+#define PROT_OF(entry) ((uint32_t)((entry) >> 1 & 7))
+
+static unsigned index_of(exo_vaddr_t vaddr, int level)
+{
+	return (unsigned)(vaddr >> (EXO_FRAME_SHIFT + 9 * level) & (ENTRIES - 1));
+}
+
+/* Size of what one entry of a level covers. */
+static uint64_t span_of(int level)
+{
+	return EXO_FRAME_SIZE << (9 * level);
+}
+
+static void require(bool condition, const char *what)
+{
+	if (condition)
+		return;
+	fprintf(stderr, "fake: the core broke the contract: %s\n", what);
+	abort();
+}
+
+static bool is_libos(const struct hal_space *space)
+{
+	return space->word[SPACE_MAGIC] == 0;
+}
+
+static uint64_t *table_new(struct hal_pool *pool, exo_frame_t *frame)
+{
+	uint64_t *table;
+
+	require(pool->count > 0, "a table was needed and the pool is empty");
+	*frame = hal_pool_take(pool);
+	table = hal_phys_ptr(*frame);
+	memset(table, 0, EXO_FRAME_SIZE);
+	fake.tables++;
+	return table;
+}
+
+enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
+{
+	if (fake.space_fails)
+		return EXO_E_DEVICE;
+	if (pool->count == 0)
+		return EXO_E_FUNDS;
+	memset(space, 0, sizeof(*space));
+	space->word[SPACE_MAGIC] = MAGIC;
+	table_new(pool, &space->word[SPACE_ROOT]);
+	fake.spaces++;
+	return EXO_OK;
+}
+
+static void table_free(exo_frame_t frame, int level, struct hal_pool *pool)
+{
+	uint64_t *table = hal_phys_ptr(frame);
+
+	for (unsigned i = 0; level > 0 && i < ENTRIES; i++)
+		if (table[i] & PRESENT)
+			table_free(table[i] >> EXO_FRAME_SHIFT, level - 1, pool);
+	hal_pool_give(pool, frame);
+	fake.tables--;
+}
+
+void hal_space_destroy(struct hal_space *space, struct hal_pool *pool)
+{
+	require(space->word[SPACE_MAGIC] == MAGIC, "space is not alive");
+	table_free(space->word[SPACE_ROOT], LEVELS - 1, pool);
+	memset(space, 0xff, sizeof(*space));
+	fake.spaces--;
+}
+
+/* The entry of a page; NULL: a table is missing. *level: where it stopped. */
+static uint64_t *entry_find(const struct hal_space *space, exo_vaddr_t vaddr, int *level)
+{
+	uint64_t *table = hal_phys_ptr(space->word[SPACE_ROOT]);
+
+	require(space->word[SPACE_MAGIC] == MAGIC, "space is not alive");
+	for (*level = LEVELS - 1; *level > 0; --*level) {
+		uint64_t entry = table[index_of(vaddr, *level)];
+
+		if (!(entry & PRESENT))
+			return NULL;
+		table = hal_phys_ptr(entry >> EXO_FRAME_SHIFT);
+	}
+	return &table[index_of(vaddr, 0)];
+}
+
+uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
+{
+	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
+	uint64_t cost = 0, counted[LEVELS] = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
+
+	for (exo_vaddr_t at = vaddr; at < end; at = (at | (span_of(1) - 1)) + 1) {
+		int missing;
+
+		if (entry_find(space, at, &missing))
+			continue;
+		/* The tables of level missing - 1 down to 0 do not exist. */
+		for (int level = missing - 1; level >= 0; level--) {
+			uint64_t which = at / span_of(level + 1);
+
+			cost += counted[level] != which;
+			counted[level] = which;
+		}
+	}
+	return cost;
+}
+
+void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame,
+                   uint64_t count, uint32_t prot, struct hal_pool *pool)
+{
+	require(vaddr % EXO_FRAME_SIZE == 0 && vaddr >= EXO_USER_BASE &&
+	        vaddr + (count << EXO_FRAME_SHIFT) <= EXO_USER_LIMIT && prot >= 1 && prot <= 7, "map");
+	for (uint64_t i = 0; i < count; i++, vaddr += EXO_FRAME_SIZE) {
+		uint64_t *table = hal_phys_ptr(space->word[SPACE_ROOT]);
+
+		for (int level = LEVELS - 1; level > 0; level--) {
+			uint64_t *entry = &table[index_of(vaddr, level)];
+			exo_frame_t below;
+
+			if (!(*entry & PRESENT)) {
+				table_new(pool, &below);
+				*entry = below << EXO_FRAME_SHIFT | PRESENT;
+			}
+			table = hal_phys_ptr(*entry >> EXO_FRAME_SHIFT);
+		}
+		hal_phys_ptr(frame + i); /* must exist */
+		table[index_of(vaddr, 0)] = (frame + i) << EXO_FRAME_SHIFT | (uint64_t)prot << 1 | PRESENT;
+	}
+}
+
+void hal_space_unmap(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
+{
+	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
+	int level;
+
+	while ((vaddr = hal_space_next(space, vaddr, end)) < end)
+		*entry_find(space, vaddr, &level) = 0;
+}
+
+void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count, uint32_t prot)
+{
+	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
+	int level;
+
+	for (; (vaddr = hal_space_next(space, vaddr, end)) < end; vaddr += EXO_FRAME_SIZE) {
+		uint64_t *entry = entry_find(space, vaddr, &level);
+
+		*entry = (*entry & ~UINT64_C(0xe)) | (uint64_t)prot << 1;
+	}
+}
+
+void hal_space_flush(struct hal_space *space)
+{
+	require(space->word[SPACE_MAGIC] == MAGIC, "flush of a space that is not alive");
+	fake.flushes++;
+}
+
+bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t *frame, uint32_t *flags)
+{
+	int level;
+	const uint64_t *entry = entry_find(space, vaddr, &level);
+
+	if (!entry || !(*entry & PRESENT))
+		return false;
+	*frame = *entry >> EXO_FRAME_SHIFT;
+	*flags = PROT_OF(*entry) | HAL_ACCESSED | HAL_DIRTY;
+	return true;
+}
+
+exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
+{
+	while (vaddr < end) {
+		int level;
+		const uint64_t *entry = entry_find(space, vaddr, &level);
+
+		if (entry && (*entry & PRESENT))
+			return vaddr;
+		vaddr = (vaddr | (span_of(level) - 1)) + 1;
+	}
+	return end;
+}
+
+void hal_space_answers(struct hal_space *space, exo_frame_t frame)
+{
+	hal_phys_ptr(frame);
+	space->word[SPACE_ANSWERS] = frame;
+}
+
+/* ---- Copies ------------------------------------------------------------ */
+
+static bool libos_may(exo_vaddr_t address, uint64_t size)
+{
+	if (fake.region_count == 0)
+		return true;
+	for (unsigned i = 0; i < fake.region_count; i++) {
+		uint64_t base = (uint64_t)(uintptr_t)fake.regions[i].base;
+
+		if (address >= base && size <= fake.regions[i].size && address - base <= fake.regions[i].size - size)
+			return true;
+	}
+	return false;
+}
+
+/* The kernel's pointer to a program's byte, and how many follow in that page. */
+static unsigned char *program_byte(const struct hal_space *space, exo_vaddr_t vaddr, uint32_t prot, uint64_t *room)
+{
+	exo_frame_t frame;
+	uint32_t flags;
+
+	if (vaddr >= EXO_USER_LIMIT || !hal_space_query(space, vaddr & ~(EXO_FRAME_SIZE - 1), &frame, &flags) ||
+	    (prot & EXO_PROT_WRITE & ~flags))
+		return NULL;
+	*room = EXO_FRAME_SIZE - vaddr % EXO_FRAME_SIZE;
+	return (unsigned char *)hal_phys_ptr(frame) + vaddr % EXO_FRAME_SIZE;
+}
+
+bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size)
+{
+	uint64_t done = 0, room;
+
+	if (is_libos(space)) {
+		if (!libos_may(from, size))
+			return false;
+		if (size > 0)
+			memcpy(to, (const void *)(uintptr_t)from, size);
+		return true;
+	}
+	for (; done < size; done += room) {
+		const unsigned char *byte = program_byte(space, from + done, EXO_PROT_READ, &room);
+
+		if (!byte)
+			return false;
+		room = room < size - done ? room : size - done;
+		memcpy((unsigned char *)to + done, byte, room);
+	}
+	return true;
+}
+
+bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *from, uint64_t size)
+{
+	uint64_t done = 0, room;
+
+	if (is_libos(space)) {
+		if (!libos_may(to, size))
+			return false;
+		if (size > 0)
+			memcpy((void *)(uintptr_t)to, from, size);
+		return true;
+	}
+	for (; done < size; done += room) {
+		unsigned char *byte = program_byte(space, to + done, EXO_PROT_WRITE, &room);
+
+		if (!byte)
+			return false;
+		room = room < size - done ? room : size - done;
+		memcpy(byte, (const unsigned char *)from + done, room);
+	}
+	return true;
+}

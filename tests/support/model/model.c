@@ -1,0 +1,291 @@
+/* The model. */
+#include <model/model.h>
+#include <string.h>
+
+#define DEPTH_MAX 64 /* longest chain that the kernel promises */
+
+void model_init(struct model *m, uint64_t now)
+{
+	memset(m, 0, sizeof(*m));
+	m->now = now;
+	m->alive[0] = true;
+}
+
+static int free_find(const struct model *m)
+{
+	for (int i = 0; i < MODEL_CAPS; i++)
+		if (!m->caps[i].live)
+			return i;
+	return MODEL_NONE;
+}
+
+bool model_is_full(const struct model *m)
+{
+	return free_find(m) == MODEL_NONE;
+}
+
+static struct model_cap *cap_new(struct model *m, const struct model_cap *what)
+{
+	m->made = free_find(m);
+	m->caps[m->made] = *what;
+	m->caps[m->made].live = true;
+	m->caps[m->made].once_seals = 0;
+	return &m->caps[m->made];
+}
+
+void model_root(struct model *m, exo_cap_t name, uint32_t type, uint64_t first, uint64_t count, unsigned depth)
+{
+	const struct model_cap root = {
+		.name = name, .parent = MODEL_NONE, .type = type, .rights = EXO_R_ALL, .first = first, .count = count,
+		.expires = EXO_NO_EXPIRY, .owner = 0, .object = 0, .depth = depth,
+	};
+
+	cap_new(m, &root);
+}
+
+/* ---- Look-up ----------------------------------------------------------- */
+
+static struct model_cap *cap_named(struct model *m, exo_cap_t name)
+{
+	for (int i = 0; i < MODEL_CAPS; i++)
+		if (m->caps[i].live && m->caps[i].name == name)
+			return &m->caps[i];
+	return NULL;
+}
+
+static bool is_over(const struct model *m, uint64_t expires)
+{
+	return expires != EXO_NO_EXPIRY && m->now >= expires;
+}
+
+static enum exo_status lookup(struct model *m, int zone, exo_cap_t name, uint32_t type, uint32_t rights,
+                              struct model_cap **out)
+{
+	struct model_cap *cap = cap_named(m, name);
+
+	if (!cap || cap->owner != zone)
+		return EXO_E_CAP;
+	if (type != EXO_CAP_NONE && cap->type != type)
+		return EXO_E_TYPE;
+	if ((rights & ~cap->rights) != 0)
+		return EXO_E_RIGHTS;
+	if (is_over(m, cap->expires))
+		return EXO_E_EXPIRED;
+	*out = cap;
+	return EXO_OK;
+}
+
+/* ---- Ends of things ---------------------------------------------------- */
+
+static void zone_end(struct model *m, int zone);
+
+/* One capability goes; those derived from it pass to its parent. */
+static void cap_end(struct model *m, struct model_cap *cap)
+{
+	int index = (int)(cap - m->caps), named = 0;
+
+	cap->live = false;
+	for (int i = 0; i < MODEL_CAPS; i++)
+		if (m->caps[i].live && m->caps[i].parent == index)
+			m->caps[i].parent = cap->parent;
+	if (cap->type != EXO_CAP_ZONE || cap->object == 0)
+		return;
+	for (int i = 0; i < MODEL_CAPS; i++)
+		named += m->caps[i].live && m->caps[i].type == EXO_CAP_ZONE && m->caps[i].object == cap->object;
+	if (named == 0)
+		zone_end(m, cap->object);
+}
+
+static void zone_end(struct model *m, int zone)
+{
+	if (!m->alive[zone])
+		return;
+	m->alive[zone] = false;
+	for (int i = 0; i < MODEL_CAPS; i++)
+		if (m->caps[i].live &&
+		    (m->caps[i].owner == zone || (m->caps[i].type == EXO_CAP_ZONE && m->caps[i].object == zone)))
+			cap_end(m, &m->caps[i]);
+}
+
+static bool is_below(const struct model *m, int cap, int top)
+{
+	for (cap = m->caps[cap].parent; cap != MODEL_NONE; cap = m->caps[cap].parent)
+		if (cap == top)
+			return true;
+	return false;
+}
+
+/* ---- Calls ------------------------------------------------------------- */
+
+static enum exo_status may_beget(const struct model_cap *cap, uint32_t rights, uint64_t expires)
+{
+	if ((rights & ~cap->rights) != 0)
+		return EXO_E_RIGHTS;
+	return expires > cap->expires ? EXO_E_RANGE : EXO_OK;
+}
+
+static enum exo_status beget(struct model *m, struct model_cap *cap, int owner, uint32_t rights, uint64_t first,
+                             uint64_t count, uint64_t expires)
+{
+	struct model_cap child = *cap;
+
+	if (cap->depth >= DEPTH_MAX)
+		return EXO_E_SLOTS;
+	child.parent = (int)(cap - m->caps);
+	child.owner = owner;
+	child.rights = rights;
+	child.first = first;
+	child.count = count;
+	child.expires = expires;
+	child.depth = cap->depth + 1;
+	cap_new(m, &child);
+	return EXO_OK;
+}
+
+enum exo_status model_derive(struct model *m, int zone, exo_cap_t name, uint32_t rights, uint64_t first,
+                             uint64_t count, uint64_t expires)
+{
+	struct model_cap *cap;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_DERIVE, &cap);
+
+	if (status == EXO_OK)
+		status = may_beget(cap, rights, expires);
+	if (status != EXO_OK)
+		return status;
+	if (cap->type != EXO_CAP_MEMORY) {
+		if (first != 0 || count != 0)
+			return EXO_E_RANGE;
+		return beget(m, cap, zone, rights, cap->first, cap->count, expires);
+	}
+	if (count == 0 || first < cap->first || first + count < first || first + count > cap->first + cap->count)
+		return EXO_E_RANGE;
+	return beget(m, cap, zone, rights, first, count, expires);
+}
+
+enum exo_status model_grant(struct model *m, int zone, exo_cap_t name, exo_cap_t target, uint32_t rights)
+{
+	struct model_cap *cap, *to;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_GRANT, &cap);
+
+	if (status == EXO_OK)
+		status = lookup(m, zone, target, EXO_CAP_ZONE, 0, &to);
+	if (status != EXO_OK)
+		return status;
+	return beget(m, cap, to->object, cap->rights & rights, cap->first, cap->count, cap->expires);
+}
+
+enum exo_status model_drop(struct model *m, int zone, exo_cap_t name)
+{
+	struct model_cap *cap;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, 0, &cap);
+
+	if (status == EXO_OK)
+		cap_end(m, cap);
+	return status;
+}
+
+enum exo_status model_revoke(struct model *m, int zone, exo_cap_t name)
+{
+	struct model_cap *cap;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_REVOKE, &cap);
+	bool doomed[MODEL_CAPS] = { false };
+
+	m->gone = 0;
+	if (status != EXO_OK)
+		return status;
+	for (int i = 0; i < MODEL_SEALS; i++)
+		if (m->seals[i].made && m->seals[i].cap == name)
+			m->seals[i].revoked = true;
+	for (int i = 0; i < MODEL_CAPS; i++) {
+		doomed[i] = m->caps[i].live && is_below(m, i, (int)(cap - m->caps));
+		m->gone += doomed[i];
+	}
+	for (int i = 0; i < MODEL_CAPS; i++)
+		if (doomed[i] && m->caps[i].live)
+			cap_end(m, &m->caps[i]);
+	return EXO_OK;
+}
+
+enum exo_status model_seal(struct model *m, int zone, exo_cap_t name, uint32_t rights, exo_cap_t target,
+                           uint64_t expires, uint32_t flags, struct model_seal *seal)
+{
+	struct model_cap *cap, *to;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_GRANT, &cap);
+	struct model_seal out = { .made = true, .cap = name, .rights = rights, .expires = expires, .zone = zone };
+
+	if (status == EXO_OK)
+		status = may_beget(cap, rights, expires);
+	if (status != EXO_OK)
+		return status;
+	if (flags & ~(EXO_SEAL_ONCE | EXO_SEAL_BEARER))
+		return EXO_E_ARG;
+	out.once = flags & EXO_SEAL_ONCE;
+	out.bearer = flags & EXO_SEAL_BEARER;
+	if (out.bearer && target != EXO_CAP_NONE)
+		return EXO_E_ARG;
+	if (target != EXO_CAP_NONE) {
+		status = lookup(m, zone, target, EXO_CAP_ZONE, 0, &to);
+		if (status != EXO_OK)
+			return status;
+		out.zone = to->object;
+	}
+	out.zone_life = m->life[out.zone];
+	out.order = out.once ? ++cap->once_seals : 0;
+	*seal = out;
+	return EXO_OK;
+}
+
+enum exo_status model_unseal(struct model *m, int zone, struct model_seal *seal, enum model_damage damage,
+                             uint32_t rights)
+{
+	static const enum exo_status refused[] = {
+		EXO_OK, EXO_E_SEAL_SIZE, EXO_E_SEAL_FORMAT, EXO_E_SEAL_BOOT, EXO_E_SEAL_FORGED,
+	};
+	struct model_cap *cap = cap_named(m, seal->cap);
+	enum exo_status status;
+
+	if (damage != MODEL_WHOLE)
+		return refused[damage];
+	if (!seal->bearer && (zone != seal->zone || m->life[zone] != seal->zone_life))
+		return EXO_E_SEAL_ZONE;
+	if (!cap || seal->revoked)
+		return EXO_E_REVOKED;
+	if (is_over(m, cap->expires) || is_over(m, seal->expires))
+		return EXO_E_EXPIRED;
+	if (seal->once && (seal->used || cap->once_seals - seal->order >= EXO_SEAL_WINDOW))
+		return EXO_E_REPLAYED;
+	if ((rights & ~seal->rights) != 0)
+		return EXO_E_RIGHTS;
+	status = beget(m, cap, zone, rights, cap->first, cap->count, seal->expires);
+	if (status == EXO_OK && seal->once)
+		seal->used = true;
+	return status;
+}
+
+enum exo_status model_zone_create(struct model *m, int zone, exo_cap_t parent, int number)
+{
+	struct model_cap *cap;
+	enum exo_status status = lookup(m, zone, parent, EXO_CAP_ZONE, EXO_R_CREATE, &cap);
+
+	if (status == EXO_OK)
+		status = beget(m, cap, zone, EXO_R_ALL, 0, 1, cap->expires);
+	if (status != EXO_OK)
+		return status;
+	m->caps[m->made].object = number;
+	m->alive[number] = true;
+	m->life[number]++;
+	return EXO_OK;
+}
+
+enum exo_status model_zone_destroy(struct model *m, int zone, exo_cap_t name)
+{
+	struct model_cap *cap;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_ZONE, EXO_R_DESTROY, &cap);
+
+	if (status != EXO_OK)
+		return status;
+	if (cap->object == zone || cap->object == 0)
+		return EXO_E_BUSY;
+	zone_end(m, cap->object);
+	return EXO_OK;
+}

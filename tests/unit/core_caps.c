@@ -1,0 +1,250 @@
+/* Capabilities: names, derivation, granting, dropping, expiry, tags, limits. */
+#include "core_env.h"
+
+CORE_TEST(caps, boot_hands_out_what_the_page_says)
+{
+	struct exo_cap_info info = inspect(boot->memory);
+
+	cr_assert_eq(boot->version, EXO_BOOT_VERSION);
+	cr_assert_eq(info.type, EXO_CAP_MEMORY);
+	cr_assert_eq(info.rights, EXO_R_ALL);
+	cr_assert_eq(info.first, boot->memory_first);
+	cr_assert_eq(info.count, boot->memory_count);
+	cr_assert_eq(info.parent, EXO_CAP_NONE);
+	cr_assert_eq(info.owner_zone, ZONE_LIBOS_NUMBER);
+	cr_assert_eq(inspect(boot->root).type, EXO_CAP_ROOT);
+	cr_assert_eq(inspect(boot->zone).first, ZONE_LIBOS_NUMBER);
+	/* All of the extent is the LibOS's except what the core and the fund took. */
+	cr_assert_eq(boot->memory_first + boot->memory_count, FAKE_FIRST_FRAME + fake.frame_count);
+	cr_assert(boot->memory_count > fake.frame_count - 64);
+}
+
+CORE_TEST(caps, names_that_never_were)
+{
+	struct exo_cap_info info;
+
+	IS(E_CAP, exo_cap_inspect(EXO_CAP_NONE, &info, NULL));
+	IS(E_CAP, exo_cap_inspect(UINT64_MAX, &info, NULL));
+	IS(E_CAP, exo_cap_inspect(boot->root + (1 << 16), &info, NULL));
+	IS(E_CAP, exo_cap_inspect(60000, &info, NULL));
+	IS(E_TYPE, exo_timer_set(boot->console, 0, NULL));
+}
+
+CORE_TEST(caps, deriving_only_goes_down)
+{
+	uint64_t first = boot->memory_first;
+	exo_cap_t a = derive(boot->memory, EXO_R_READ | EXO_R_DERIVE, first + 10, 20), b;
+
+	IS(E_RIGHTS, exo_cap_derive(a, EXO_R_READ | EXO_R_WRITE, first + 10, 20, EXO_NO_EXPIRY, &b));
+	IS(E_RANGE, exo_cap_derive(a, EXO_R_READ, first + 9, 2, EXO_NO_EXPIRY, &b));
+	IS(E_RANGE, exo_cap_derive(a, EXO_R_READ, first + 29, 2, EXO_NO_EXPIRY, &b));
+	IS(E_RANGE, exo_cap_derive(a, EXO_R_READ, first + 10, 0, EXO_NO_EXPIRY, &b));
+	IS(E_RANGE, exo_cap_derive(a, EXO_R_READ, first + 10, UINT64_MAX, EXO_NO_EXPIRY, &b));
+	IS(E_RANGE, exo_cap_derive(a, EXO_R_READ, UINT64_MAX, 2, EXO_NO_EXPIRY, &b));
+	IS(E_RIGHTS, exo_cap_derive(a, UINT32_MAX, first + 10, 1, EXO_NO_EXPIRY, &b));
+	OK(exo_cap_derive(a, EXO_R_READ, first + 29, 1, EXO_NO_EXPIRY, &b));
+	cr_assert_eq(inspect(b).first, first + 29);
+	cr_assert_eq(inspect(b).parent, a);
+	cr_assert_eq(inspect(a).refs, 1);
+	/* b may be read, not derived from */
+	IS(E_RIGHTS, exo_cap_derive(b, EXO_R_READ, first + 29, 1, EXO_NO_EXPIRY, &b));
+	/* what has no extent takes none */
+	IS(E_RANGE, exo_cap_derive(boot->timer, EXO_R_READ, 0, 1, EXO_NO_EXPIRY, &b));
+	OK(exo_cap_derive(boot->timer, EXO_R_READ, 0, 0, EXO_NO_EXPIRY, &b));
+	IS(E_RIGHTS, exo_timer_set(b, 0, NULL));
+}
+
+CORE_TEST(caps, a_dropped_name_stays_bad)
+{
+	exo_cap_t a = derive(boot->timer, EXO_R_READ, 0, 0), b;
+	struct exo_cap_info info;
+
+	OK(exo_cap_drop(a, NULL));
+	IS(E_CAP, exo_cap_inspect(a, &info, NULL));
+	IS(E_CAP, exo_cap_drop(a, NULL));
+	b = derive(boot->timer, EXO_R_READ, 0, 0);
+	cr_assert_eq(a & 0xffff, b & 0xffff, "the slot is reused");
+	cr_assert_neq(a, b, "the name is not");
+	IS(E_CAP, exo_cap_inspect(a, &info, NULL));
+}
+
+CORE_TEST(caps, dropping_passes_children_up)
+{
+	exo_cap_t a = derive(boot->timer, EXO_R_ALL, 0, 0);
+	exo_cap_t b = derive(a, EXO_R_ALL, 0, 0);
+	exo_cap_t c = derive(b, EXO_R_ALL, 0, 0);
+	uint64_t gone;
+
+	OK(exo_cap_drop(b, NULL));
+	cr_assert_eq(inspect(c).parent, a);
+	SOUND();
+	OK(exo_cap_revoke(a, &gone));
+	cr_assert_eq(gone, 1);
+	IS(E_CAP, exo_cap_drop(c, NULL));
+}
+
+CORE_TEST(caps, expiry)
+{
+	uint64_t soon = hal_time_ns() + 1000000, v;
+	exo_cap_t a, b;
+
+	OK(exo_cap_derive(boot->timer, EXO_R_ALL, 0, 0, soon, &a));
+	IS(E_RANGE, exo_cap_derive(a, EXO_R_READ, 0, 0, soon + 1, &b));
+	OK(exo_cap_derive(a, EXO_R_READ, 0, 0, soon - 500000, &b));
+	OK(exo_clock_read(b, EXO_CLOCK_MONOTONIC, &v));
+	fake.now_ns = soon - 500000;
+	IS(E_EXPIRED, exo_clock_read(b, EXO_CLOCK_MONOTONIC, &v));
+	OK(exo_clock_read(a, EXO_CLOCK_MONOTONIC, &v));
+	fake.now_ns = soon;
+	IS(E_EXPIRED, exo_clock_read(a, EXO_CLOCK_MONOTONIC, &v));
+	OK(exo_cap_revoke(boot->timer, NULL));
+}
+
+CORE_TEST(caps, a_changed_slot_begets_nothing)
+{
+	exo_cap_t a = derive(boot->timer, EXO_R_DERIVE | EXO_R_GRANT, 0, 0), zone = zone_make(8), b;
+	struct cap *slot = cap_at((cap_slot_t)a);
+
+	slot->rights = EXO_R_ALL;
+	IS(E_FORGED, exo_cap_derive(a, EXO_R_WRITE, 0, 0, EXO_NO_EXPIRY, &b));
+	IS(E_FORGED, exo_cap_grant(a, zone, EXO_R_WRITE, &b));
+	cr_assert_not_null(core_check());
+	slot->rights = EXO_R_DERIVE | EXO_R_GRANT;
+	OK(exo_cap_derive(a, EXO_R_DERIVE, 0, 0, EXO_NO_EXPIRY, &b));
+}
+
+/* What this CPU has not yet found good is looked at before it is used, and the refusal is on record. */
+CORE_TEST(caps, a_changed_slot_is_no_use)
+{
+	exo_cap_t a = derive(boot->timer, EXO_R_READ, 0, 0);
+	struct exo_audit_record record;
+	uint64_t n;
+
+	memset(cpu_this()->validated, 0, sizeof(cpu_this()->validated));
+	cap_at((cap_slot_t)a)->rights = EXO_R_ALL;
+	IS(E_FORGED, exo_timer_set(a, 0, NULL));
+	OK(exo_audit_read(boot->audit, &record, 1, &n));
+	cr_assert_eq(n, 1);
+	cr_assert_eq(record.what, EXO_AUDIT_REFUSE);
+	cr_assert_eq(record.status, EXO_E_FORGED);
+	cr_assert_eq(record.cap, a);
+	cap_at((cap_slot_t)a)->rights = EXO_R_READ;
+	OK(exo_clock_read(a, EXO_CLOCK_MONOTONIC, &n));
+	/* A free slot that looks alive again has no tag. */
+	OK(exo_cap_drop(a, NULL));
+	memset(cpu_this()->validated, 0, sizeof(cpu_this()->validated));
+	cap_at((cap_slot_t)a)->state |= CAP_LIVE;
+	IS(E_FORGED, exo_clock_read(a, EXO_CLOCK_MONOTONIC, &n));
+	cap_at((cap_slot_t)a)->state &= ~CAP_LIVE;
+}
+
+CORE_TEST(caps, every_field_counts_in_the_tag)
+{
+	exo_cap_t a = derive(boot->memory, EXO_R_READ, boot->memory_first, 7);
+	struct cap *cap = cap_at((cap_slot_t)a);
+
+	OK(cap_tag_check(cap));
+#define CHANGED(field)                                    \
+	do {                                              \
+		cap->field++;                             \
+		IS(E_FORGED, cap_tag_check(cap));         \
+		cap->field--;                             \
+	} while (0)
+	CHANGED(type);
+	CHANGED(rights);
+	CHANGED(first);
+	CHANGED(count);
+	CHANGED(expires);
+	CHANGED(owner);
+	core.cap_tags[(cap_slot_t)a].word[1] ^= 1;
+	IS(E_FORGED, cap_tag_check(cap));
+	core.cap_tags[(cap_slot_t)a].word[1] ^= 1;
+	cap->state += 1 << CAP_GEN_SHIFT;
+	IS(E_FORGED, cap_tag_check(cap));
+	cap->state -= 1 << CAP_GEN_SHIFT;
+	OK(cap_tag_check(cap));
+}
+
+CORE_TEST(caps, chains_are_bounded)
+{
+	exo_cap_t cap = boot->timer, next;
+	enum exo_status status;
+	int depth = 0;
+
+	while ((status = exo_cap_derive(cap, EXO_R_ALL, 0, 0, EXO_NO_EXPIRY, &next)) == EXO_OK) {
+		cap = next;
+		depth++;
+	}
+	cr_assert_eq(status, EXO_E_SLOTS);
+	cr_assert_eq(depth, CAP_DEPTH_MAX);
+}
+
+CORE_TEST(caps, the_table_can_be_filled_and_emptied)
+{
+	exo_cap_t cap;
+	enum exo_status status;
+	uint32_t before = stats().caps_used;
+
+	while ((status = exo_cap_derive(boot->timer, EXO_R_READ, 0, 0, EXO_NO_EXPIRY, &cap)) == EXO_OK)
+		;
+	cr_assert_eq(status, EXO_E_SLOTS);
+	cr_assert_eq(stats().caps_used, CAP_SLOTS - 1);
+	SOUND();
+	while ((status = exo_cap_revoke(boot->timer, NULL)) == EXO_E_AGAIN)
+		;
+	OK(status);
+	cr_assert_eq(stats().caps_used, before);
+	OK(exo_cap_derive(boot->timer, EXO_R_READ, 0, 0, EXO_NO_EXPIRY, &cap));
+}
+
+CORE_TEST(caps, granting)
+{
+	exo_cap_t zone = zone_make(8), given, weak;
+	struct exo_cap_info info;
+
+	OK(exo_cap_grant(boot->console, zone, EXO_R_WRITE, &given));
+	/* It is the other zone's, so it is no name of ours. */
+	IS(E_CAP, exo_cap_inspect(given, &info, NULL));
+	cap_describe(cap_at((cap_slot_t)given), &info);
+	cr_assert_eq(info.rights, EXO_R_WRITE);
+	cr_assert_eq(info.parent, boot->console);
+	cr_assert_eq(info.owner_zone, inspect(zone).first);
+	weak = derive(boot->console, EXO_R_READ, 0, 0);
+	IS(E_RIGHTS, exo_cap_grant(weak, zone, EXO_R_READ, &given));
+	IS(E_TYPE, exo_cap_grant(boot->console, boot->timer, EXO_R_READ, &given));
+	IS(E_CAP, exo_cap_grant(boot->console, 12345, EXO_R_READ, &given));
+	OK(exo_zone_destroy(zone, NULL));
+	IS(E_CAP, exo_cap_grant(boot->console, zone, EXO_R_READ, &given));
+}
+
+CORE_TEST(caps, an_app_zone_cannot_be_given_more_than_its_limit)
+{
+	exo_cap_t zone = zone_make(8), given;
+	enum exo_status status;
+	int count = 0;
+
+	while ((status = exo_cap_grant(boot->console, zone, EXO_R_WRITE, &given)) == EXO_OK)
+		count++;
+	cr_assert_eq(status, EXO_E_SLOTS);
+	cr_assert_eq(count, CAP_APP_LIMIT);
+	SOUND();
+	OK(exo_zone_destroy(zone, NULL));
+}
+
+CORE_TEST(caps, listing)
+{
+	struct exo_cap_info list[64];
+	uint64_t n, all = 0, start = 0;
+
+	derive(boot->timer, EXO_R_READ, 0, 0);
+	for (;;) {
+		OK(exo_list_caps(boot->audit, list, 3, start, &n));
+		if (n == 0)
+			break;
+		all += n;
+		start = (list[n - 1].cap & 0xffff) + 1;
+	}
+	cr_assert_eq(all, stats().caps_used);
+	OK(exo_list_caps(boot->audit, list, 64, UINT64_MAX, &n));
+	cr_assert_eq(n, 0);
+}

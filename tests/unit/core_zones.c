@@ -1,0 +1,207 @@
+/* Zones and their funds: who pays, and that all of it comes back. */
+#include "core_env.h"
+
+CORE_TEST(zones, all_comes_back)
+{
+	struct exo_stats before = stats(), after;
+	struct exo_zone_info info;
+	exo_frame_t first = frames_take(16), page;
+	exo_cap_t zone, context;
+
+	OK(exo_zone_create(boot->zone, boot->memory, first, 16, "a-name-that-is-too-long", 23, &zone));
+	OK(exo_zone_info(zone, &info, NULL));
+	cr_assert_str_eq(info.name, "a-name-that-is-");
+	cr_assert_eq(info.kind, EXO_ZONE_APP);
+	cr_assert_eq(info.fund_total, 16);
+	cr_assert_eq(info.fund_free, 14);
+	context = context_make(zone, &page);
+	OK(map_under(zone, boot->memory, 0x400000, frames_take(4), 4, EXO_PROT_READ));
+	OK(exo_zone_info(zone, &info, NULL));
+	cr_assert_eq(info.mapped_pages, 4);
+	cr_assert_eq(info.contexts, 1);
+	cr_assert_eq(stats().frames_funded, before.frames_funded + 16);
+	SOUND();
+	OK(exo_zone_destroy(zone, NULL));
+	after = stats();
+	cr_assert_eq(after.frames_funded, before.frames_funded);
+	cr_assert_eq(after.caps_used, before.caps_used);
+	cr_assert_eq(after.zones, before.zones);
+	cr_assert_eq(fake.tables, 0);
+	cr_assert_eq(fake.contexts, 0);
+	IS(E_CAP, exo_zone_info(zone, &info, NULL));
+	IS(E_CAP, exo_ctx_save(context, NULL));
+	/* The frames are ordinary again. */
+	OK(exo_zone_create(boot->zone, boot->memory, first, 16, "b", 1, &zone));
+}
+
+CORE_TEST(zones, funds_are_checked)
+{
+	exo_frame_t first = frames_take(16), end = boot->memory_first + boot->memory_count;
+	exo_cap_t zone, other, plain = derive(boot->memory, EXO_R_ALL & ~EXO_R_FUND, first, 16);
+
+	IS(E_RIGHTS, exo_zone_create(boot->zone, plain, first, 8, "x", 1, &zone));
+	IS(E_RANGE, exo_zone_create(boot->zone, boot->memory, end - 1, 2, "x", 1, &zone));
+	IS(E_RANGE, exo_zone_create(boot->zone, boot->memory, boot->memory_first - 1, 8, "x", 1, &zone));
+	IS(E_RANGE, exo_zone_create(boot->zone, boot->memory, first, 0, "x", 1, &zone));
+	IS(E_RANGE, exo_zone_create(boot->zone, boot->memory, UINT64_MAX - 1, 8, "x", 1, &zone));
+	IS(E_FUNDS, exo_zone_create(boot->zone, boot->memory, first, 1, "x", 1, &zone));
+	OK(exo_zone_create(boot->zone, boot->memory, first, 8, "x", 1, &zone));
+	IS(E_OVERLAP, exo_zone_create(boot->zone, boot->memory, first + 7, 8, "x", 1, &other));
+	IS(E_OVERLAP, exo_zone_fund(zone, boot->memory, first, 1, NULL));
+	OK(exo_zone_fund(zone, boot->memory, first + 8, 8, NULL));
+	SOUND();
+}
+
+CORE_TEST(zones, what_is_mapped_cannot_become_kernel_memory)
+{
+	exo_cap_t zone = zone_make(8), other;
+	exo_frame_t page, frame = frames_take(8);
+
+	context_make(zone, &page);
+	IS(E_OVERLAP, exo_zone_fund(zone, boot->memory, page, 1, NULL));
+	OK(map_under(zone, boot->memory, 0x400000, frame + 3, 1, EXO_PROT_READ));
+	IS(E_OVERLAP, exo_zone_create(boot->zone, boot->memory, frame, 8, "x", 1, &other));
+	IS(E_OVERLAP, exo_zone_fund(zone, boot->memory, frame + 3, 1, NULL));
+	OK(map_under(zone, EXO_CAP_NONE, 0x400000, 0, 1, 0));
+	OK(exo_zone_fund(zone, boot->memory, frame, 8, NULL));
+	/* and the other way round */
+	IS(E_OVERLAP, map_under(zone, boot->memory, 0x400000, frame + 3, 1, EXO_PROT_READ));
+	IS(E_OVERLAP, exo_ctx_create(zone, boot->memory, frame + 3, &other));
+	IS(E_OVERLAP, exo_zone_answers(zone, boot->memory, frame + 3, NULL));
+	IS(E_OVERLAP, exo_text_prepare(boot->memory, frame + 3, 1, 100, 0x400000, NULL));
+}
+
+CORE_TEST(zones, the_machine_may_refuse)
+{
+	struct exo_stats before = stats();
+	exo_cap_t zone;
+
+	fake.space_fails = true;
+	IS(E_DEVICE, exo_zone_create(boot->zone, boot->memory, frames_take(8), 8, "x", 1, &zone));
+	cr_assert_eq(stats().frames_funded, before.frames_funded);
+	cr_assert_eq(stats().zones, before.zones);
+	cr_assert_eq(stats().caps_used, before.caps_used);
+}
+
+CORE_TEST(zones, numbers_run_out_and_come_back)
+{
+	static exo_cap_t zones[ZONE_MAX];
+	enum exo_status status = EXO_OK;
+	uint32_t count = 0;
+	exo_cap_t zone;
+	exo_frame_t at = boot->memory_first;
+
+	/* Each costs two frames, so memory ends first: use numbers up by hand. */
+	for (uint32_t i = 100; i < ZONE_MAX; i++)
+		if (!core.zones[i])
+			core.zones[i] = core.libos;
+	while (status == EXO_OK) {
+		status = exo_zone_create(boot->zone, boot->memory, at, 2, "x", 1, &zone);
+		if (status == EXO_OK)
+			zones[count++] = zone;
+		at += 2;
+	}
+	cr_assert_eq(status, EXO_E_SLOTS);
+	cr_assert_eq(count, 98);
+	OK(exo_zone_destroy(zones[50], NULL));
+	OK(exo_zone_create(boot->zone, boot->memory, at, 2, "x", 1, &zone));
+	for (uint32_t i = 100; i < ZONE_MAX; i++)
+		core.zones[i] = NULL;
+}
+
+CORE_TEST(zones, the_libos_cannot_be_destroyed)
+{
+	IS(E_BUSY, exo_zone_destroy(boot->zone, NULL));
+	IS(E_STATE, map_under(boot->zone, boot->memory, 0x400000, frames_take(1), 1, EXO_PROT_READ));
+	IS(E_STATE, exo_ctx_create(boot->zone, boot->memory, frames_take(1), NULL));
+	IS(E_STATE, exo_zone_answers(boot->zone, boot->memory, frames_take(1), NULL));
+	OK(exo_cap_drop(boot->zone, NULL));
+	OK(exo_nop(NULL));
+}
+
+CORE_TEST(zones, dropping_the_last_capability_ends_it)
+{
+	struct exo_stats before = stats();
+	exo_cap_t zone = zone_make(8), second = derive(zone, EXO_R_ALL, 0, 0);
+
+	OK(exo_cap_drop(zone, NULL));
+	cr_assert_eq(stats().zones, before.zones + 1);
+	OK(exo_cap_drop(second, NULL));
+	cr_assert_eq(stats().zones, before.zones);
+	cr_assert_eq(stats().frames_funded, before.frames_funded);
+}
+
+CORE_TEST(zones, dropping_the_last_capability_of_a_context_ends_it)
+{
+	exo_cap_t zone = zone_make(8), context, second;
+	exo_frame_t page;
+
+	context = context_make(zone, &page);
+	second = derive(context, EXO_R_ALL, 0, 0);
+	OK(exo_cap_drop(context, NULL));
+	cr_assert_eq(fake.contexts, 1);
+	OK(exo_cap_drop(second, NULL));
+	cr_assert_eq(fake.contexts, 0);
+	OK(exo_zone_fund(zone, boot->memory, page, 1, NULL));
+}
+
+/* A zone with more to clear away than one call may do. */
+CORE_TEST(zones, a_big_one_goes_in_pieces)
+{
+	struct exo_stats before = stats();
+	exo_cap_t zone = zone_make(1500);
+	enum exo_status status;
+	exo_frame_t frames = frames_take(1000), page;
+	int calls = 1;
+
+	for (int i = 0; i < 6; i++)
+		OK(map_under(zone, boot->memory, 0x400000 + i * 0x1000000, frames, 1000, EXO_PROT_READ));
+	context_make(zone, &page);
+	while ((status = exo_zone_destroy(zone, NULL)) == EXO_E_AGAIN) {
+		exo_cap_t cap;
+
+		SOUND();
+		/* It is out of use from the first call on. */
+		IS(E_DEAD, map_under(zone, boot->memory, 0x400000, frames, 1, EXO_PROT_READ));
+		IS(E_DEAD, exo_ctx_create(zone, boot->memory, frames, &cap));
+		IS(E_DEAD, exo_cap_grant(boot->timer, zone, EXO_R_READ, &cap));
+		IS(E_DEAD, exo_zone_fund(zone, boot->memory, frames_take(1), 1, NULL));
+		calls++;
+	}
+	OK(status);
+	cr_assert(calls > 1);
+	cr_assert_eq(stats().frames_funded, before.frames_funded);
+	cr_assert_eq(stats().caps_used, before.caps_used);
+}
+
+CORE_TEST(zones, contexts_are_paid_by_the_fund)
+{
+	exo_cap_t zone = zone_make(3), context;
+	enum exo_status status;
+	int count = 0;
+
+	while ((status = exo_ctx_create(zone, boot->memory, frames_take(1), &context)) == EXO_OK)
+		count++;
+	cr_assert_eq(status, EXO_E_FUNDS);
+	cr_assert(count >= 4);
+	OK(exo_zone_fund(zone, boot->memory, frames_take(1), 1, NULL));
+	OK(exo_ctx_create(zone, boot->memory, frames_take(1), &context));
+}
+
+CORE_TEST(zones, listing)
+{
+	struct exo_zone_info list[8];
+	uint64_t n;
+
+	zone_make(4);
+	zone_make(4);
+	OK(exo_list_zones(boot->audit, list, 8, 0, &n));
+	cr_assert_eq(n, 3);
+	cr_assert_eq(list[0].number, ZONE_LIBOS_NUMBER);
+	cr_assert_str_eq(list[0].name, "libos");
+	cr_assert_eq(list[0].kind, EXO_ZONE_LIBOS);
+	OK(exo_list_zones(boot->audit, list, 1, list[1].number, &n));
+	cr_assert_eq(n, 1);
+	OK(exo_list_zones(boot->audit, list, 8, UINT64_MAX, &n));
+	cr_assert_eq(n, 0);
+}

@@ -1,0 +1,369 @@
+/* The hosted HAL on its own: spaces, contexts and traps, with machine code as programs. */
+#include <criterion/criterion.h>
+#include <hal/hosted/hosted.h>
+#include <string.h>
+
+#define MEMORY (UINT64_C(32) << 20)
+#define CODE   UINT64_C(0x400000)
+#define DATA   UINT64_C(0x500000)
+#define FUND   64
+
+static struct hal_pool pool;
+static exo_frame_t next_frame;
+static struct hal_space space;
+static struct hal_ctx ctx;
+static struct exo_ctx_page *page;
+static struct hal_trap trap;
+
+EXO_NORETURN void libos_start(const struct exo_boot *boot);
+void libos_start(const struct exo_boot *boot)
+{
+	(void)boot;
+	hal_halt(1);
+}
+
+static exo_frame_t take(void)
+{
+	memset(hal_phys_ptr(next_frame), 0, EXO_FRAME_SIZE);
+	return next_frame++;
+}
+
+static void setup(void)
+{
+	static struct options options = {.memory = MEMORY};
+	const char *message = "";
+
+	cr_assert(host_machine_start(&options, &message), "%s", message);
+	next_frame = hal_boot()->first_frame;
+	for (int i = 0; i < FUND; i++)
+		hal_pool_give(&pool, take());
+	cr_assert_eq(hal_space_init(&space, &pool), EXO_OK);
+}
+
+static void teardown(void)
+{
+	host_zones_end();
+}
+
+TestSuite(hosted, .init = setup, .fini = teardown, .timeout = 60);
+
+/* A context at CODE with this program. */
+static void program(const void *code, size_t size)
+{
+	exo_frame_t frame = take();
+
+	memcpy(hal_phys_ptr(frame), code, size);
+	hal_space_map(&space, CODE, frame, 1, EXO_PROT_READ | EXO_PROT_EXEC, &pool);
+	page = hal_phys_ptr(take());
+	hal_ctx_init(&ctx, &space, page);
+	page->regs.rip = CODE;
+	page->load = EXO_CTX_GPRS | EXO_CTX_FP;
+}
+
+static uint32_t enter(void)
+{
+	hal_ctx_enter(&ctx, hal_time_ns() + 2000000000, &trap);
+	return trap.event;
+}
+
+Test(hosted, tables_are_paid_for)
+{
+	/* Of an empty space: one table at each of two levels, and two leaf tables. */
+	cr_assert_eq(hal_space_cost(&space, CODE, 1024), 1 + 1 + 2);
+	hal_space_map(&space, CODE, next_frame, 1, EXO_PROT_READ, &pool);
+	cr_assert_eq(hal_space_cost(&space, CODE, 1024), 1);
+	cr_assert_eq(hal_space_cost(&space, CODE, 512), 0);
+}
+
+Test(hosted, map_query_next_unmap)
+{
+	uint64_t before = pool.count, cost = hal_space_cost(&space, DATA, 3);
+	exo_frame_t first = next_frame, frame;
+	uint32_t flags;
+
+	next_frame += 3;
+	hal_space_map(&space, DATA, first, 3, EXO_PROT_READ | EXO_PROT_WRITE, &pool);
+	cr_assert_leq(before - pool.count, cost);
+	cr_assert(hal_space_query(&space, DATA + 0x2000, &frame, &flags));
+	cr_assert_eq(frame, first + 2);
+	cr_assert_eq(flags & 7, EXO_PROT_READ | EXO_PROT_WRITE);
+	cr_assert_eq(hal_space_next(&space, 0, EXO_USER_LIMIT), DATA);
+	cr_assert_eq(hal_space_next(&space, DATA + 0x3000, EXO_USER_LIMIT), EXO_USER_LIMIT);
+	hal_space_unmap(&space, DATA, 2);
+	hal_space_flush(&space);
+	cr_assert_not(hal_space_query(&space, DATA, &frame, &flags));
+	cr_assert_eq(hal_space_next(&space, 0, EXO_USER_LIMIT), DATA + 0x2000);
+	hal_space_destroy(&space, &pool);
+	cr_assert_eq(pool.count, FUND);
+}
+
+Test(hosted, copies_obey_rights)
+{
+	char text[16] = "hello";
+	exo_frame_t frame = take();
+
+	hal_space_map(&space, DATA, frame, 1, EXO_PROT_READ, &pool);
+	cr_assert_not(hal_copy_out(&space, DATA, text, 6));
+	hal_space_protect(&space, DATA, 1, EXO_PROT_READ | EXO_PROT_WRITE);
+	cr_assert(hal_copy_out(&space, DATA + 8, text, 6));
+	memset(text, 0, sizeof(text));
+	cr_assert(hal_copy_in(&space, text, DATA + 8, 6));
+	cr_assert_str_eq(text, "hello");
+	cr_assert_not(hal_copy_in(&space, text, DATA + 4090, 10));
+	cr_assert_not(hal_copy_in(&space, text, UINT64_MAX - 2, 10));
+	cr_assert_not(hal_copy_in(&space, text, EXO_USER_LIMIT, 1));
+}
+
+Test(hosted, system_calls_and_results)
+{
+	/* mov $5,%edi; mov $39,%eax; syscall; mov %rax,%rdi; mov $60,%eax; syscall */
+	program("\xbf\x05\0\0\0\xb8\x27\0\0\0\x0f\x05\x48\x89\xc7\xb8\x3c\0\0\0\x0f\x05", 22);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	cr_assert_eq(trap.nr, 39);
+	cr_assert_eq(trap.args[0], 5);
+	page->result = UINT64_C(0x123456789abc);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	cr_assert_eq(trap.nr, 60);
+	cr_assert_eq(page->args[0], UINT64_C(0x123456789abc));
+}
+
+Test(hosted, patched_system_calls)
+{
+	uint8_t code[] = {0xbf, 5, 0, 0, 0, 0xb8, 39, 0, 0, 0, 0x0f, 5, 0x48, 0x89, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 5};
+
+	cr_assert_eq(hal_text_prepare(code, sizeof(code), CODE), 2);
+	program(code, sizeof(code));
+	page->regs.rbx = 77;
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	cr_assert_eq(trap.nr, 39);
+	cr_assert_eq(trap.args[0], 5);
+	hal_ctx_save(&ctx);
+	cr_assert_eq(page->regs.rip, CODE + 12);
+	cr_assert_eq(page->regs.rbx, 77);
+	cr_assert_eq(page->regs.rax, 39);
+	hal_ctx_answer(&ctx, 3, 9);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	cr_assert_eq(trap.nr, 60);
+	cr_assert_eq(trap.args[0], 3);
+	cr_assert_eq(trap.args[2], 9);
+}
+
+Test(hosted, jumps_into_a_site_keep_it_unpatched)
+{
+	/* jmp to the syscall over the mov: 7 bytes cannot be had */
+	uint8_t code[] = {0xeb, 5, 0xb8, 39, 0, 0, 0, 0x0f, 5, 0xc3};
+
+	cr_assert_eq(hal_text_prepare(code, sizeof(code), CODE), 0);
+	cr_assert_eq(code[2], 0xb8);
+}
+
+Test(hosted, answers_without_leaving)
+{
+	/* mov $110,%eax; syscall; mov %eax,%edi; mov $60,%eax; syscall */
+	uint8_t code[] = {0xb8, 110, 0, 0, 0, 0x0f, 5, 0x89, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 5};
+	exo_frame_t frame = take();
+	struct exo_answer_page *answers = hal_phys_ptr(frame);
+
+	cr_assert_eq(hal_text_prepare(code, sizeof(code), CODE), 2);
+	program(code, sizeof(code));
+	answers->present[1] = UINT64_C(1) << (110 - 64);
+	answers->value[110] = 4711;
+	hal_space_answers(&space, frame);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	cr_assert_eq(trap.nr, 60);
+	cr_assert_eq(trap.args[0], 4711);
+}
+
+Test(hosted, faults_tell_what_happened)
+{
+	/* movabs $DATA,%rax; movb $1,(%rax); mov $60,%eax; syscall */
+	program("\x48\xb8\0\0\x50\0\0\0\0\0\xc6\0\x01\xb8\x3c\0\0\0\x0f\x05", 20);
+	cr_assert_eq(enter(), EXO_EV_FAULT);
+	cr_assert_eq(trap.address, DATA);
+	cr_assert_eq(trap.access, EXO_ACCESS_WRITE);
+	hal_space_map(&space, DATA, take(), 1, EXO_PROT_READ, &pool);
+	cr_assert_eq(enter(), EXO_EV_FAULT);
+	cr_assert_eq(trap.access, EXO_ACCESS_WRITE | EXO_ACCESS_PRESENT);
+	cr_assert_eq(page->regs.rip, CODE + 10);
+	hal_space_protect(&space, DATA, 1, EXO_PROT_READ | EXO_PROT_WRITE);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+}
+
+Test(hosted, revoked_memory_is_gone)
+{
+	/* movabs $DATA,%rax; 1: movb $1,(%rax); mov $39,%ecx; syscall... through rax kept in rbx */
+	static const uint8_t code[] = {0xbb, 0, 0, 0x50, 0, 0xc6, 3, 1, 0xb8, 39, 0, 0, 0, 0x0f, 5, 0xeb, 0xf4};
+
+	program(code, sizeof(code));
+	hal_space_map(&space, DATA, take(), 1, EXO_PROT_READ | EXO_PROT_WRITE, &pool);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	hal_space_protect(&space, DATA, 1, EXO_PROT_READ);
+	cr_assert_eq(enter(), EXO_EV_FAULT);
+	hal_space_protect(&space, DATA, 1, EXO_PROT_READ | EXO_PROT_WRITE);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	hal_space_unmap(&space, DATA, 1);
+	hal_space_flush(&space);
+	cr_assert_eq(enter(), EXO_EV_FAULT);
+	cr_assert_eq(trap.access, EXO_ACCESS_WRITE);
+}
+
+Test(hosted, many_scattered_pages)
+{
+	/* mov $DATA,%ebx; 1: movb $1,(%rbx); add $0x2000,%ebx; cmp $DATA+600*0x2000,%ebx; jb 1b; mov $60,%eax; syscall */
+	static const uint8_t code[] = {0xbb, 0, 0, 0x50, 0, 0xc6, 3, 1, 0x81, 0xc3, 0, 0x20, 0, 0, 0x81, 0xfb,
+	                               0, 0, 0x9b, 0, 0x72, 0xef, 0xb8, 60, 0, 0, 0, 0x0f, 5};
+	exo_frame_t first = next_frame;
+
+	program(code, sizeof(code));
+	for (uint64_t i = 0; i < 600; i++)
+		hal_space_map(&space, DATA + i * 0x2000, take(), 1, EXO_PROT_READ | EXO_PROT_WRITE, &pool);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	for (uint64_t i = 2; i < 602; i++)
+		cr_assert_eq(*(uint8_t *)hal_phys_ptr(first + i), 1);
+}
+
+Test(hosted, endless_loops_are_preempted)
+{
+	program("\xff\xc3\xeb\xfc", 4); /* 1: inc %ebx; jmp 1b */
+	for (int i = 0; i < 20; i++) {
+		hal_ctx_enter(&ctx, hal_time_ns() + 2000000, &trap);
+		cr_assert_eq(trap.event, EXO_EV_QUANTUM);
+		cr_assert(page->valid & EXO_CTX_GPRS);
+		cr_assert(page->regs.rip >= CODE && page->regs.rip < CODE + 4);
+	}
+	cr_assert_gt(page->regs.rbx, 0);
+}
+
+Test(hosted, exceptions_have_their_vectors)
+{
+	static const struct { uint8_t code[8]; uint32_t vector; } tests[] = {
+		{{0x0f, 0x0b}, 6}, {{0x31, 0xc9, 0xf7, 0xf1}, 0}, {{0xcc}, 3}, {{0xf4}, 13}, {{0xcd, 0x80}, 13},
+	};
+
+	for (unsigned i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+		program(tests[i].code, 8);
+		cr_assert_eq(enter(), EXO_EV_EXCEPTION);
+		cr_assert_eq(trap.vector, tests[i].vector, "vector %u", trap.vector);
+		hal_ctx_fini(&ctx);
+	}
+}
+
+Test(hosted, contexts_of_a_space_keep_their_registers)
+{
+	/* mov $39,%eax; syscall; movq %xmm0,%rdi; mov $60,%eax; syscall; jmp to the start */
+	static const uint8_t code[] = {0xb8, 39, 0, 0, 0, 0x0f, 5, 0x66, 0x48, 0x0f, 0x7e, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 5, 0xeb, 0xeb};
+	struct hal_ctx other;
+	struct exo_ctx_page *other_page;
+	uint64_t value = UINT64_C(0x1122334455667788), header = 3;
+
+	program(code, sizeof(code));
+	memcpy(page->fp + 160, &value, 8);
+	memcpy(page->fp + 512, &header, 8);
+	page->regs.r15 = 15;
+	other_page = hal_phys_ptr(take());
+	hal_ctx_init(&other, &space, other_page);
+	other_page->regs.rip = CODE;
+	other_page->regs.r15 = 51;
+	other_page->load = EXO_CTX_GPRS | EXO_CTX_FP;
+	for (int i = 0; i < 5; i++) {
+		cr_assert_eq(enter(), EXO_EV_SYSCALL);
+		hal_ctx_enter(&other, hal_time_ns() + 2000000000, &trap);
+		cr_assert_eq(trap.event, EXO_EV_SYSCALL);
+		cr_assert_eq(trap.args[0], i % 2 ? 0 : trap.args[0]);
+		cr_assert_eq(enter(), EXO_EV_SYSCALL);
+		cr_assert_eq(trap.args[0], value);
+		hal_ctx_enter(&other, hal_time_ns() + 2000000000, &trap);
+		cr_assert_eq(trap.args[0], 0);
+	}
+	hal_ctx_save(&ctx);
+	cr_assert_eq(page->regs.r15, 15);
+	hal_ctx_save(&other);
+	cr_assert_eq(other_page->regs.r15, 51);
+}
+
+/* Each silence costs CPU time until it counts as death: minutes, on a busy machine. */
+Test(hosted, who_enters_the_stub_is_dead, .timeout = 280)
+{
+	/* movabs $STUB_TEXT+n,%rcx; jmp *%rcx with rax = 9 */
+	uint8_t code[] = {0x48, 0xb9, 0, 0, 0, 0, 0xff, 0x7f, 0, 0, 0xb8, 9, 0, 0, 0, 0xff, 0xe1};
+
+	for (uint16_t at = 0x10; at < 0xd00; at = (uint16_t)(at + 0x71)) {
+		uint32_t event;
+		uint64_t text = STUB_TEXT + at;
+		memcpy(code + 2, &text, 8);
+		program(code, sizeof(code));
+		event = enter();
+		for (int i = 0; i < 20 && event != EXO_EV_DEAD && event != EXO_EV_EXCEPTION && event != EXO_EV_FAULT; i++)
+			event = enter();
+		hal_ctx_fini(&ctx);
+		hal_space_destroy(&space, &pool);
+		cr_assert_eq(pool.count, FUND);
+		cr_assert_eq(hal_space_init(&space, &pool), EXO_OK);
+	}
+	program("\xb8\x27\0\0\0\x0f\x05", 7);
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+}
+
+Test(hosted, reused_zones_hold_nothing_of_the_last)
+{
+	/* mov $39,%eax; syscall with all registers from the page */
+	for (int i = 0; i < 200; i++) {
+		program("\xb8\x27\0\0\0\x0f\x05", 7);
+		cr_assert_eq(enter(), EXO_EV_SYSCALL);
+		hal_ctx_save(&ctx);
+		cr_assert_eq(page->regs.rbx, 0);
+		cr_assert_eq(page->regs.r12, 0);
+		cr_assert_eq(page->regs.fs_base, 0);
+		for (unsigned j = 160; j < 416; j++)
+			cr_assert_eq(page->fp[j], 0);
+		memset(page->fp + 160, 0xaa, 256);
+		page->fp[512] = 3;
+		page->regs.rbx = page->regs.r12 = page->regs.fs_base = 0x1234;
+		page->regs.rip = CODE;
+		page->load = EXO_CTX_GPRS | EXO_CTX_FP;
+		cr_assert_eq(enter(), EXO_EV_SYSCALL);
+		hal_ctx_fini(&ctx);
+		hal_space_destroy(&space, &pool);
+		cr_assert_eq(hal_space_init(&space, &pool), EXO_OK);
+		next_frame -= 2;
+		memset(hal_phys_ptr(next_frame), 0, 2 * EXO_FRAME_SIZE);
+	}
+}
+
+Test(hosted, wild_registers_are_harmless)
+{
+	program("\xb8\x27\0\0\0\x0f\x05", 7);
+	page->regs.rip = UINT64_C(0x8000000000000000);
+	cr_assert_eq(enter(), EXO_EV_FAULT);
+	cr_assert_eq(trap.address, UINT64_C(0x8000000000000000));
+	page->regs.rip = CODE;
+	page->regs.rsp = ~UINT64_C(0);
+	page->regs.rflags = ~UINT64_C(0) & ~UINT64_C(0x100);
+	page->regs.fs_base = page->regs.gs_base = ~UINT64_C(0);
+	memset(page->fp, 0xff, sizeof(page->fp));
+	page->load = EXO_CTX_GPRS | EXO_CTX_FP;
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+}
+
+Test(hosted, instruction_lengths)
+{
+	static const struct { const char *code; unsigned length; } tests[] = {
+		{"\x90", 1}, {"\xc3", 1}, {"\x55", 1}, {"\x48\x89\xe5", 3}, {"\x0f\x05", 2}, {"\xb8\1\0\0\0", 5},
+		{"\x48\xb8\1\0\0\0\0\0\0\0", 10}, {"\x66\xb8\1\0", 4}, {"\xe8\0\0\0\0", 5}, {"\x0f\x84\0\0\0\0", 6},
+		{"\xeb\0", 2}, {"\x83\xc0\1", 3}, {"\x81\xc3\0\0\0\0", 6}, {"\xc7\x44\x24\x10\1\0\0\0", 8},
+		{"\x8b\x05\0\0\0\0", 6}, {"\x8b\x04\x25\0\0\0\0", 7}, {"\xff\x24\x25\0\0\0\0", 7}, {"\xf6\xc1\1", 3},
+		{"\xf7\xd8", 2}, {"\xf7\xc1\0\0\0\0", 6}, {"\x66\x2e\x0f\x1f\x84\0\0\0\0\0", 10},
+		{"\xc5\xf8\x77", 3}, {"\xc5\xfd\x6f\x06", 4}, {"\xc4\xe3\x7d\x39\xc1\1", 6}, {"\x66\x0f\x3a\x0f\xc1\1", 6},
+		{"\x62\xf1\xfd\x48\x6f\x06", 6}, {"\x0f\x38\xf0\x07", 4}, {"\x64\x48\x8b\x04\x25\x28\0\0\0", 9},
+		{"\x06", 0}, {"\xc8\0\0\0", 4}, {"\xa1\0\0\0\0\0\0\0\0", 9}, {"\x69\xc0\0\0\0\0", 6},
+	};
+	uint8_t bytes[64];
+
+	for (unsigned i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+		memset(bytes, 0, sizeof(bytes));
+		memcpy(bytes, tests[i].code, tests[i].length + 1);
+		cr_assert_eq(host_decode_length(bytes, sizeof(bytes)), tests[i].length, "instruction %u: %u", i,
+		             host_decode_length(bytes, sizeof(bytes)));
+	}
+}

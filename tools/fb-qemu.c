@@ -1,0 +1,789 @@
+/*
+ * fb-qemu: runs FeuerBird's ISO in QEMU, with the command line of feuerbird-sim.
+ *
+ * QEMU gets three channels, socket pairs all: COM1 is the console, every byte as
+ * it is; COM2 carries orders ("eof N", "size R C", "intr", "suspend", "shutdown") to the
+ * kernel and "ready", "panic", "exit N" back (src/hal/x86_64/console.c); the debug port
+ * carries log lines. Options and the root image go in as fw_cfg files.
+ *
+ * QEMU dies with this process, whatever kills it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef FEUERBIRD_VERSION
+#define FEUERBIRD_VERSION "0.1.0"
+#endif
+
+#define STATUS_USAGE 2
+#define STATUS_LOST  1    /* QEMU ended, and nobody said with which status */
+#define CMDLINE_MAX  3583 /* struct exo_boot */
+#define GRACE_MS     3000 /* from "shutdown" to SIGKILL */
+#define MEMORY_MAX   (UINT64_C(1) << 40)
+#define MEMORY_MIN_MIB 16 /* firmware, GRUB, kernel and LibOS together */
+
+struct options {
+	uint64_t memory; /* MiB */
+	const char *root, *iso, *strace_file, *cpu, *machine;
+	unsigned cpus;
+	bool uefi, gdb, kvm, boottime, vga;
+	char cmdline[CMDLINE_MAX + 1];
+	size_t cmdline_size;
+	bool has_args;
+};
+
+struct channel {
+	int fd;
+	char out[65536];
+	size_t out_size;
+};
+
+static struct {
+	struct options options;
+	struct channel console, control;
+	int log_fd, log_out;
+	pid_t qemu, keeper;
+	struct termios saved;
+	char early[4096]; /* console bytes before the kernel's mark */
+	size_t early_size, mark_at;
+	bool marked;
+	bool raw, ready, stdin_open, stdin_ended, stop_asked;
+	uint64_t sent; /* console bytes */
+	int status;    /* -1: not told */
+	char line[64];
+	size_t line_size;
+	int64_t kill_at;
+} run = { .status = -1, .stdin_open = true, .log_out = 2 };
+
+static volatile sig_atomic_t got_winch, got_term, got_int, got_tstp;
+
+static void terminal_restore(void)
+{
+	if (run.keeper > 0) {
+		kill(run.keeper, SIGKILL);
+		waitpid(run.keeper, NULL, 0);
+		run.keeper = 0;
+	}
+	if (run.raw)
+		tcsetattr(0, TCSADRAIN, &run.saved);
+	run.raw = false;
+}
+
+static _Noreturn void die(int status, const char *format, ...)
+{
+	va_list list;
+
+	terminal_restore();
+	if (run.qemu > 0)
+		kill(run.qemu, SIGKILL);
+	fputs("fb-qemu: ", stderr);
+	va_start(list, format);
+	vfprintf(stderr, format, list);
+	va_end(list);
+	fputc('\n', stderr);
+	exit(status);
+}
+
+/* ---- Options ------------------------------------------------------------ */
+
+static void usage(FILE *to)
+{
+	fputs("usage: fb-qemu [OPTION]... [--] [PROGRAM [ARG]...]\n"
+	      "Boots FeuerBird in QEMU and runs PROGRAM (/bin/sh) on this terminal.\n"
+	      "  -m SIZE          memory, with K, M or G (512M)\n"
+	      "  --root FILE|DIR  root image: a cpio (newc) file, or a directory to pack\n"
+	      "  -e VAR=VALUE     environment of PROGRAM\n"
+	      "  --strace[=FILE]  every system call, to stderr or FILE\n"
+	      "  --audit          the kernel's audit records, to stderr\n"
+	      "  --stats          counts at the end, to stderr\n"
+	      "  --uefi           firmware: OVMF instead of SeaBIOS\n"
+	      "  --iso FILE       another image than build/feuerbird.iso\n"
+	      "  --cpu MODEL      QEMU's CPU model (max)\n"
+	      "  --cpus N         2: programs run on a CPU of their own (2 if the host has two)\n"
+	      "  --machine TYPE   QEMU's machine (q35)\n"
+	      "  --vga            with QEMU's window\n"
+	      "  --kvm            with KVM\n"
+	      "  --gdb            wait for gdb on port 1234\n"
+	      "  --boottime       times of the boot, to stderr\n"
+	      "  --version, --help\n", to);
+}
+
+/* One line of the boot command line, escaped as struct exo_boot says. */
+static void element(const char *key, const char *text)
+{
+	struct options *o = &run.options;
+	char *to = o->cmdline + o->cmdline_size;
+	const char *end = o->cmdline + CMDLINE_MAX - 3;
+
+	for (; *key && to < end; key++)
+		*to++ = *key;
+	for (; *text && to < end; text++) {
+		if (*text == '\n' || *text == '\\')
+			*to++ = '\\';
+		*to++ = *text == '\n' ? 'n' : *text;
+	}
+	if (*key || *text)
+		die(STATUS_USAGE, "the command line is too long; put it into a script below --root%s", "");
+	*to++ = '\n';
+	*to = 0;
+	o->cmdline_size = (size_t)(to - o->cmdline);
+}
+
+/* In MiB. As for feuerbird-sim a bare number is bytes. */
+static uint64_t parse_size(const char *text)
+{
+	char *end;
+	unsigned long long n;
+	unsigned shift = 0;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	switch (*end) {
+	case 'K': case 'k': shift = 10; break;
+	case 'M': case 'm': shift = 20; break;
+	case 'G': case 'g': shift = 30; break;
+	}
+	if (shift)
+		end++;
+	if (end == text || *end || *text == '-' || errno || n > MEMORY_MAX >> shift)
+		die(STATUS_USAGE, "-m wants a size such as 64M or 1G, not '%s'", text);
+	n = n << shift >> 20;
+	if (n < MEMORY_MIN_MIB)
+		die(STATUS_USAGE, "-m %s is too small, at least %dM is needed", text, MEMORY_MIN_MIB);
+	return n;
+}
+
+/* The value of "NAME VALUE" or "NAME=VALUE", or NULL if argv[*i] is neither. */
+static const char *value_of(const char *name, char **argv, int *i)
+{
+	size_t size = strlen(name);
+
+	if (strncmp(argv[*i], name, size) != 0)
+		return NULL;
+	if (argv[*i][size] == '=' && name[1] == '-')
+		return argv[*i] + size + 1;
+	if (argv[*i][size] == 0) {
+		if (!argv[*i + 1])
+			die(STATUS_USAGE, "%s wants a value", name);
+		return argv[++*i];
+	}
+	if (name[1] != '-')
+		return argv[*i] + size;
+	return NULL;
+}
+
+static bool flag(const char *arg)
+{
+	struct options *o = &run.options;
+
+	if (!strcmp(arg, "--strace") || !strcmp(arg, "--audit") || !strcmp(arg, "--stats"))
+		element(arg + 2, "");
+	else if (!strcmp(arg, "--uefi"))
+		o->uefi = true;
+	else if (!strcmp(arg, "--gdb"))
+		o->gdb = true;
+	else if (!strcmp(arg, "--kvm"))
+		o->kvm = true;
+	else if (!strcmp(arg, "--vga"))
+		o->vga = true;
+	else if (!strcmp(arg, "--boottime"))
+		o->boottime = true;
+	else
+		return false;
+	return true;
+}
+
+static void option(char **argv, int *i)
+{
+	struct options *o = &run.options;
+	const char *value;
+
+	if (!strcmp(argv[*i], "--help")) {
+		usage(stdout);
+		exit(0);
+	}
+	if (!strcmp(argv[*i], "--version")) {
+		puts("FeuerBird " FEUERBIRD_VERSION " (x86_64, QEMU)");
+		exit(0);
+	}
+	if (flag(argv[*i]))
+		return;
+	if (!strncmp(argv[*i], "--strace=", 9)) {
+		o->strace_file = argv[*i] + 9;
+		element("strace", "");
+	} else if ((value = value_of("--root", argv, i)))
+		o->root = value;
+	else if ((value = value_of("--iso", argv, i)))
+		o->iso = value;
+	else if ((value = value_of("--cpu", argv, i)))
+		o->cpu = value;
+	else if ((value = value_of("--cpus", argv, i))) {
+		o->cpus = (unsigned)atoi(value);
+		if (o->cpus < 1 || o->cpus > 2)
+			die(STATUS_USAGE, "--cpus wants 1 or 2, not '%s'", value);
+	} else if ((value = value_of("--machine", argv, i)))
+		o->machine = value;
+	else if ((value = value_of("-m", argv, i)))
+		o->memory = parse_size(value);
+	else if ((value = value_of("-e", argv, i))) {
+		if (!strchr(value, '=') || value[0] == '=')
+			die(STATUS_USAGE, "-e wants VAR=VALUE, not '%s'", value);
+		element("env=", value);
+	} else
+		die(STATUS_USAGE, "unknown option '%s' (see --help)", argv[*i]);
+}
+
+/* Those that we may run on. */
+static int host_cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+}
+
+static void parse(char **argv)
+{
+	int i = 1;
+
+	run.options.memory = 512;
+	run.options.machine = "q35";
+	for (; argv[i] && argv[i][0] == '-'; i++) {
+		if (!strcmp(argv[i], "--")) {
+			i++;
+			break;
+		}
+		option(argv, &i);
+	}
+	for (; argv[i]; i++)
+		element("arg=", argv[i]);
+	/* KVM has no need of the second one: its CPUs keep what they translated. */
+	if (run.options.cpus == 0)
+		run.options.cpus = !run.options.kvm && host_cpus() >= 2 ? 2 : 1;
+}
+
+/* ---- What QEMU is given ------------------------------------------------- */
+
+static int memory_file(const char *name, const void *bytes, size_t size)
+{
+	int fd = memfd_create(name, 0);
+
+	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
+		die(1, "%s: %s", name, strerror(errno));
+	return fd;
+}
+
+/* The directory as a cpio archive in a file without a name. */
+static int pack(const char *dir)
+{
+	int fd = memfd_create("root", 0), status;
+	pid_t pid;
+
+	if (fd < 0)
+		die(1, "%s: %s", dir, strerror(errno));
+	pid = fork();
+	if (pid == 0) {
+		if (chdir(dir) || dup2(fd, 1) < 0)
+			_exit(1);
+		execl("/bin/sh", "sh", "-c",
+		      "find . -print0 | LC_ALL=C sort -z | cpio --quiet -0 -o -H newc -R 0:0", (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0 || lseek(fd, 0, SEEK_END) <= 0)
+		die(1, "%s cannot be packed (is cpio installed?)", dir);
+	return fd;
+}
+
+static int open_root(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st))
+		die(1, "%s: %s", path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return pack(path);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		die(1, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		die(1, "%s: not a root image", path);
+	return fd;
+}
+
+struct command {
+	char *argv[96];
+	int count;
+};
+
+static void add(struct command *c, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add(struct command *c, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	if (c->count >= 95 || vasprintf(&c->argv[c->count++], format, list) < 0)
+		die(1, "no memory");
+	va_end(list);
+	c->argv[c->count] = NULL;
+}
+
+static void add_fwcfg(struct command *c, const char *name, int fd)
+{
+	add(c, "-fw_cfg");
+	add(c, "name=opt/feuerbird/%s,file=/proc/self/fd/%d", name, fd);
+}
+
+static void add_channel(struct command *c, const char *id, int fd)
+{
+	add(c, "-chardev");
+	add(c, "socket,id=%s,fd=%d,mux=off", id, fd);
+}
+
+static void add_uefi(struct command *c)
+{
+	static const char base[] = "/usr/share/OVMF/OVMF_";
+	char vars[] = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+	if (access(vars, R_OK))
+		die(1, "%s is missing: install the Debian package ovmf", vars);
+	add(c, "-drive");
+	add(c, "if=pflash,unit=0,format=raw,readonly=on,file=%sCODE_4M.fd", base);
+	add(c, "-drive");
+	add(c, "if=pflash,unit=1,format=raw,snapshot=on,file=%sVARS_4M.fd", base);
+}
+
+static void machine_options(struct command *c)
+{
+	char text[128];
+	struct winsize size = { 0, 0, 0, 0 };
+	bool tty = isatty(0);
+	int n;
+
+	if (ioctl(0, TIOCGWINSZ, &size))
+		ioctl(1, TIOCGWINSZ, &size);
+	n = snprintf(text, sizeof(text), "rows=%u\ncols=%u\ntty=%d\ncpus=%u\n%s", size.ws_row,
+	             size.ws_col, tty, run.options.cpus, run.options.boottime ? "boottime\n" : "");
+	add_fwcfg(c, "machine", memory_file("machine", text, (size_t)n));
+}
+
+static void build(struct command *c, int console, int control, int log)
+{
+	const struct options *o = &run.options;
+	const char *home = getenv("FB_HOME");
+	uint8_t seed[64];
+
+	add(c, "qemu-system-x86_64");
+	add(c, "-nodefaults");
+	add(c, "-no-user-config");
+	add(c, "-no-reboot");
+	add(c, "-machine");
+	add(c, "%s", o->machine);
+	add(c, "-cpu");
+	add(c, "%s", o->cpu ? o->cpu : o->kvm ? "host" : "max");
+	add(c, "-accel");
+	add(c, o->kvm ? "kvm" : "tcg,thread=multi");
+	add(c, "-smp");
+	add(c, "%u", o->cpus);
+	add(c, "-m");
+	add(c, "%llu", (unsigned long long)o->memory);
+	add(c, "-display");
+	add(c, o->vga ? "gtk" : "none");
+	add(c, "-vga");
+	add(c, o->vga ? "std" : "none");
+	if (o->uefi)
+		add_uefi(c);
+	add(c, "-boot");
+	add(c, "order=d,menu=off,strict=on");
+	add(c, "-cdrom");
+	if (o->iso)
+		add(c, "%s", o->iso);
+	else
+		add(c, "%s/build/feuerbird.iso", home ? home : ".");
+	if (access(c->argv[c->count - 1], R_OK))
+		die(1, "%s: %s (make iso builds it)", c->argv[c->count - 1], strerror(errno));
+	add_channel(c, "console", console);
+	add_channel(c, "control", control);
+	add_channel(c, "log", log);
+	add(c, "-serial");
+	add(c, "chardev:console");
+	add(c, "-serial");
+	add(c, "chardev:control");
+	add(c, "-device");
+	add(c, "isa-debugcon,iobase=0xe9,chardev=log");
+	add(c, "-device");
+	add(c, "isa-debug-exit,iobase=0xf4,iosize=0x04");
+	add_fwcfg(c, "control", memory_file("control", "1", 1));
+	add_fwcfg(c, "cmdline", memory_file("cmdline", o->cmdline, o->cmdline_size + 1));
+	machine_options(c);
+	if (getrandom(seed, sizeof(seed), 0) == sizeof(seed))
+		add_fwcfg(c, "seed", memory_file("seed", seed, sizeof(seed)));
+	if (o->root)
+		add_fwcfg(c, "root", open_root(o->root));
+	if (o->gdb) {
+		add(c, "-s");
+		add(c, "-S");
+	}
+}
+
+static void start(void)
+{
+	struct command command = { .count = 0 };
+	int console[2], control[2], log[2];
+	pid_t parent = getpid();
+	sigset_t none;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, console)
+	    || socketpair(AF_UNIX, SOCK_STREAM, 0, control)
+	    || socketpair(AF_UNIX, SOCK_STREAM, 0, log))
+		die(1, "socketpair: %s", strerror(errno));
+	fcntl(console[0], F_SETFD, FD_CLOEXEC);
+	fcntl(control[0], F_SETFD, FD_CLOEXEC);
+	fcntl(log[0], F_SETFD, FD_CLOEXEC);
+	build(&command, console[1], control[1], log[1]);
+	run.qemu = fork();
+	if (run.qemu < 0)
+		die(1, "fork: %s", strerror(errno));
+	if (run.qemu == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		/* Out of the terminal's group: its signals are for the guest. */
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		dup2(null, 0);
+		dup2(2, 1);
+		execvp(command.argv[0], command.argv);
+		fprintf(stderr, "fb-qemu: %s: %s (Debian package qemu-system-x86)\n",
+		        command.argv[0], strerror(errno));
+		_exit(127);
+	}
+	close(console[1]);
+	close(control[1]);
+	close(log[1]);
+	run.console.fd = console[0];
+	run.control.fd = control[0];
+	run.log_fd = log[0];
+	fcntl(run.console.fd, F_SETFL, O_NONBLOCK);
+	fcntl(run.control.fd, F_SETFL, O_NONBLOCK);
+	fcntl(run.log_fd, F_SETFL, O_NONBLOCK);
+}
+
+/* ---- While it runs ------------------------------------------------------ */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void order(const char *format, ...)
+{
+	struct channel *c = &run.control;
+	va_list list;
+	int n;
+
+	va_start(list, format);
+	n = vsnprintf(c->out + c->out_size, sizeof(c->out) - c->out_size, format, list);
+	va_end(list);
+	if (n > 0 && c->out_size + (size_t)n < sizeof(c->out))
+		c->out_size += (size_t)n;
+}
+
+static void channel_flush(struct channel *c)
+{
+	ssize_t n;
+
+	if (c->fd < 0 || c->out_size == 0)
+		return;
+	n = send(c->fd, c->out, c->out_size, MSG_NOSIGNAL);
+	if (n <= 0)
+		return;
+	memmove(c->out, c->out + n, c->out_size - (size_t)n);
+	c->out_size -= (size_t)n;
+}
+
+static void write_all(int fd, const char *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, bytes, size);
+		if (n < 0 && errno == EAGAIN) {
+			struct pollfd p = { .fd = fd, .events = POLLOUT };
+			poll(&p, 1, 100);
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			/* Nobody reads any more: the end, as for any program. */
+			if (fd == 1 && !got_term)
+				got_term = SIGPIPE;
+			return;
+		}
+		bytes += n;
+		size -= (size_t)n;
+	}
+}
+
+/* The firmware and GRUB talk on COM1 as well: what comes before the kernel's mark is
+ * not the program's, and is shown only if the kernel never came. */
+static void console_bytes(const char *bytes, size_t size)
+{
+	static const char mark[] = "\036FeuerBird\036";
+	size_t used = 0;
+
+	while (used < size && !run.marked) {
+		char c = bytes[used++];
+		if (run.early_size == sizeof(run.early))
+			memmove(run.early, run.early + 1, --run.early_size);
+		run.early[run.early_size++] = c;
+		if (c != mark[run.mark_at])
+			run.mark_at = c == mark[0];
+		else if (++run.mark_at == sizeof(mark) - 1)
+			run.marked = true;
+	}
+	write_all(1, bytes + used, size - used);
+}
+
+/* Moves what is there; false: the other end is gone. */
+static bool drain(int fd, int to)
+{
+	char bytes[16384];
+
+	for (;;) {
+		ssize_t n = read(fd, bytes, sizeof(bytes));
+		if (n > 0 && fd == run.console.fd)
+			console_bytes(bytes, (size_t)n);
+		else if (n > 0)
+			write_all(to, bytes, (size_t)n);
+		else
+			return n < 0 && (errno == EAGAIN || errno == EINTR);
+	}
+}
+
+static void control_line(const char *line)
+{
+	if (!strncmp(line, "exit ", 5))
+		run.status = atoi(line + 5) & 0xff;
+	else if (!strcmp(line, "panic"))
+		run.log_out = 2;
+	else if (!strcmp(line, "ready")) {
+		run.ready = true;
+		if (run.stdin_ended)
+			order("eof %llu\n", (unsigned long long)run.sent);
+	}
+}
+
+static bool control_read(void)
+{
+	char c;
+	ssize_t n;
+
+	while ((n = read(run.control.fd, &c, 1)) == 1) {
+		if (c != '\n') {
+			if (run.line_size < sizeof(run.line) - 1)
+				run.line[run.line_size++] = c;
+			continue;
+		}
+		run.line[run.line_size] = 0;
+		run.line_size = 0;
+		control_line(run.line);
+	}
+	return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+static void stdin_read(void)
+{
+	struct channel *c = &run.console;
+	ssize_t n = read(0, c->out + c->out_size, 4096);
+
+	if (n > 0) {
+		c->out_size += (size_t)n;
+		run.sent += (uint64_t)n;
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		run.stdin_open = false;
+		run.stdin_ended = true;
+		if (run.ready)
+			order("eof %llu\n", (unsigned long long)run.sent);
+	}
+}
+
+static void signals_pass_on(void)
+{
+	struct winsize size;
+
+	if (got_winch) {
+		got_winch = 0;
+		if (!ioctl(0, TIOCGWINSZ, &size) || !ioctl(1, TIOCGWINSZ, &size))
+			order("size %u %u\n", size.ws_row, size.ws_col);
+	}
+	if (got_int) {
+		got_int = 0;
+		order("intr\n");
+	}
+	if (got_tstp) {
+		got_tstp = 0;
+		order("suspend\n");
+	}
+	if (got_term && !run.stop_asked) {
+		run.stop_asked = true;
+		run.kill_at = now_ms() + (run.ready ? GRACE_MS : 0);
+		order("shutdown\n");
+	}
+	if (run.stop_asked && now_ms() >= run.kill_at)
+		kill(run.qemu, SIGKILL);
+}
+
+static void loop(void)
+{
+	const struct timespec tick = { 0, 100000000 };
+	sigset_t none;
+	bool alive = true;
+
+	sigemptyset(&none);
+	while (alive) {
+		struct pollfd p[4] = {
+			{ .fd = run.control.fd, .events = POLLIN },
+			{ .fd = run.console.fd, .events = POLLIN },
+			{ .fd = run.log_fd, .events = POLLIN },
+			/* Input waits in the host until the guest listens and keeps up. */
+			{ .fd = run.ready && run.stdin_open && run.console.out_size < 4096 ? 0 : -1,
+			  .events = POLLIN },
+		};
+		if (run.control.out_size > 0)
+			p[0].events |= POLLOUT;
+		if (run.console.out_size > 0)
+			p[1].events |= POLLOUT;
+		/* Signals come in here only, so that none is missed before the wait. */
+		if (ppoll(p, 4, run.stop_asked ? &tick : NULL, &none) < 0 && errno != EINTR)
+			die(1, "poll: %s", strerror(errno));
+		signals_pass_on();
+		alive = control_read();
+		alive = drain(run.log_fd, run.log_out) && alive;
+		alive = drain(run.console.fd, 1) && alive;
+		if (p[3].revents)
+			stdin_read();
+		channel_flush(&run.control);
+		channel_flush(&run.console);
+	}
+	control_read();
+	drain(run.log_fd, run.log_out);
+	drain(run.console.fd, 1);
+}
+
+static void on_signal(int number)
+{
+	if (number == SIGWINCH)
+		got_winch = 1;
+	else if (number == SIGINT)
+		got_int = 1;
+	else if (number == SIGTSTP)
+		got_tstp = 1;
+	else
+		got_term = number;
+}
+
+/* A process that outlives a kill -9 of this one, to restore the terminal then. */
+static void keeper_start(void)
+{
+	int life[2];
+	char byte;
+
+	if (pipe2(life, O_CLOEXEC))
+		return;
+	run.keeper = fork();
+	if (run.keeper != 0) {
+		close(life[0]);
+		return;
+	}
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_IGN);
+	close(life[1]);
+	close(1);
+	while (read(life[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	tcsetattr(0, TCSADRAIN, &run.saved);
+	_exit(0);
+}
+
+static void prepare(void)
+{
+	static const int numbers[] = { SIGWINCH, SIGINT, SIGTSTP, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction action = { .sa_handler = on_signal };
+	struct termios raw;
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		sigaction(numbers[i], &action, NULL);
+		sigaddset(&blocked, numbers[i]);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	/* In the background of somebody's shell: leave the terminal alone. */
+	if (tcgetattr(0, &run.saved) || tcgetpgrp(0) != getpgrp())
+		return;
+	keeper_start();
+	raw = run.saved;
+	cfmakeraw(&raw);
+	tcsetattr(0, TCSADRAIN, &raw);
+	run.raw = true;
+	atexit(terminal_restore);
+}
+
+int main(int argc, char **argv)
+{
+	int status = 0;
+
+	(void)argc;
+	/* Started with a standard descriptor closed: nothing of ours may get its number. */
+	for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd <= 2;)
+		fd = dup(fd);
+	parse(argv);
+	if (run.options.strace_file) {
+		run.log_out = open(run.options.strace_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (run.log_out < 0)
+			die(1, "%s: %s", run.options.strace_file, strerror(errno));
+	}
+	prepare();
+	start();
+	loop();
+	while (waitpid(run.qemu, &status, 0) < 0 && errno == EINTR)
+		;
+	terminal_restore();
+	if (run.status >= 0)
+		return run.status;
+	if (run.stop_asked)
+		return 128 + got_term;
+	if (!run.marked)
+		write_all(2, run.early, run.early_size);
+	fprintf(stderr, "fb-qemu: QEMU ended without an exit status%s\n",
+	        run.ready ? "" : ", before FeuerBird was up");
+	return STATUS_LOST;
+}
