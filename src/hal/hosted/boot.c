@@ -54,8 +54,11 @@ static uint32_t vector_components(void)
 		if (!(low & XSTATE_WANTED & 1U << i))
 			continue;
 		__cpuid_count(0xd, i, size, offset, ecx, edx);
-		if (offset + size <= EXO_CTX_FP_SIZE)
-			mask |= 1U << i;
+		if (offset + size > EXO_CTX_FP_SIZE)
+			continue;
+		mask |= 1U << i;
+		if (i == XSTATE_PKRU)
+			host_machine.pkru_offset = offset;
 	}
 	return mask;
 }

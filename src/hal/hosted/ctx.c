@@ -36,6 +36,7 @@ _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
 #define XSTATE_BV      512
 #define XSTATE_REST    520 /* the header's other 56 bytes must be 0 */
 #define FXSAVE_SIZE    512
+#define PKRU_KEY0      UINT32_C(3) /* access and write disabled, for key 0 */
 #define FRAME_SIZE     (FRAME_INFO + 128)
 #define VECTOR_GP      13
 #define VECTOR_PF      14
@@ -151,6 +152,17 @@ void hal_ctx_answer(struct hal_ctx *hal, uint64_t status, uint64_t value)
 
 /* ---- registers into the zone ---- */
 
+/* All pages have protection key 0, the stub's own too: it stays open, or the stub
+ * could not go on. */
+static void open_key(uint8_t *image)
+{
+	uint32_t pkru;
+
+	memcpy(&pkru, image + host_machine.pkru_offset, 4);
+	pkru &= ~PKRU_KEY0;
+	memcpy(image + host_machine.pkru_offset, &pkru, 4);
+}
+
 static void load_vectors(struct host_zone *zone, const uint8_t *fp)
 {
 	uint8_t *to = zone->r + R_LOADFP;
@@ -166,6 +178,8 @@ static void load_vectors(struct host_zone *zone, const uint8_t *fp)
 	mask = 0xffff;
 	mxcsr = !(components & 6) && mxcsr == 0 ? MXCSR_DEFAULT : mxcsr & mask;
 	memcpy(to + MXCSR_OFFSET, &mxcsr, 4);
+	if (components >> XSTATE_PKRU & 1)
+		open_key(to);
 }
 
 static void load_regs(struct host_zone *zone, const struct exo_regs *from)

@@ -148,6 +148,8 @@ struct options {
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 
+#define XSTATE_PKRU 9 /* Intel SDM vol. 1, 13.1 */
+
 struct machine {
 	struct hal_boot_info boot;
 	uint8_t *memory;      /* frame f is at memory + (f << 12) */
@@ -155,6 +157,7 @@ struct machine {
 	int memory_fd, control_fd;
 	uint32_t cpus;        /* that we may use: 1 or more */
 	uint32_t xmask;       /* vector state components */
+	uint32_t pkru_offset; /* of PKRU in the XSAVE image, if xmask has it */
 	uint64_t cycles_origin;
 };
 extern struct machine host_machine;
