@@ -15,8 +15,10 @@ GEN     := build/gen
 STD     := -std=c17 $(WARN) $(OPT) -fno-common -fno-strict-aliasing
 INC     := -Iinclude -Isrc -I$(GEN)
 DEPS     = -MMD -MP
+# clang knows which lock guards what (src/hal/guard.h).
+GUARDS   := $(if $(findstring clang,$(CC)),-Wthread-safety)
 # Kernel core and LibOS: nothing but the compiler's own headers.
-FREE     = $(STD) -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) $(INC)
+FREE     = $(STD) -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) $(INC) $(GUARDS)
 VERSION_DEF := -DFEUERBIRD_VERSION='"$(VERSION)"'
 
 find_c   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
@@ -72,7 +74,7 @@ docs: build/tools/gen_calls  ## Regenerate docs/syscalls.md
 VARIANT  := hosted$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang,$(CC)),-clang)
 H        := build/$(VARIANT)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
-HOSTED_FLAGS := $(STD) -D_GNU_SOURCE $(INC) -I$(H) $(VERSION_DEF)
+HOSTED_FLAGS := $(STD) $(GUARDS) -D_GNU_SOURCE $(INC) -I$(H) $(VERSION_DEF)
 HOSTED_OBJ := $(call objects,$(H),$(CORE_C) $(LIBOS_C) $(LIBOS_S) $(HOSTED_C) $(HOSTED_S))
 SIM      := $(if $(filter hosted,$(VARIANT)),feuerbird-sim,$(H)/feuerbird-sim)
 
@@ -228,7 +230,7 @@ unit: $(UNIT_TESTS)  ## Build and run the unit tests
 F         := build/fuzz
 FUZZ_SAN  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FUZZ_LINK := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-FUZZ_FREE  = $(filter-out -nostdinc,$(STD)) -ffreestanding -nostdinc -isystem $(shell $(CLANG) -print-resource-dir)/include $(INC) -O1 $(FUZZ_SAN)
+FUZZ_FREE  = $(filter-out -nostdinc,$(STD)) -ffreestanding -nostdinc -isystem $(shell $(CLANG) -print-resource-dir)/include $(INC) -Wthread-safety -O1 $(FUZZ_SAN)
 FUZZERS   := $(patsubst fuzz/%.c,$(F)/%,$(wildcard fuzz/*.c))
 FUZZ_OBJ  := $(call objects,$(F)/obj,$(CORE_C) $(LIBOS_C) $(LIBOS_S) $(FAKE_C))
 

@@ -3,6 +3,7 @@
  */
 #include <core/call.h>
 #include <core/core.h>
+#include <core/lock.h>
 #include <core/reap.h>
 #include <core/state.h>
 #include <core_calls.h>
@@ -26,7 +27,7 @@ static bool is_refusal(enum exo_status status)
 	       (status >= EXO_E_SEAL_SIZE && status <= EXO_E_REPLAYED);
 }
 
-static void account(struct zone *caller, uint64_t number, exo_cap_t cap, enum exo_status status)
+CORE_LOCKED static void account(struct zone *caller, uint64_t number, exo_cap_t cap, enum exo_status status)
 {
 	struct cpu_state *cpu = cpu_this();
 	uint16_t call = number > UINT16_MAX ? UINT16_MAX : (uint16_t)number;
@@ -62,19 +63,56 @@ static bool takes_cap(uint64_t number)
 	return entry && entry->takes_cap;
 }
 
-struct exo_result call_dispatch(struct zone *caller, uint64_t number, const uint64_t *args)
+/* Of this CPU's own counter, which others may read: no other CPU writes it. */
+static void count_call(void)
+{
+	struct cpu_state *cpu = cpu_this();
+	uint64_t calls = atomic_load_explicit(&cpu->calls, memory_order_relaxed);
+
+	atomic_store_explicit(&cpu->calls, calls + 1, memory_order_relaxed);
+}
+
+struct exo_result call_serve(struct zone *caller, uint64_t number, const uint64_t *args)
 {
 	struct exo_result result = { 0, 0 };
 	enum exo_status status;
 
 	caller->calls++;
-	cpu_this()->calls++;
-	if (core.revoking != CAP_NIL || core.dying)
+	count_call();
+	if (reap_is_needed())
 		reap_some(REAP_HELP_BUDGET);
 	status = decode(caller, number, args, &result.value);
 	if (status != EXO_OK || authority_calls >> number & 1)
 		account(caller, number, takes_cap(number) ? args[0] : EXO_CAP_NONE, status);
 	result.status = status;
+	return result;
+}
+
+/*
+ * Without the lock: a call that only looks, when it succeeds and no work waits that every call helps with.
+ * Whatever else happens is found out again with the lock, under which refusals are true and audit
+ * records are written. The caller's zone cannot go: its call is being served.
+ */
+static bool serve_look(struct zone *caller, uint64_t number, const uint64_t *args, struct exo_result *result)
+{
+	const struct core_call_entry *entry = core_call_entry(number);
+
+	if (!entry || !entry->looks || reap_is_needed() || decode(caller, number, args, &result->value) != EXO_OK)
+		return false;
+	atomic_fetch_add_explicit(&caller->looks, 1, memory_order_relaxed);
+	count_call();
+	return true;
+}
+
+struct exo_result call_dispatch(struct zone *caller, uint64_t number, const uint64_t *args)
+{
+	struct exo_result result = { EXO_OK, 0 };
+
+	if (serve_look(caller, number, args, &result))
+		return result;
+	core_lock_take();
+	result = call_serve(caller, number, args);
+	core_lock_give();
 	return result;
 }
 

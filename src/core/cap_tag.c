@@ -42,10 +42,10 @@ static void tag_make(const struct cap *cap, uint64_t state, struct cap_tag *tag)
 {
 	uint64_t words[] = {
 		cap_name_of_state(state, cap_slot(cap)),
-		(uint64_t)cap->type << 32 | (uint64_t)cap->rights << 16 | cap->owner,
-		cap->first,
-		cap_is_object(cap->type) ? 1 : cap->count,
-		cap->expires,
+		(uint64_t)CAP_LOAD(cap->type) << 32 | (uint64_t)CAP_LOAD(cap->rights) << 16 | CAP_LOAD(cap->owner),
+		CAP_LOAD(cap->first),
+		cap_is_object(CAP_LOAD(cap->type)) ? 1 : CAP_LOAD(cap->count),
+		CAP_LOAD(cap->expires),
 	};
 	uint8_t mac[SHA256_SIZE];
 
@@ -53,28 +53,43 @@ static void tag_make(const struct cap *cap, uint64_t state, struct cap_tag *tag)
 	memcpy(tag, mac, sizeof(*tag));
 }
 
+static void tag_store(const struct cap *cap, const struct cap_tag *tag)
+{
+	struct cap_tag *to = &core.cap_tags[cap_slot(cap)];
+
+	CAP_STORE(to->word[0], tag->word[0]);
+	CAP_STORE(to->word[1], tag->word[1]);
+}
+
 void cap_tag_set(const struct cap *cap, uint64_t state)
 {
 	exo_cap_t name = cap_name_of_state(state, cap_slot(cap));
+	struct cap_tag tag;
 
-	tag_make(cap, state, &core.cap_tags[cap_slot(cap)]);
+	tag_make(cap, state, &tag);
+	tag_store(cap, &tag);
 	cpu_this()->validated[cap_slot(cap) % CAP_VALIDATED] = name;
 }
 
 void cap_tag_clear(const struct cap *cap)
 {
-	memset(&core.cap_tags[cap_slot(cap)], 0, sizeof(struct cap_tag));
+	const struct cap_tag none = { 0 };
+
+	tag_store(cap, &none);
 }
 
 enum exo_status cap_tag_check(const struct cap *cap)
 {
-	struct cap_tag tag;
+	const struct cap_tag *at = &core.cap_tags[cap_slot(cap)];
+	struct cap_tag tag, stored = { { CAP_LOAD(at->word[0]), CAP_LOAD(at->word[1]) } };
 
-	tag_make(cap, atomic_load_explicit(&cap->state, memory_order_relaxed), &tag);
-	return bytes_are_equal(&tag, &core.cap_tags[cap_slot(cap)], sizeof(tag)) ? EXO_OK : EXO_E_FORGED;
+	tag_make(cap, atomic_load_explicit(&cap->state, memory_order_acquire), &tag);
+	return bytes_are_equal(&tag, &stored, sizeof(tag)) ? EXO_OK : EXO_E_FORGED;
 }
 
-/* Out of line: the first use. The entry that it replaces is only asked for again. */
+/* Out of line: the first use. The entry that it replaces is only asked for again. If, without the lock,
+ * the slot began another life meanwhile, what matched was that one's tag, and `name` is a name
+ * that nothing has any more: it does no harm in the cache. */
 enum exo_status cap_validate_slow(const struct cap *cap, exo_cap_t name)
 {
 	enum exo_status status = cap_tag_check(cap);

@@ -39,7 +39,7 @@ static const char *check_derivation(const struct cap *cap, const struct cap *par
 	return NULL;
 }
 
-static const char *check_refs(const struct cap *cap)
+CORE_LOCKED static const char *check_refs(const struct cap *cap)
 {
 	cap_slot_t slot = cap_slot(cap), prev = CAP_NIL;
 	uint32_t refs = 0;
@@ -58,7 +58,7 @@ static const char *check_refs(const struct cap *cap)
 	return NULL;
 }
 
-static const char *check_cap(const struct cap *cap)
+CORE_LOCKED static const char *check_cap(const struct cap *cap)
 {
 	const struct zone *owner = cap->owner < ZONE_MAX ? core.zones[cap->owner] : NULL;
 	const char *broken = check_refs(cap);
@@ -74,7 +74,7 @@ static const char *check_cap(const struct cap *cap)
 	return cap->parent == CAP_NIL ? NULL : check_derivation(cap, cap_at(cap->parent));
 }
 
-static const char *check_table(void)
+CORE_LOCKED static const char *check_table(void)
 {
 	uint32_t used = 0, revoking = 0, free = 0;
 
@@ -159,7 +159,7 @@ static const char *check_contexts(const struct zone *zone)
 	return NULL;
 }
 
-static const char *check_rings(const struct zone *zone)
+CORE_LOCKED static const char *check_rings(const struct zone *zone)
 {
 	uint32_t owned = 0, naming = 0;
 
@@ -206,7 +206,7 @@ struct totals {
 	uint32_t zones, contexts;
 };
 
-static const char *check_frames(const struct totals *totals)
+CORE_LOCKED static const char *check_frames(const struct totals *totals)
 {
 	uint64_t funded = 0, mapped = 0;
 	bool saturated = false;
@@ -237,7 +237,7 @@ static void totals_add(struct totals *totals, const struct zone *zone)
 		totals->mapped += c->page_binding.kind != BINDING_NONE;
 }
 
-static const char *check_queues(void)
+CORE_LOCKED static const char *check_queues(void)
 {
 	uint64_t at = 0;
 

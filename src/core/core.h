@@ -11,7 +11,7 @@
  * first LibOS. */
 EXO_NORETURN void core_start(void);
 
-/* Serves one kernel call of the first LibOS's zone. args: six. */
+/* Serves one kernel call of the first LibOS's zone. args: six. On any CPU, several at a time. */
 struct exo_result core_call(uint64_t number, const uint64_t *args);
 
 #endif

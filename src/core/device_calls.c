@@ -25,8 +25,11 @@ enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, 
 	/* An App zone would put its LibOS to sleep. */
 	if (caller->kind != EXO_ZONE_LIBOS)
 		return EXO_E_STATE;
-	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until)
+	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until) {
+		core_lock_give();
 		hal_idle(until);
+		core_lock_take();
+	}
 	return EXO_OK;
 }
 
@@ -59,8 +62,8 @@ enum exo_status call_clock_read(struct zone *caller, struct cap *timer, uint64_t
 	return EXO_OK;
 }
 
-static enum exo_status write_out(const struct zone *caller, void (*write)(const void *, uint64_t), exo_vaddr_t bytes,
-                                 uint64_t size, uint64_t *value)
+CORE_LOCKED static enum exo_status write_out(const struct zone *caller, void (*write)(const void *, uint64_t),
+                                             exo_vaddr_t bytes, uint64_t size, uint64_t *value)
 {
 	unsigned char chunk[BYTES_CHUNK];
 
@@ -171,7 +174,7 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 		const struct cpu_state *cpu = &core.cpus[i];
 
 		out.transitions += cpu->transitions;
-		out.calls += cpu->calls;
+		out.calls += atomic_load_explicit(&cpu->calls, memory_order_relaxed);
 		out.syscalls += cpu->syscalls;
 		out.faults += cpu->faults;
 		out.exceptions += cpu->exceptions;

@@ -20,18 +20,18 @@ static bool is_current(const struct cap *cap, exo_cap_t name)
 	uint64_t state = atomic_load_explicit(&cap->state, memory_order_acquire);
 
 	return (state & ~CAP_REVOKING) == (name >> CAP_GEN_SHIFT << CAP_GEN_SHIFT | CAP_LIVE) &&
-	       (core.revoking == CAP_NIL || !cap_is_revoked(cap));
+	       (!reap_is_needed() || !cap_is_revoked(cap));
 }
 
 /* The second step: is there a reason not to let this zone run? */
-static enum exo_status entry_check(struct context *context)
+CORE_LOCKED static enum exo_status entry_check(struct context *context)
 {
 	struct zone *zone = context->zone;
 	uint32_t budget = REAP_BUDGET;
 
 	if (context->dead || context->doomed || zone_is_gone(zone))
 		return EXO_E_DEAD;
-	if (core.revoking != CAP_NIL &&
+	if (reap_is_needed() &&
 	    (!bindings_are_sound(zone) || cap_is_revoked(cap_at(context->page_binding.slot))))
 		return EXO_E_AGAIN;
 	if (zone->bindings.expires != EXO_NO_EXPIRY && hal_time_ns() >= zone->bindings.expires) {
@@ -63,7 +63,10 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 	zone->running++;
 	context->running = true;
 	cycles = hal_cycles();
+	/* Others may do anything meanwhile, but free what is running. */
+	core_lock_give();
 	hal_ctx_enter(&context->hal, run->deadline, trap);
+	core_lock_take();
 	cycles = hal_cycles() - cycles;
 	context->running = false;
 	zone->running--;
@@ -77,7 +80,7 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 }
 
 /* A kernel call that the zone makes itself: it is the caller. */
-static void app_call(struct context *context, const struct hal_trap *trap)
+CORE_LOCKED static void app_call(struct context *context, const struct hal_trap *trap)
 {
 	struct zone *zone = context->zone;
 	struct exo_result result;
@@ -85,7 +88,7 @@ static void app_call(struct context *context, const struct hal_trap *trap)
 	/* Pinned, so that a call that ends the context or the zone does so afterwards. */
 	zone->running++;
 	context->running = true;
-	result = call_dispatch(zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
+	result = call_serve(zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
 	context->running = false;
 	zone->running--;
 	hal_ctx_answer(&context->hal, result.status, result.value);
@@ -93,7 +96,7 @@ static void app_call(struct context *context, const struct hal_trap *trap)
 
 /* Tells the LibOS, in the context's page, why it stopped. The page is hostile, so
  * it is only written here. */
-static enum exo_event event_store(struct context *context, const struct hal_trap *trap)
+CORE_LOCKED static enum exo_event event_store(struct context *context, const struct hal_trap *trap)
 {
 	struct exo_ctx_page *page = context->page;
 	struct cpu_state *cpu = cpu_this();
@@ -143,7 +146,7 @@ static uint64_t deadline_of(const struct run *run, uint64_t quantum)
 	return deadline;
 }
 
-static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *value)
+CORE_LOCKED static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *value)
 {
 	struct hal_trap trap;
 
@@ -174,6 +177,9 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	/* One level: what runs under an App zone would run on its LibOS's time unseen. */
 	if (caller->kind != EXO_ZONE_LIBOS)
 		return EXO_E_STATE;
+	/* On another CPU, or below us on this one. */
+	if (run.context->running)
+		return EXO_E_BUSY;
 	run.start_ns = hal_time_ns();
 	status = run_loop(&run, quantum, value);
 	if (run.context->doomed)

@@ -21,6 +21,6 @@ struct run {
  * E_REVOKED, E_DEAD, E_AGAIN (a revocation is still taking things from the zone):
  * it was not entered. `trap`: why it stopped.
  */
-EXO_MUST_USE enum exo_status zone_transition(const struct run *run, struct hal_trap *trap);
+CORE_LOCKED EXO_MUST_USE enum exo_status zone_transition(const struct run *run, struct hal_trap *trap);
 
 #endif

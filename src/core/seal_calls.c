@@ -63,7 +63,7 @@ enum exo_status call_cap_seal(struct zone *caller, struct cap *cap, uint32_t rig
 }
 
 /* Does it hold, here and now? */
-static enum exo_status seal_check(const struct zone *caller, const struct seal *seal, struct cap **out)
+CORE_LOCKED static enum exo_status seal_check(const struct zone *caller, const struct seal *seal, struct cap **out)
 {
 	struct cap *cap = cap_find(seal->cap);
 

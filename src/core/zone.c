@@ -79,7 +79,7 @@ void zone_describe(const struct zone *zone, struct exo_zone_info *info)
 	info->number = zone->number;
 	info->kind = zone->kind;
 	info->transitions = zone->transitions;
-	info->calls = zone->calls;
+	info->calls = zone->calls + atomic_load_explicit(&zone->looks, memory_order_relaxed);
 	info->syscalls = zone->syscalls;
 	info->faults = zone->faults;
 	info->cycles = zone->cycles;

@@ -8,7 +8,7 @@
 #include <core_calls.h>
 
 /* Frames of `memory` that shall become kernel memory. */
-static enum exo_status fund_check(struct zone *caller, exo_cap_t memory, exo_frame_t first, uint64_t count)
+CORE_LOCKED static enum exo_status fund_check(struct zone *caller, exo_cap_t memory, exo_frame_t first, uint64_t count)
 {
 	struct cap *cap;
 	enum exo_status status = cap_lookup(caller, memory, EXO_CAP_MEMORY, EXO_R_FUND, &cap);
@@ -125,8 +125,8 @@ enum exo_status call_list_zones(struct zone *caller, struct cap *audit, exo_vadd
 }
 
 /* A frame of `memory` that the LibOS will share with the kernel. */
-static enum exo_status page_check(struct zone *caller, exo_cap_t memory, uint32_t rights, exo_frame_t page,
-                                  struct cap **cap)
+CORE_LOCKED static enum exo_status page_check(struct zone *caller, exo_cap_t memory, uint32_t rights, exo_frame_t page,
+                                              struct cap **cap)
 {
 	enum exo_status status = cap_lookup(caller, memory, EXO_CAP_MEMORY, rights, cap);
 

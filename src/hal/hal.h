@@ -4,7 +4,8 @@
  * Plain functions, resolved at link time: src/hal/hosted, src/hal/x86_64, or
  * the scripted tests/support/fake. Nothing outside src/hal knows the machine.
  * Unless a function says otherwise it may be called on any CPU, with no lock
- * held, outside hal_ctx_enter(), and does not sleep.
+ * held, outside hal_ctx_enter(), and does not sleep. The core calls with its lock held,
+ * except hal_ctx_enter(), hal_idle(), hal_cpu_relax() and the clocks.
  *
  * Upward there are just these: the HAL calls core_start() once when the machine
  * is ready (it does not return), and core_call() for each kernel call of the
@@ -192,6 +193,10 @@ uint64_t hal_cycles(void);       /* a fast counter, hal_boot()->cycles_per_ms */
 void hal_timer_arm(uint64_t at_ns);
 
 uint32_t hal_cpu_id(void);
+
+/* In a loop that waits for another CPU: `turn` counts how often in a row, from 0. On a machine
+ * whose CPUs may themselves be taken away (hosted) it gives way after a while. */
+void hal_cpu_relax(uint32_t turn);
 
 /* Device events that came since the last call: EXO_PEND_* bits. Cheap enough to be
  * called at every kernel entry. */

@@ -3,6 +3,7 @@
  */
 #include <core/core.h>
 #include <fake/fake.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,12 @@ void hal_timer_arm(uint64_t at_ns)
 uint32_t hal_cpu_id(void)
 {
 	return 0;
+}
+
+void hal_cpu_relax(uint32_t turn)
+{
+	(void)turn;
+	sched_yield();
 }
 
 uint64_t hal_events_take(void)
