@@ -4,21 +4,6 @@
 #include <core/reap.h>
 #include <core/state.h>
 
-cap_slot_t cap_slot(const struct cap *cap)
-{
-	return (cap_slot_t)(cap - core.caps);
-}
-
-struct cap *cap_at(cap_slot_t slot)
-{
-	return &core.caps[slot];
-}
-
-exo_cap_t cap_name(const struct cap *cap)
-{
-	return cap_name_of_state(atomic_load_explicit(&cap->state, memory_order_relaxed), cap_slot(cap));
-}
-
 /* ---- Free list --------------------------------------------------------- */
 
 /*
@@ -196,9 +181,15 @@ CORE_LOCKED static bool object_unlink(struct cap *cap)
 
 exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec)
 {
+	cap_tag_set(slot, spec);
+	return cap_commit_tagged(slot, spec);
+}
+
+exo_cap_t cap_commit_tagged(cap_slot_t slot, const struct cap_spec *spec)
+{
 	struct cap *cap = cap_at(slot);
-	uint64_t generation = (atomic_load_explicit(&cap->state, memory_order_relaxed) >> CAP_GEN_SHIFT) + 1;
-	uint64_t state = generation << CAP_GEN_SHIFT | CAP_LIVE;
+	exo_cap_t name = cap_name_next(slot);
+	uint64_t state = name >> CAP_GEN_SHIFT << CAP_GEN_SHIFT | CAP_LIVE;
 
 	CAP_STORE(cap->type, (uint8_t)spec->type);
 	cap->depth = spec->parent ? (uint8_t)(spec->parent->depth + 1) : 0;
@@ -212,13 +203,14 @@ exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec)
 	atomic_store_explicit(&cap->refs, 0, memory_order_relaxed);
 	cap->seal_epoch = 0;
 	cap->seal_last = 0;
-	cap_tag_set(cap, state);
 	child_link(spec->parent, cap);
 	owner_link(spec->owner, cap);
 	if (cap_is_object(spec->type))
 		object_link(cap);
+	/* This CPU has just made the tag. */
+	cpu_this()->validated[slot % CAP_VALIDATED] = name;
 	atomic_store_explicit(&cap->state, state, memory_order_release);
-	return cap_name_of_state(state, slot);
+	return name;
 }
 
 void cap_remove(struct cap *cap)

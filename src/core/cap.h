@@ -103,15 +103,10 @@ static inline bool cap_is_object(enum exo_cap_type type)
 	return type == EXO_CAP_ZONE || type == EXO_CAP_CONTEXT;
 }
 
-cap_slot_t cap_slot(const struct cap *cap);
-struct cap *cap_at(cap_slot_t slot);
-
 static inline exo_cap_t cap_name_of_state(uint64_t state, cap_slot_t slot)
 {
 	return (state >> CAP_GEN_SHIFT) << CAP_GEN_SHIFT | slot;
 }
-
-exo_cap_t cap_name(const struct cap *cap);
 
 /*
  * The one look-up: `name` must be a live capability of `zone`, of `type` (NONE:
@@ -146,6 +141,8 @@ bool cap_covers(const struct cap *cap, uint64_t first, uint64_t count);
 CORE_LOCKED EXO_MUST_USE enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent,
                                                      cap_slot_t *slot);
 CORE_LOCKED exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec);
+/* The same for a slot that has its tag already (cap_tag_derive()). */
+CORE_LOCKED exo_cap_t cap_commit_tagged(cap_slot_t slot, const struct cap_spec *spec);
 CORE_LOCKED void cap_unreserve(cap_slot_t slot);
 
 /* Moves up to *budget children of `cap` to its parent; true when none is left. */
@@ -164,8 +161,10 @@ CORE_LOCKED void cap_describe(const struct cap *cap, struct exo_cap_info *info);
 
 /* cap_tag.c. Makes this boot's keys; false: no entropy. */
 EXO_MUST_USE bool cap_keys_init(void);
-/* Writes the tag of a slot that will have this state; this CPU need not check it again. */
-void cap_tag_set(const struct cap *cap, uint64_t state);
+/* Writes the tag of what cap_commit() will make of a reserved slot. */
+void cap_tag_set(cap_slot_t slot, const struct cap_spec *spec);
+/* Checks the parent's tag, always, and writes that of the slot as above. E_FORGED: wrote nothing. */
+EXO_MUST_USE enum exo_status cap_tag_derive(cap_slot_t slot, const struct cap_spec *spec);
 /* A free slot has no tag: damage that makes it look alive does not make it good. */
 void cap_tag_clear(const struct cap *cap);
 /* Checks the tag, always. E_FORGED. */

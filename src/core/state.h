@@ -55,7 +55,7 @@ struct core {
 	_Atomic uint32_t cap_fresh; /* slots from here on were never used */
 	_Atomic uint32_t caps_used;
 	struct binding *cap_bindings[CAP_SLOTS] CORE_GUARDED; /* by slot: what it is used for */
-	struct cap caps[CAP_SLOTS];
+	_Alignas(64) struct cap caps[CAP_SLOTS];
 	struct cap_tag cap_tags[CAP_SLOTS];
 	uint64_t cap_seals_used[CAP_SLOTS] CORE_GUARDED; /* seal.h; meaningless while seal_last is 0 */
 
@@ -67,6 +67,31 @@ extern struct core core;
 static inline struct cpu_state *cpu_this(void)
 {
 	return &core.cpus[hal_cpu_id()];
+}
+
+/* ---- cap.h: short ways between slots, capabilities and names -------------- */
+
+static inline cap_slot_t cap_slot(const struct cap *cap)
+{
+	return (cap_slot_t)(cap - core.caps);
+}
+
+static inline struct cap *cap_at(cap_slot_t slot)
+{
+	return &core.caps[slot];
+}
+
+static inline exo_cap_t cap_name(const struct cap *cap)
+{
+	return cap_name_of_state(atomic_load_explicit(&cap->state, memory_order_relaxed), cap_slot(cap));
+}
+
+/* The name that the slot's next capability will have. */
+static inline exo_cap_t cap_name_next(cap_slot_t slot)
+{
+	uint64_t state = atomic_load_explicit(&cap_at(slot)->state, memory_order_relaxed);
+
+	return cap_name_of_state(state + (UINT64_C(1) << CAP_GEN_SHIFT), slot);
 }
 
 #endif

@@ -5,7 +5,7 @@
  * the scripted tests/support/fake. Nothing outside src/hal knows the machine.
  * Unless a function says otherwise it may be called on any CPU, with no lock
  * held, outside hal_ctx_enter(), and does not sleep. The core calls with its lock held,
- * except hal_ctx_enter(), hal_idle(), hal_cpu_relax() and the clocks.
+ * except hal_ctx_enter(), hal_idle(), hal_cpu_relax(), the clocks and hal_sha256_*().
  *
  * Upward there are just these: the HAL calls core_start() once when the machine
  * is ready (it does not return), and core_call() for each kernel call of the
@@ -204,6 +204,23 @@ uint64_t hal_events_take(void);
 
 /* Sleeps until a device event, the armed timer, or the time; may return early. */
 void hal_idle(uint64_t until_ns);
+
+/* ---- Hashing ------------------------------------------------------------ */
+
+/*
+ * SHA-256's compression (FIPS 180-4, section 6.2.2) by the machine: hashes `count` blocks of
+ * 64 bytes into `state`. false: this machine has no instructions for it, and nothing was
+ * changed; the core then computes by itself. The answer stays the same from core_start() on.
+ */
+EXO_MUST_USE bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count);
+
+/*
+ * The same for `count` blocks, 1 or 2, that have nothing to do with each other but that all go on
+ * from the state `from`: the new state takes the place of the block's first eight words. Words
+ * are numbers, not big-endian bytes, so a digest can be hashed again as it is. Two cost little
+ * more than one, since neither waits for the other. false as above.
+ */
+EXO_MUST_USE bool hal_sha256_words(uint32_t words[][16], const uint32_t from[8], uint32_t count);
 
 /* ---- Console, entropy, end --------------------------------------------- */
 

@@ -99,6 +99,7 @@ bool host_machine_start(const struct options *options, const char **message)
 	uint64_t first = FIRST_FRAME << EXO_FRAME_SHIFT;
 
 	host_time_start();
+	host_hash_start();
 	host_machine.cpus = 1;
 	host_machine.xmask = vector_components();
 	host_machine.memory_fd = memory_file("feuerbird-memory", first + options->memory);

@@ -85,7 +85,7 @@ static inline struct cpu *this_cpu(void)
 
 struct features {
 	bool xsave, avx, fsgsbase, smep, smap, umip, pcid, global, gib_pages;
-	bool apic, tsc_deadline, rdrand, rdseed;
+	bool apic, tsc_deadline, rdrand, rdseed, sha;
 	uint64_t xcr0;
 };
 

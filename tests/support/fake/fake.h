@@ -55,6 +55,7 @@ struct fake {
 	uint64_t events;          /* EXO_PEND_* raised by "devices" */
 	uint64_t random;          /* state of the generator */
 	bool entropy_fails;
+	bool no_sha;              /* as if the processor had no SHA extensions */
 	bool space_fails;         /* hal_space_init() says E_DEVICE */
 	const char *input;        /* console input not yet read */
 	uint64_t input_size;

@@ -1,0 +1,33 @@
+/*
+ * Hashing with the SHA extensions, where the processor has them (QEMU's TCG does not).
+ * The kernel is built with general registers only, and the vector registers hold the state
+ * of the program that ran last: so they are kept over the computation, which costs some
+ * 30 cycles of the 1,800 that it saves.
+ */
+#include <hal/x86/sha256.h>
+#include <hal/x86/vectors.h>
+#include <hal/x86_64/machine.h>
+
+bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count)
+{
+	struct vectors kept;
+
+	if (!machine.can.sha)
+		return false;
+	vectors_save(&kept);
+	x86_sha256_blocks(state, blocks, count);
+	vectors_restore(&kept);
+	return true;
+}
+
+bool hal_sha256_words(uint32_t words[][16], const uint32_t from[8], uint32_t count)
+{
+	struct vectors kept;
+
+	if (!machine.can.sha)
+		return false;
+	vectors_save(&kept);
+	x86_sha256_words(words, from, count);
+	vectors_restore(&kept);
+	return true;
+}
