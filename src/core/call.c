@@ -20,11 +20,12 @@ static const uint64_t authority_calls =
 
 _Static_assert(EXO_NR_COUNT <= 64, "authority_calls is one word");
 
-/* A check said no, as opposed to: something was used up, gone, or busy. */
+/* A check said no, as opposed to: something was used up, gone, or busy. Wild addresses
+ * and arguments are no accident of the LibOS's either: they belong to this. */
 static bool is_refusal(enum exo_status status)
 {
-	return (status >= EXO_E_CALL && status <= EXO_E_RANGE) || status == EXO_E_OVERLAP ||
-	       (status >= EXO_E_SEAL_SIZE && status <= EXO_E_REPLAYED);
+	return (status >= EXO_E_CALL && status <= EXO_E_ADDRESS) || status == EXO_E_STATE ||
+	       status == EXO_E_OVERLAP || (status >= EXO_E_SEAL_SIZE && status <= EXO_E_REPLAYED);
 }
 
 CORE_LOCKED static void account(struct zone *caller, uint64_t number, exo_cap_t cap, enum exo_status status)

@@ -99,7 +99,7 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 	int r = user_read(space, &grant, address, sizeof(grant));
 	if (r)
 		return r;
-	if (grant.kind != EXO_DEV_AUDIT || !grant.rights || (grant.rights & ~EXO_R_READ))
+	if (grant.kind != EXO_DEV_AUDIT || !grant.rights || (grant.rights & ~EXO_DEV_AUDIT_RIGHTS))
 		return -EINVAL;
 	enum exo_status status = exo_cap_grant(libos.boot->audit, vm_zone(space), grant.rights, &grant.cap);
 	if (status != EXO_OK)
