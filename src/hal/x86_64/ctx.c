@@ -227,7 +227,7 @@ static void tell_syscall(struct context *c, struct hal_trap *trap)
 	const struct exo_regs *r = &c->regs;
 
 	trap->event = EXO_EV_SYSCALL;
-	trap->nr = r->rax;
+	trap->nr = (uint32_t)r->rax; /* as Linux looks at it */
 	trap->args[0] = r->rdi;
 	trap->args[1] = r->rsi;
 	trap->args[2] = r->rdx;
@@ -262,7 +262,7 @@ static void tell_exception(struct context *c, const struct stop *stop, struct ha
 static bool answered(struct context *c)
 {
 	const struct exo_answer_page *page = c->space->answers;
-	uint64_t nr = c->regs.rax;
+	uint32_t nr = (uint32_t)c->regs.rax;
 
 	if (!page || nr >= EXO_ANSWER_COUNT || !(page->present[nr / 64] >> nr % 64 & 1))
 		return false;
