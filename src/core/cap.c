@@ -49,23 +49,21 @@ static void slot_push(cap_slot_t slot)
 
 enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent, cap_slot_t *slot)
 {
-	uint32_t used = atomic_load_explicit(&core.caps_used, memory_order_relaxed);
-
-	if (owner->kind == EXO_ZONE_APP && (owner->cap_count >= CAP_APP_LIMIT || used >= CAP_SLOTS - CAP_RESERVE))
+	if (owner->kind == EXO_ZONE_APP && (owner->cap_count >= CAP_APP_LIMIT || core.caps_used >= CAP_SLOTS - CAP_RESERVE))
 		return EXO_E_SLOTS;
 	if (parent && parent->depth >= CAP_DEPTH_MAX)
 		return EXO_E_SLOTS;
 	*slot = slot_pop();
 	if (*slot == CAP_NIL)
 		return EXO_E_SLOTS;
-	atomic_fetch_add_explicit(&core.caps_used, 1, memory_order_relaxed);
+	core.caps_used++;
 	return EXO_OK;
 }
 
 void cap_unreserve(cap_slot_t slot)
 {
 	cap_tag_clear(cap_at(slot));
-	atomic_fetch_sub_explicit(&core.caps_used, 1, memory_order_relaxed);
+	core.caps_used--;
 	slot_push(slot);
 }
 

@@ -54,6 +54,7 @@ static void words_of(uint32_t words[16], const struct cap *cap)
 	put(words + 4, CAP_LOAD(cap->first));
 	put(words + 6, cap_is_object(CAP_LOAD(cap->type)) ? 1 : CAP_LOAD(cap->count));
 	put(words + 8, CAP_LOAD(cap->expires));
+	hmac_words_end(words, TAGGED);
 }
 
 /* The same of what cap_commit() will make. */
@@ -64,6 +65,7 @@ static void words_of_spec(uint32_t words[16], cap_slot_t slot, const struct cap_
 	put(words + 4, spec->first);
 	put(words + 6, cap_is_object(spec->type) ? 1 : spec->count);
 	put(words + 8, spec->expires);
+	hmac_words_end(words, TAGGED);
 }
 
 static struct cap_tag tag_of(const uint32_t mac[8])
@@ -93,7 +95,7 @@ void cap_tag_set(cap_slot_t slot, const struct cap_spec *spec)
 	uint32_t words[1][16];
 
 	words_of_spec(words[0], slot, spec);
-	hmac_sha256_words(&core.tag_key, words, TAGGED, 1);
+	hmac_sha256_words(&core.tag_key, words, 1);
 	tag_store(slot, tag_of(words[0]));
 }
 
@@ -103,7 +105,7 @@ enum exo_status cap_tag_derive(cap_slot_t slot, const struct cap_spec *spec)
 
 	words_of(words[0], spec->parent);
 	words_of_spec(words[1], slot, spec);
-	hmac_sha256_words(&core.tag_key, words, TAGGED, 2);
+	hmac_sha256_words(&core.tag_key, words, 2);
 	if (!tag_is(cap_slot(spec->parent), tag_of(words[0])))
 		return EXO_E_FORGED;
 	tag_store(slot, tag_of(words[1]));
@@ -120,7 +122,7 @@ enum exo_status cap_tag_check(const struct cap *cap)
 	uint32_t words[1][16];
 
 	words_of(words[0], cap);
-	hmac_sha256_words(&core.tag_key, words, TAGGED, 1);
+	hmac_sha256_words(&core.tag_key, words, 1);
 	return tag_is(cap_slot(cap), tag_of(words[0])) ? EXO_OK : EXO_E_FORGED;
 }
 

@@ -184,7 +184,7 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 		out.audit_dropped += cpu->audit.dropped;
 	}
 	out.uptime_ns = hal_time_ns() - core.info->boot_ns;
-	out.caps_used = atomic_load_explicit(&core.caps_used, memory_order_relaxed);
+	out.caps_used = core.caps_used;
 	out.caps_total = CAP_SLOTS - 1;
 	out.zones = core.zone_count;
 	out.contexts = (uint32_t)core.context_count;

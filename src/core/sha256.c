@@ -190,36 +190,22 @@ void hmac_sha256(const struct hmac_key *key, const void *bytes, uint64_t size, u
 
 /* ---- HMAC of short messages -------------------------------------------- */
 
-/* As hal_sha256_words(). */
-static void compress_lanes(uint32_t words[][16], const uint32_t from[8], uint32_t count)
+static void hmac_portable(const struct hmac_key *key, uint32_t words[16])
 {
 	uint32_t w[64];
 
-	if (hal_sha256_words(words, from, count))
+	memcpy(w, words, 16 * sizeof(w[0]));
+	compress_words(w, key->inner, w);
+	hmac_words_end(w, 8);
+	compress_words(words, key->outer, w);
+}
+
+void hmac_sha256_words(const struct hmac_key *key, uint32_t words[][16], uint32_t count)
+{
+	if (hal_hmac_words(words, key->inner, key->outer, count))
 		return;
-	for (uint32_t i = 0; i < count; i++) {
-		memcpy(w, words[i], sizeof(words[i]));
-		compress_words(words[i], from, w);
-	}
-}
-
-/* Ends a block of a message whose first block was the pad (section 5.1.1). */
-static inline void words_end(uint32_t words[16], uint32_t count)
-{
-	words[count] = UINT32_C(0x80000000);
-	for (uint32_t i = count + 1; i < 15; i++)
-		words[i] = 0;
-	words[15] = (SHA256_BLOCK + 4 * count) * 8;
-}
-
-void hmac_sha256_words(const struct hmac_key *key, uint32_t words[][16], uint32_t size, uint32_t count)
-{
 	for (uint32_t i = 0; i < count; i++)
-		words_end(words[i], size);
-	compress_lanes(words, key->inner, count);
-	for (uint32_t i = 0; i < count; i++)
-		words_end(words[i], 8);
-	compress_lanes(words, key->outer, count);
+		hmac_portable(key, words[i]);
 }
 
 bool bytes_are_equal(const void *a, const void *b, uint64_t size)

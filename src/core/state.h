@@ -53,7 +53,7 @@ struct core {
 	uint8_t boot_id[16]; /* public: tells this boot's seals from others' */
 	_Atomic uint64_t cap_free; /* pops << 16 | first free slot */
 	_Atomic uint32_t cap_fresh; /* slots from here on were never used */
-	_Atomic uint32_t caps_used;
+	uint32_t caps_used CORE_GUARDED;
 	struct binding *cap_bindings[CAP_SLOTS] CORE_GUARDED; /* by slot: what it is used for */
 	_Alignas(64) struct cap caps[CAP_SLOTS];
 	struct cap_tag cap_tags[CAP_SLOTS];

@@ -5,7 +5,7 @@
  * the scripted tests/support/fake. Nothing outside src/hal knows the machine.
  * Unless a function says otherwise it may be called on any CPU, with no lock
  * held, outside hal_ctx_enter(), and does not sleep. The core calls with its lock held,
- * except hal_ctx_enter(), hal_idle(), hal_cpu_relax(), the clocks and hal_sha256_*().
+ * except hal_ctx_enter(), hal_idle(), hal_cpu_relax(), the clocks and hashing.
  *
  * Upward there are just these: the HAL calls core_start() once when the machine
  * is ready (it does not return), and core_call() for each kernel call of the
@@ -215,12 +215,12 @@ void hal_idle(uint64_t until_ns);
 EXO_MUST_USE bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count);
 
 /*
- * The same for `count` blocks, 1 or 2, that have nothing to do with each other but that all go on
- * from the state `from`: the new state takes the place of the block's first eight words. Words
- * are numbers, not big-endian bytes, so a digest can be hashed again as it is. Two cost little
- * more than one, since neither waits for the other. false as above.
+ * HMAC-SHA256 (RFC 2104) of `count` messages, 1 or 2, under one key, each of which fits one
+ * block after the pad: words[i] is that block, ended (FIPS 180-4, section 5.1.1), as numbers;
+ * inner and outer are the states after the pads. The code takes the place of the block's first
+ * eight words. Two cost little more than one, since neither waits for the other. false as above.
  */
-EXO_MUST_USE bool hal_sha256_words(uint32_t words[][16], const uint32_t from[8], uint32_t count);
+EXO_MUST_USE bool hal_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_t outer[8], uint32_t count);
 
 /* ---- Console, entropy, end --------------------------------------------- */
 

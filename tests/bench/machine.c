@@ -185,10 +185,10 @@ bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count)
 	return sha;
 }
 
-bool hal_sha256_words(uint32_t words[][16], const uint32_t from[8], uint32_t count)
+bool hal_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_t outer[8], uint32_t count)
 {
 	if (sha)
-		x86_sha256_words(words, from, count);
+		x86_hmac_words(words, inner, outer, count);
 	return sha;
 }
 

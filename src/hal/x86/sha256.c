@@ -4,7 +4,7 @@
  * SHA256MSG2 make four words of the message schedule (FIPS 180-4, 6.2.2).
  *
  * Two rounds must wait for the two before: one stream leaves the unit idle half
- * of the time. So a second, independent block costs little more (two()).
+ * of the time. So a second, independent block costs little more (both()).
  */
 #include <hal/x86/sha256.h>
 
@@ -12,7 +12,8 @@ typedef uint32_t words __attribute__((vector_size(16)));
 typedef int ints __attribute__((vector_size(16)));
 typedef char bytes __attribute__((vector_size(16)));
 
-#define SHA __attribute__((target("sha,ssse3,sse4.1")))
+#define SHA    __attribute__((target("sha,ssse3,sse4.1")))
+#define INLINE static inline __attribute__((always_inline)) SHA
 #define BLOCK 64
 
 /* FIPS 180-4, section 4.2.2. */
@@ -47,7 +48,7 @@ bool x86_sha_present(void)
 	return most >= 7 && cpuid_bit(7, 1, 29) && cpuid_bit(1, 2, 9) && cpuid_bit(1, 2, 19);
 }
 
-static inline SHA words load(const void *from)
+INLINE words load(const void *from)
 {
 	words to;
 
@@ -56,14 +57,14 @@ static inline SHA words load(const void *from)
 }
 
 /* The message's words are big-endian. */
-static inline SHA words load_be(const void *from)
+INLINE words load_be(const void *from)
 {
 	const bytes order = { 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12 };
 
 	return (words)__builtin_ia32_pshufb128((bytes)load(from), order);
 }
 
-static inline SHA struct halves state_load(const uint32_t state[8])
+INLINE struct halves state_load(const uint32_t state[8])
 {
 	words abcd = load(state), efgh = load(state + 4);
 
@@ -71,18 +72,25 @@ static inline SHA struct halves state_load(const uint32_t state[8])
 	                        __builtin_shufflevector(abcd, efgh, 7, 6, 3, 2) };
 }
 
-/* The sum of `from` and what the rounds have made of it (FIPS 180-4, 6.2.2, step 4). */
-static inline SHA void state_store(uint32_t state[8], const uint32_t from[8], struct halves s)
+/* The sum of `from` and what the rounds have made of it (FIPS 180-4, 6.2.2, step 4): words 0 to 3, and 4 to 7. */
+INLINE words sum_low(const uint32_t from[8], struct halves s)
 {
-	words abcd = load(from) + __builtin_shufflevector(s.abef, s.cdgh, 3, 2, 7, 6);
-	words efgh = load(from + 4) + __builtin_shufflevector(s.abef, s.cdgh, 1, 0, 5, 4);
+	return load(from) + __builtin_shufflevector(s.abef, s.cdgh, 3, 2, 7, 6);
+}
 
-	__builtin_memcpy(state, &abcd, sizeof(abcd));
-	__builtin_memcpy(state + 4, &efgh, sizeof(efgh));
+INLINE words sum_high(const uint32_t from[8], struct halves s)
+{
+	return load(from + 4) + __builtin_shufflevector(s.abef, s.cdgh, 1, 0, 5, 4);
+}
+
+INLINE void store(uint32_t to[8], words low, words high)
+{
+	__builtin_memcpy(to, &low, sizeof(low));
+	__builtin_memcpy(to + 4, &high, sizeof(high));
 }
 
 /* w0 to w3 are the last sixteen words; w0 becomes the next four. */
-static inline SHA words schedule(words w0, words w1, words w2, words w3)
+INLINE words schedule(words w0, words w1, words w2, words w3)
 {
 	words sum = (words)__builtin_ia32_sha256msg1((ints)w0, (ints)w1);
 
@@ -91,18 +99,29 @@ static inline SHA words schedule(words w0, words w1, words w2, words w3)
 }
 
 /* Two rounds; x and y change their places each time. */
-static inline SHA words rounds(words x, words y, words wk)
+INLINE words rounds(words x, words y, words wk)
 {
 	return (words)__builtin_ia32_sha256rnds2((ints)x, (ints)y, (ints)wk);
 }
 
-static inline SHA words upper(words wk)
+INLINE words upper(words wk)
 {
 	return __builtin_shufflevector(wk, wk, 2, 3, 2, 3);
 }
 
+struct block {
+	words w0, w1, w2, w3;
+};
+
+INLINE struct block block_load(const uint32_t from[16])
+{
+	return (struct block){ load(from), load(from + 4), load(from + 8), load(from + 12) };
+}
+
+/* ---- One block ----------------------------------------------------------- */
+
 /* Four rounds. */
-static inline SHA void four(struct halves *s, words w, unsigned i)
+INLINE void four(struct halves *s, words w, unsigned i)
 {
 	words wk = w + K[i];
 
@@ -110,37 +129,56 @@ static inline SHA void four(struct halves *s, words w, unsigned i)
 	s->abef = rounds(s->abef, s->cdgh, upper(wk));
 }
 
-static inline SHA void one(uint32_t state[8], const uint32_t from[8], words w0, words w1, words w2, words w3)
+INLINE void sixteen(struct halves *s, struct block *w, unsigned i)
 {
-	struct halves s = state_load(from);
+	w->w0 = schedule(w->w0, w->w1, w->w2, w->w3);
+	four(s, w->w0, i);
+	w->w1 = schedule(w->w1, w->w2, w->w3, w->w0);
+	four(s, w->w1, i + 1);
+	w->w2 = schedule(w->w2, w->w3, w->w0, w->w1);
+	four(s, w->w2, i + 2);
+	w->w3 = schedule(w->w3, w->w0, w->w1, w->w2);
+	four(s, w->w3, i + 3);
+}
 
-	four(&s, w0, 0);
-	four(&s, w1, 1);
-	four(&s, w2, 2);
-	four(&s, w3, 3);
-	for (unsigned i = 4; i < 16; i += 4) {
-		w0 = schedule(w0, w1, w2, w3);
-		four(&s, w0, i);
-		w1 = schedule(w1, w2, w3, w0);
-		four(&s, w1, i + 1);
-		w2 = schedule(w2, w3, w0, w1);
-		four(&s, w2, i + 2);
-		w3 = schedule(w3, w0, w1, w2);
-		four(&s, w3, i + 3);
-	}
-	state_store(state, from, s);
+INLINE struct halves one(struct halves s, struct block w)
+{
+	four(&s, w.w0, 0);
+	four(&s, w.w1, 1);
+	four(&s, w.w2, 2);
+	four(&s, w.w3, 3);
+	sixteen(&s, &w, 4);
+	sixteen(&s, &w, 8);
+	sixteen(&s, &w, 12);
+	return s;
 }
 
 SHA void x86_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count)
 {
-	for (const uint8_t *block = blocks; count > 0; count--, block += BLOCK)
-		one(state, state, load_be(block), load_be(block + 16), load_be(block + 32), load_be(block + 48));
+	for (const uint8_t *block = blocks; count > 0; count--, block += BLOCK) {
+		struct block w = { load_be(block), load_be(block + 16), load_be(block + 32), load_be(block + 48) };
+		struct halves s = one(state_load(state), w);
+
+		store(state, sum_low(state, s), sum_high(state, s));
+	}
 }
 
-/* Four rounds of both, each pair of instructions beside the other's. */
-static inline SHA void both(struct halves *a, struct halves *b, words wa, words wb, unsigned i)
+/* What ends a digest as the second block of a message. */
+static const words end_low = { 0x80000000, 0, 0, 0 }, end_high = { 0, 0, 0, (BLOCK + 32) * 8 };
+
+static SHA void hmac_one(uint32_t x[16], const uint32_t inner[8], const uint32_t outer[8])
 {
-	words ka = wa + K[i], kb = wb + K[i];
+	struct halves s = one(state_load(inner), block_load(x));
+
+	s = one(state_load(outer), (struct block){ sum_low(inner, s), sum_high(inner, s), end_low, end_high });
+	store(x, sum_low(outer, s), sum_high(outer, s));
+}
+
+/* ---- Two blocks, each pair of instructions beside the other's ---------------- */
+
+INLINE void four_both(struct halves *a, struct halves *b, words va, words wb, unsigned i)
+{
+	words ka = va + K[i], kb = wb + K[i];
 
 	a->cdgh = rounds(a->cdgh, a->abef, ka);
 	b->cdgh = rounds(b->cdgh, b->abef, kb);
@@ -148,38 +186,51 @@ static inline SHA void both(struct halves *a, struct halves *b, words wa, words 
 	b->abef = rounds(b->abef, b->cdgh, upper(kb));
 }
 
-static SHA void two(uint32_t x[16], uint32_t y[16], const uint32_t from[8])
+INLINE void sixteen_both(struct halves *a, struct halves *b, struct block *v, struct block *w, unsigned i)
 {
-	struct halves a = state_load(from), b = a;
-	words v0 = load(x), v1 = load(x + 4), v2 = load(x + 8), v3 = load(x + 12);
-	words w0 = load(y), w1 = load(y + 4), w2 = load(y + 8), w3 = load(y + 12);
-
-	both(&a, &b, v0, w0, 0);
-	both(&a, &b, v1, w1, 1);
-	both(&a, &b, v2, w2, 2);
-	both(&a, &b, v3, w3, 3);
-	for (unsigned i = 4; i < 16; i += 4) {
-		v0 = schedule(v0, v1, v2, v3);
-		w0 = schedule(w0, w1, w2, w3);
-		both(&a, &b, v0, w0, i);
-		v1 = schedule(v1, v2, v3, v0);
-		w1 = schedule(w1, w2, w3, w0);
-		both(&a, &b, v1, w1, i + 1);
-		v2 = schedule(v2, v3, v0, v1);
-		w2 = schedule(w2, w3, w0, w1);
-		both(&a, &b, v2, w2, i + 2);
-		v3 = schedule(v3, v0, v1, v2);
-		w3 = schedule(w3, w0, w1, w2);
-		both(&a, &b, v3, w3, i + 3);
-	}
-	state_store(x, from, a);
-	state_store(y, from, b);
+	v->w0 = schedule(v->w0, v->w1, v->w2, v->w3);
+	w->w0 = schedule(w->w0, w->w1, w->w2, w->w3);
+	four_both(a, b, v->w0, w->w0, i);
+	v->w1 = schedule(v->w1, v->w2, v->w3, v->w0);
+	w->w1 = schedule(w->w1, w->w2, w->w3, w->w0);
+	four_both(a, b, v->w1, w->w1, i + 1);
+	v->w2 = schedule(v->w2, v->w3, v->w0, v->w1);
+	w->w2 = schedule(w->w2, w->w3, w->w0, w->w1);
+	four_both(a, b, v->w2, w->w2, i + 2);
+	v->w3 = schedule(v->w3, v->w0, v->w1, v->w2);
+	w->w3 = schedule(w->w3, w->w0, w->w1, w->w2);
+	four_both(a, b, v->w3, w->w3, i + 3);
 }
 
-SHA void x86_sha256_words(uint32_t words[][16], const uint32_t from[8], uint32_t count)
+INLINE void both(struct halves *a, struct halves *b, struct block v, struct block w)
+{
+	four_both(a, b, v.w0, w.w0, 0);
+	four_both(a, b, v.w1, w.w1, 1);
+	four_both(a, b, v.w2, w.w2, 2);
+	four_both(a, b, v.w3, w.w3, 3);
+	sixteen_both(a, b, &v, &w, 4);
+	sixteen_both(a, b, &v, &w, 8);
+	sixteen_both(a, b, &v, &w, 12);
+}
+
+static SHA void hmac_two(uint32_t x[16], uint32_t y[16], const uint32_t inner[8], const uint32_t outer[8])
+{
+	struct halves a = state_load(inner), b = a;
+	struct block v, w;
+
+	both(&a, &b, block_load(x), block_load(y));
+	v = (struct block){ sum_low(inner, a), sum_high(inner, a), end_low, end_high };
+	w = (struct block){ sum_low(inner, b), sum_high(inner, b), end_low, end_high };
+	a = b = state_load(outer);
+	both(&a, &b, v, w);
+	store(x, sum_low(outer, a), sum_high(outer, a));
+	store(y, sum_low(outer, b), sum_high(outer, b));
+}
+
+SHA void x86_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_t outer[8], uint32_t count)
 {
 	if (count == 2)
-		two(words[0], words[1], from);
+		hmac_two(words[0], words[1], inner, outer);
 	else
-		one(words[0], from, load(words[0]), load(words[0] + 4), load(words[0] + 8), load(words[0] + 12));
+		hmac_one(words[0], inner, outer);
 }
