@@ -126,16 +126,22 @@ static uint32_t sample(run_fn *run, uint32_t n)
 	double end = seconds() + opt.patience;
 	uint32_t count = 0;
 
-	while (count < opt.samples) {
-		bool before = probe();
-		double spent = (double)run(n);
+	for (bool cold = true; count < opt.samples;) {
+		bool before;
+		double spent;
+
+		if (cold)
+			run(n);
+		before = probe();
+		spent = (double)run(n);
+		cold = false;
 
 		if (before && probe())
 			bench.values[count++] = spent;
 		else if (seconds() > end)
 			break;
 		else
-			nanosleep(&(struct timespec){ 0, 200000 }, NULL);
+			cold = nanosleep(&(struct timespec){ 0, 200000 }, NULL) == 0;
 	}
 	if (count * 10 >= opt.samples)
 		return count;

@@ -176,6 +176,10 @@ static SHA void hmac_one(uint32_t x[16], const uint32_t inner[8], const uint32_t
 
 /* ---- Two blocks, each pair of instructions beside the other's ---------------- */
 
+/* Both are ready before what follows: else gcc puts all of one block before all of the
+ * other, and the processor does not see far enough to do them at once. */
+#define BESIDE(a, b) __asm__("" : "+x"(a), "+x"(b))
+
 INLINE void four_both(struct halves *a, struct halves *b, words va, words wb, unsigned i)
 {
 	words ka = va + K[i], kb = wb + K[i];
@@ -190,15 +194,19 @@ INLINE void sixteen_both(struct halves *a, struct halves *b, struct block *v, st
 {
 	v->w0 = schedule(v->w0, v->w1, v->w2, v->w3);
 	w->w0 = schedule(w->w0, w->w1, w->w2, w->w3);
+	BESIDE(v->w0, w->w0);
 	four_both(a, b, v->w0, w->w0, i);
 	v->w1 = schedule(v->w1, v->w2, v->w3, v->w0);
 	w->w1 = schedule(w->w1, w->w2, w->w3, w->w0);
+	BESIDE(v->w1, w->w1);
 	four_both(a, b, v->w1, w->w1, i + 1);
 	v->w2 = schedule(v->w2, v->w3, v->w0, v->w1);
 	w->w2 = schedule(w->w2, w->w3, w->w0, w->w1);
+	BESIDE(v->w2, w->w2);
 	four_both(a, b, v->w2, w->w2, i + 2);
 	v->w3 = schedule(v->w3, v->w0, v->w1, v->w2);
 	w->w3 = schedule(w->w3, w->w0, w->w1, w->w2);
+	BESIDE(v->w3, w->w3);
 	four_both(a, b, v->w3, w->w3, i + 3);
 }
 
