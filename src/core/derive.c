@@ -32,7 +32,7 @@ struct cap_spec derive_spec(struct cap *cap, uint32_t rights, uint64_t expires, 
 }
 
 /* Everything but the tag, which is checked together with the making of the new one. */
-static enum exo_status reserve(const struct cap_spec *spec, cap_slot_t *slot)
+CORE_LOCKED static enum exo_status reserve(const struct cap_spec *spec, cap_slot_t *slot)
 {
 	const struct cap *cap = spec->parent;
 	enum exo_status status = rule(cap, spec->rights, spec->expires);
