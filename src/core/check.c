@@ -2,6 +2,7 @@
  * core_check(): every invariant of docs/invariants.md.
  * Each part returns NULL or the text of what is broken.
  */
+#include <core/bpf.h>
 #include <core/check.h>
 #include <core/reap.h>
 #include <core/state.h>
@@ -187,10 +188,17 @@ static const char *check_fund(const struct zone *zone)
 	return NULL;
 }
 
+static const char *check_program(const struct zone *zone)
+{
+	ENSURE(zone->program_count <= EXO_ANSWER_PROGRAM_MAX, "zone: answer program too long");
+	ENSURE(zone->program_count == 0 || bpf_check(zone->program, zone->program_count) == EXO_OK, "zone: answer program");
+	return NULL;
+}
+
 static const char *check_zone(const struct zone *zone)
 {
 	static const char *(*const checks[])(const struct zone *) = {
-		check_bindings, check_pages, check_contexts, check_rings, check_fund,
+		check_bindings, check_pages, check_contexts, check_rings, check_fund, check_program,
 	};
 	const char *broken = NULL;
 

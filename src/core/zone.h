@@ -43,6 +43,8 @@ struct zone {
 	struct bindings bindings; /* what is mapped under which capability */
 	uint64_t mapped_pages;
 	struct binding answers;   /* the answer page, if bound */
+	uint32_t program_count;
+	struct exo_bpf_insn program[EXO_ANSWER_PROGRAM_MAX]; /* bpf_check() has accepted it */
 
 	uint64_t pending;         /* EXO_PEND_*, not yet taken */
 	uint64_t timer_at;        /* UINT64_MAX: off */

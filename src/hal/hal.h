@@ -9,7 +9,8 @@
  *
  * Upward there are just these: the HAL calls core_start() once when the machine
  * is ready (it does not return), and core_call() for each kernel call of the
- * in-process or ring-3 LibOS (see hal_libos_run()). Both are in core/core.h.
+ * in-process or ring-3 LibOS (see hal_libos_run()). Both are in core/core.h. A HAL that runs answer programs
+ * takes the pure function bpf_run() from core/bpf.h besides.
  */
 #ifndef HAL_H
 #define HAL_H
@@ -119,6 +120,10 @@ exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo
 
 /* Attaches the answer page (exo/context.h); the frame stays the LibOS's. */
 void hal_space_answers(struct hal_space *space, exo_frame_t frame);
+
+/* Attaches an answer program that bpf_check() has accepted, to be run beside the answer page; it stays where it is and
+ * as it is till another one (or NULL) takes its place. No context of the space runs now. false: this machine runs none. */
+bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *program);
 
 /* Copies between the kernel and addresses of a space, with the rights that the
  * space's program has there. false: some byte is not accessible; how much was

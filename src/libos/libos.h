@@ -48,6 +48,7 @@ struct libos {
 	struct process_table procs;   /* proc/process.h */
 	struct vfs vfs;               /* fs/vfs.h */
 	struct tty console;           /* tty/tty.h */
+	bool no_answer_programs;      /* this machine runs none */
 	uint64_t realtime_offset_ns;  /* set by clock_settime */
 	char hostname[65], domainname[65];
 };

@@ -258,18 +258,6 @@ static void tell_exception(struct context *c, const struct stop *stop, struct ha
 	tell_regs(c);
 }
 
-/* True: the answer page has the result of this system call, and it is in rax. */
-static bool answered(struct context *c)
-{
-	const struct exo_answer_page *page = c->space->answers;
-	uint32_t nr = (uint32_t)c->regs.rax;
-
-	if (!page || nr >= EXO_ANSWER_COUNT || !(page->present[nr / 64] >> nr % 64 & 1))
-		return false;
-	c->regs.rax = page->value[nr];
-	return true;
-}
-
 /* ---- The calls ---------------------------------------------------------- */
 
 void context_run(struct context *c, struct stop *stop)
@@ -282,7 +270,7 @@ void context_run(struct context *c, struct stop *stop)
 	do {
 		stop->vector = user_enter(&c->regs, c->by_sysret);
 		c->by_sysret = stop->vector == TRAP_SYSCALL;
-	} while (stop->vector == TRAP_SYSCALL && answered(c));
+	} while (stop->vector == TRAP_SYSCALL && context_answered(c));
 	if (stop->vector == TRAP_SYSCALL)
 		return;
 	stop->error = (uint32_t)cpu->error;
