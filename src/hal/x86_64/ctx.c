@@ -235,7 +235,13 @@ static void tell_syscall(struct context *c, struct hal_trap *trap)
 	trap->args[4] = r->r8;
 	trap->args[5] = r->r9;
 	page->nr = trap->nr;
-	memcpy(page->args, trap->args, sizeof(page->args));
+	/* Written out: a call of memcpy() would cost more than the words. */
+	page->args[0] = trap->args[0];
+	page->args[1] = trap->args[1];
+	page->args[2] = trap->args[2];
+	page->args[3] = trap->args[3];
+	page->args[4] = trap->args[4];
+	page->args[5] = trap->args[5];
 	page->valid = 0;
 	c->state = STATE_SYSCALL;
 }
@@ -321,7 +327,7 @@ void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap
 	struct context *c = of(ctx);
 	struct cpu *cpu = this_cpu();
 
-	memset(trap, 0, sizeof(*trap));
+	*trap = (struct hal_trap){ 0 };
 	split_choose();
 	load(runner(), c);
 	if (cpu->pending) {
