@@ -140,6 +140,13 @@ void hal_space_answers(struct hal_space *space, exo_frame_t frame)
 	(void)frame;
 }
 
+bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *program)
+{
+	(void)space;
+	(void)program;
+	return false;
+}
+
 bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size)
 {
 	(void)space;
