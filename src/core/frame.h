@@ -16,11 +16,11 @@ struct zone;
 #define FRAME_KERNEL 0xffff /* the core's own, from boot on */
                             /* else: number of the zone whose fund it is in */
 
-#define FRAME_MAPS_MAX UINT16_MAX /* saturated: counts no more, never fundable again */
-
 struct frame {
 	uint16_t fund; /* FRAME_* or a zone number */
-	uint16_t maps; /* mappings, context pages, answer pages that use it */
+	/* Mappings, context pages, answer pages that use it. Cannot overflow: the page
+	 * tables of so many would be 32 GiB. */
+	uint32_t maps;
 };
 
 /* frame must be inside the extent. */
