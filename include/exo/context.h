@@ -98,7 +98,7 @@ struct exo_answer_page {
 _Static_assert(sizeof(struct exo_answer_page) == 4096, "one frame");
 
 struct exo_answer_call {
-	uint64_t nr;
+	uint64_t nr; /* the lower half of rax */
 	uint64_t args[6];
 };
 _Static_assert(sizeof(struct exo_answer_call) == offsetof(struct exo_answer_page, data), "in place of `present`");

@@ -41,7 +41,7 @@ static bool obey(struct context *c, const struct exo_answer_call *call, uint32_t
 static bool program_answers(struct context *c, const struct exo_answer_page *page)
 {
 	const struct exo_regs *r = &c->regs;
-	const struct exo_answer_call call = { r->rax, { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+	const struct exo_answer_call call = { (uint32_t)r->rax, { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
 	const struct bpf_input input = {
 		.head = (const uint8_t *)&call, .head_size = sizeof(call),
 		.rest = (const uint8_t *)page, .size = EXO_ANSWER_INPUT_SIZE,
