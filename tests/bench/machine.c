@@ -1,6 +1,7 @@
 /*
  * The machine under the benchmark of the core: as little of one as can be, so that what is measured is the core.
- * Time, CPU number and hashing cost what they cost in the simulator; a mapping is one store.
+ * Time, CPU number and hashing cost what they cost in the simulator; a mapping is one store. What is not here is
+ * never used while something is measured: the Makefile takes it from tests/support/fake.
  */
 #include "bench.h"
 
@@ -34,12 +35,6 @@ void bench_boot(uint64_t cycles_per_ms, bool use_sha, void (*libos)(const struct
 bool bench_has_sha(void)
 {
 	return sha;
-}
-
-static _Noreturn void never(const char *what)
-{
-	fprintf(stderr, "bench_core: the machine has no %s\n", what);
-	exit(2);
 }
 
 const struct hal_boot_info *hal_boot(void) { return &info; }
@@ -107,13 +102,6 @@ void hal_space_unmap(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
 		*entry_of(vaddr + (i << EXO_FRAME_SHIFT)) = 0;
 }
 
-void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count, uint32_t prot)
-{
-	(void)space;
-	(void)count;
-	*entry_of(vaddr) = *entry_of(vaddr) >> EXO_FRAME_SHIFT << EXO_FRAME_SHIFT | prot;
-}
-
 void hal_space_flush(struct hal_space *space) { (void)space; }
 
 bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t *frame, uint32_t *flags)
@@ -132,19 +120,6 @@ exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo
 	while (vaddr < end && *entry_of(vaddr) == 0)
 		vaddr += EXO_FRAME_SIZE;
 	return vaddr;
-}
-
-void hal_space_answers(struct hal_space *space, exo_frame_t frame)
-{
-	(void)space;
-	(void)frame;
-}
-
-bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *program)
-{
-	(void)space;
-	(void)program;
-	return false;
 }
 
 bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size)
@@ -206,66 +181,6 @@ bool hal_entropy(void *bytes, uint64_t size)
 }
 
 uint64_t hal_events_take(void) { return 0; }
-
-void hal_cpu_relax(uint32_t turn)
-{
-	(void)turn;
-	never("second processor");
-}
-
-void hal_timer_arm(uint64_t at_ns) { (void)at_ns; }
-
-void hal_idle(uint64_t until_ns)
-{
-	(void)until_ns;
-	never("sleep");
-}
-
-void hal_ctx_init(struct hal_ctx *ctx, struct hal_space *space, struct exo_ctx_page *page)
-{
-	(void)space;
-	(void)page;
-	memset(ctx, 0, sizeof(*ctx));
-}
-
-void hal_ctx_fini(struct hal_ctx *ctx) { (void)ctx; }
-
-void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap)
-{
-	(void)ctx;
-	(void)deadline;
-	(void)trap;
-	never("programs");
-}
-
-void hal_ctx_answer(struct hal_ctx *ctx, uint64_t status, uint64_t value)
-{
-	(void)ctx;
-	(void)status;
-	(void)value;
-}
-
-void hal_ctx_save(struct hal_ctx *ctx) { (void)ctx; }
-
-uint64_t hal_text_prepare(void *text, uint64_t size, exo_vaddr_t address)
-{
-	(void)text;
-	(void)size;
-	(void)address;
-	return 0;
-}
-
-void hal_console_write(const void *bytes, uint64_t size) { fwrite(bytes, 1, size, stdout); }
-void hal_log_write(const void *bytes, uint64_t size) { fwrite(bytes, 1, size, stderr); }
-
-uint64_t hal_console_read(void *bytes, uint64_t size)
-{
-	(void)bytes;
-	(void)size;
-	return 0;
-}
-
-void hal_console_info(struct exo_console_info *out) { memset(out, 0, sizeof(*out)); }
 void hal_halt(uint32_t status) { exit((int)status); }
 
 void hal_panic(const char *message)

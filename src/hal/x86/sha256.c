@@ -14,6 +14,8 @@ typedef char bytes __attribute__((vector_size(16)));
 
 #define SHA    __attribute__((target("sha,ssse3,sse4.1")))
 #define INLINE static inline __attribute__((always_inline)) SHA
+/* Kept vectors lie on the stack, and whoever calls may be built without any and so without care for 16 bytes. */
+#define ENTRY  __attribute__((force_align_arg_pointer)) SHA
 #define BLOCK 64
 
 /* FIPS 180-4, section 4.2.2. */
@@ -153,7 +155,7 @@ INLINE struct halves one(struct halves s, struct block w)
 	return s;
 }
 
-SHA void x86_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count)
+ENTRY void x86_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count)
 {
 	for (const uint8_t *block = blocks; count > 0; count--, block += BLOCK) {
 		struct block w = { load_be(block), load_be(block + 16), load_be(block + 32), load_be(block + 48) };
@@ -235,7 +237,7 @@ static SHA void hmac_two(uint32_t x[16], uint32_t y[16], const uint32_t inner[8]
 	store(y, sum_low(outer, b), sum_high(outer, b));
 }
 
-SHA void x86_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_t outer[8], uint32_t count)
+ENTRY void x86_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_t outer[8], uint32_t count)
 {
 	if (count == 2)
 		hmac_two(words[0], words[1], inner, outer);
