@@ -269,14 +269,24 @@ void unbind_frame(struct binding *binding)
 /* ---- Undoing ----------------------------------------------------------- */
 
 /* A context or zone whose page is taken away cannot go on; it keeps nothing of
- * the frame, since it is never entered again. */
-CORE_LOCKED static void page_repossess(struct binding *b)
+ * the frame, since it is never entered again. False: another CPU is still in there. */
+CORE_LOCKED static bool page_repossess(struct binding *b)
 {
-	if (b->kind == BINDING_CONTEXT)
-		context_of_binding(b)->dead = true;
-	else
+	if (b->kind == BINDING_CONTEXT) {
+		struct context *context = context_of_binding(b);
+
+		if (cpus_leave_context(context))
+			return false;
+		/* What the HAL still has of its registers must not be put into the page later. */
+		hal_ctx_fini(&context->hal);
+		context->dead = true;
+	} else {
+		if (cpus_leave_zone(b->zone))
+			return false;
 		zone_kill(b->zone);
+	}
 	unbind_frame(b);
+	return true;
 }
 
 bool unbind_cap(struct cap *cap, uint32_t *budget)
@@ -290,7 +300,10 @@ bool unbind_cap(struct cap *cap, uint32_t *budget)
 			return false;
 		--*budget;
 		if (b->kind != BINDING_PAGES) {
-			page_repossess(b);
+			if (!page_repossess(b)) {
+				*budget = 0; /* nothing else can be done till it has come back */
+				return false;
+			}
 			continue;
 		}
 		unbind_pages(zone, b->first, b->end, budget);
@@ -299,20 +312,21 @@ bool unbind_cap(struct cap *cap, uint32_t *budget)
 	return true;
 }
 
-CORE_LOCKED static void page_expire(struct binding *b)
+CORE_LOCKED static bool page_expire(struct binding *b)
 {
 	if (b->kind == BINDING_NONE)
-		return;
+		return true;
 	if (cap_is_expired(cap_at(b->slot)))
-		page_repossess(b);
-	else
-		expiry_note(b->zone, cap_at(b->slot));
+		return page_repossess(b);
+	expiry_note(b->zone, cap_at(b->slot));
+	return true;
 }
 
 bool unbind_expired(struct zone *zone, uint32_t *budget)
 {
 	struct binding *b, *next;
 	uint64_t before = zone->bindings.expires;
+	bool done;
 
 	zone->bindings.expires = EXO_NO_EXPIRY;
 	for (b = zone->bindings.head; b; b = next) {
@@ -324,11 +338,13 @@ bool unbind_expired(struct zone *zone, uint32_t *budget)
 			return false;
 		}
 	}
-	page_expire(&zone->answers);
+	done = page_expire(&zone->answers);
 	for (struct context *context = zone->contexts; context; context = context->next)
-		page_expire(&context->page_binding);
+		done &= page_expire(&context->page_binding);
 	hal_space_flush(&zone->space);
-	return true;
+	if (!done)
+		zone->bindings.expires = before;
+	return done;
 }
 
 bool unbind_zone(struct zone *zone, uint32_t *budget)

@@ -87,7 +87,7 @@ void core_start(void)
 	exo_frame_t first, end;
 	uint64_t fund;
 
-	core_lock_init();
+	core_lock_init(info->cpu_count);
 	core.info = info;
 	core.ns_per_cycle = (UINT64_C(1000000) << 32) / (info->cycles_per_ms ? info->cycles_per_ms : 1);
 	if (info->frame_count < BOOT_FRAMES_MIN)

@@ -17,7 +17,9 @@ struct exo_result call_dispatch(struct zone *caller, uint64_t number, const uint
 CORE_LOCKED struct exo_result call_serve(struct zone *caller, uint64_t number, const uint64_t *args);
 
 /* Copies from and to the caller's memory; E_ADDRESS. */
-CORE_LOCKED EXO_MUST_USE enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, uint64_t size);
-CORE_LOCKED EXO_MUST_USE enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to, const void *from, uint64_t size);
+CORE_LOCKED EXO_MUST_USE enum exo_status copy_in(const struct zone *caller, void *to,
+                                                exo_vaddr_t from, uint64_t size);
+CORE_LOCKED EXO_MUST_USE enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to,
+                                                 const void *from, uint64_t size);
 
 #endif

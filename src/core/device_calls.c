@@ -25,11 +25,8 @@ enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, 
 	/* An App zone would put its LibOS to sleep. */
 	if (caller->kind != EXO_ZONE_LIBOS)
 		return EXO_E_STATE;
-	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until) {
-		core_lock_give();
-		hal_idle(until);
-		core_lock_take();
-	}
+	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until)
+		cpu_idle(until);
 	return EXO_OK;
 }
 

@@ -6,8 +6,10 @@
 
 void event_raise(struct zone *zone, uint64_t events)
 {
-	if (zone)
-		zone->pending |= events;
+	if (!zone || !events)
+		return;
+	zone->pending |= events;
+	cpus_notify(zone);
 }
 
 CORE_LOCKED static void timer_arm(void)

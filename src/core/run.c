@@ -64,9 +64,7 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 	context->running = true;
 	cycles = hal_cycles();
 	/* Others may do anything meanwhile, but free what is running. */
-	core_lock_give();
-	hal_ctx_enter(&context->hal, run->deadline, trap);
-	core_lock_take();
+	cpu_enter(run, trap);
 	cycles = hal_cycles() - cycles;
 	context->running = false;
 	zone->running--;
@@ -91,7 +89,8 @@ CORE_LOCKED static void app_call(struct context *context, const struct hal_trap 
 	result = call_serve(zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
 	context->running = false;
 	zone->running--;
-	hal_ctx_answer(&context->hal, result.status, result.value);
+	if (!context->dead)
+		hal_ctx_answer(&context->hal, result.status, result.value);
 }
 
 /* Tells the LibOS, in the context's page, why it stopped. The page is hostile, so
@@ -146,7 +145,20 @@ static uint64_t deadline_of(const struct run *run, uint64_t quantum)
 	return deadline;
 }
 
-CORE_LOCKED static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *value)
+/*
+ * Another CPU has changed something that we may run under: zone_transition() finds out what. The
+ * caller hears of it only if there is something for it, or if it runs itself in a context
+ * that the kick may have been for.
+ */
+CORE_LOCKED static bool only_kicked(const struct zone *caller)
+{
+	if (!cpu_take_kick())
+		return false;
+	events_collect();
+	return caller->pending == 0 && caller->running == 0;
+}
+
+CORE_LOCKED static enum exo_status run_loop(const struct zone *caller, struct run *run, uint64_t quantum, uint64_t *value)
 {
 	struct hal_trap trap;
 
@@ -159,6 +171,8 @@ CORE_LOCKED static enum exo_status run_loop(struct run *run, uint64_t quantum, u
 			*value = status == EXO_E_DEAD ? EXO_EV_DEAD : EXO_EV_NONE;
 			return status;
 		}
+		if (trap.event == EXO_EV_PENDING && only_kicked(caller))
+			continue;
 		if (trap.event != EXO_EV_SYSCALL || trap.nr >> EXO_CALL_SHIFT != EXO_CALL_PREFIX)
 			break;
 		app_call(run->context, &trap);
@@ -171,6 +185,8 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 {
 	struct run run = { .context = cap->context, .cap = cap, .name = cap_name(cap), .cpu_name = cpu };
 	enum exo_status status = cap_lookup(caller, cpu, EXO_CAP_CPU, EXO_R_EXEC, &run.cpu);
+	struct cpu_place *place = &cpu_this()->place;
+	const struct zone *outer;
 
 	if (status != EXO_OK)
 		return status;
@@ -181,7 +197,10 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	if (run.context->running)
 		return EXO_E_BUSY;
 	run.start_ns = hal_time_ns();
-	status = run_loop(&run, quantum, value);
+	outer = place->run_for;
+	place->run_for = caller;
+	status = run_loop(caller, &run, quantum, value);
+	place->run_for = outer;
 	if (run.context->doomed)
 		context_destroy(run.context);
 	return status;

@@ -90,7 +90,10 @@ enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap, uint64_t
 	uint32_t budget = REAP_BUDGET;
 
 	(void)value;
-	if (zone == caller || zone == core.libos || zone->running > 0)
+	if (zone == caller || zone == core.libos)
+		return EXO_E_BUSY;
+	/* On another CPU it is stopped; below us on this one it cannot be. */
+	if (zone->running > 0 && !cpus_leave_zone(zone))
 		return EXO_E_BUSY;
 	reap_zone(zone);
 	return reap_zone_some(zone, &budget) ? EXO_OK : EXO_E_AGAIN;

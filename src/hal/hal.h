@@ -96,7 +96,10 @@ uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64
  * readable). unmap and protect skip holes. They cannot fail: the core has checked
  * ranges, alignment and the pool. Changes may be queued: they are in force at
  * the latest when hal_space_flush() returns or the space is next entered. The core
- * flushes before a frame that was mapped may be used for anything else.
+ * flushes before a frame that was mapped may be used for anything else: when it returns, that is
+ * so even if a context of the space is entered on another CPU (it is stopped for that if
+ * need be, and goes on). Queries, changes and copies may come while contexts of the space are entered on other
+ * CPUs; but for one space never two of them at a time, since the core calls with its lock.
  * Table frames that became empty may stay with the space till it is destroyed.
  */
 void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame,
@@ -127,7 +130,7 @@ bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *progr
 
 /* Copies between the kernel and addresses of a space, with the rights that the
  * space's program has there. false: some byte is not accessible; how much was
- * copied is then undefined. Must not be called while a context of the space runs. */
+ * copied is then undefined. */
 EXO_MUST_USE bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size);
 EXO_MUST_USE bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *from, uint64_t size);
 
@@ -140,6 +143,7 @@ struct hal_ctx {
 /* page: the context page (exo/context.h), hostile, stays mapped while the
  * context lives. space must outlive the context. */
 void hal_ctx_init(struct hal_ctx *ctx, struct hal_space *space, struct exo_ctx_page *page);
+/* Forgets the context; its page is not touched any more. */
 void hal_ctx_fini(struct hal_ctx *ctx);
 
 struct hal_trap {
@@ -202,6 +206,13 @@ uint32_t hal_cpu_id(void);
 /* In a loop that waits for another CPU: `turn` counts how often in a row, from 0. On a machine
  * whose CPUs may themselves be taken away (hosted) it gives way after a while. */
 void hal_cpu_relax(uint32_t turn);
+
+/*
+ * Tells another CPU to leave hal_ctx_enter() (PENDING, if nothing else stopped it) or hal_idle()
+ * soon; if it is in neither, the next one of them ends early. May be called though it was
+ * just kicked, and for the own CPU.
+ */
+void hal_kick(uint32_t cpu);
 
 /* Device events that came since the last call: EXO_PEND_* bits. Cheap enough to be
  * called at every kernel entry. */

@@ -42,6 +42,7 @@ typedef void fake_libos_fn(const struct exo_boot *boot);
 struct fake {
 	/* Before fake_boot() */
 	uint64_t frame_count;
+	uint32_t cpu_count; /* 1; more: see fake_cpu_become() */
 	const void *image;
 	uint64_t image_size;
 	const char *cmdline;
@@ -87,6 +88,25 @@ enum fake_end fake_boot(fake_libos_fn *libos);
 
 /* Ends fake_boot() from anywhere inside it. */
 EXO_NORETURN void fake_end(enum fake_end end);
+
+/*
+ * Several CPUs: threads that the test makes, inside of its LibOS function; each calls this first,
+ * with a number below fake.cpu_count of its own (the one that booted is 0), and then the core as it likes.
+ * Time, events and timer are one for all; output and input are guarded by the core's lock; a program's
+ * memory (fake_load, fake_store) by one of the machine's.
+ * What the test itself sets in `fake` must be set before. fake_end() is for CPU 0 alone.
+ */
+#define FAKE_CPUS_MAX 8
+void fake_cpu_become(uint32_t cpu);
+
+/* For programs: this CPU was kicked; return, and the trap is PENDING unless it says something else. */
+bool fake_is_kicked(void);
+
+/* The machine's own: the kick was heard; the timer's time has come; the memory's lock. */
+void fake_kick_end(void);
+bool fake_timer_due(void);
+void fake_space_lock(void);
+void fake_space_unlock(void);
 
 /* For programs: stop with this trap. */
 void fake_syscall(struct fake_entry *entry, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2,

@@ -6,6 +6,7 @@
 #include <hal/x86/sha256.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ void fake_reset(void)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake.frame_count = 4096;
+	fake.cpu_count = 1;
 	fake.cmdline = "";
 	fake.now_ns = 1000;
 	fake.tick_ns = 1;
@@ -47,7 +49,7 @@ enum fake_end fake_boot(fake_libos_fn *libos)
 
 	info = (struct hal_boot_info){
 		.first_frame = FAKE_FIRST_FRAME, .frame_count = fake.frame_count,
-		.boot_ns = fake.now_ns, .cycles_per_ms = 1000000, .cpu_count = 1,
+		.boot_ns = fake.now_ns, .cycles_per_ms = 1000000, .cpu_count = fake.cpu_count,
 		.target = "fake", .cmdline = fake.cmdline,
 	};
 	image_place();
@@ -113,8 +115,7 @@ uint64_t hal_text_prepare(void *text, uint64_t size, exo_vaddr_t address)
 
 uint64_t hal_time_ns(void)
 {
-	fake.now_ns += fake.tick_ns;
-	return fake.now_ns;
+	return __atomic_add_fetch(&fake.now_ns, fake.tick_ns, __ATOMIC_RELAXED);
 }
 
 uint64_t hal_time_real_ns(void)
@@ -124,18 +125,42 @@ uint64_t hal_time_real_ns(void)
 
 uint64_t hal_cycles(void)
 {
-	fake.cycles += 100;
-	return fake.cycles;
+	return __atomic_add_fetch(&fake.cycles, 100, __ATOMIC_RELAXED);
 }
 
 void hal_timer_arm(uint64_t at_ns)
 {
-	fake.timer_at = at_ns;
+	__atomic_store_n(&fake.timer_at, at_ns, __ATOMIC_RELAXED);
+}
+
+/* ---- CPUs: threads of the test ------------------------------------------ */
+
+static _Thread_local uint32_t this_cpu;
+static _Atomic bool kicked[FAKE_CPUS_MAX];
+
+void fake_cpu_become(uint32_t cpu)
+{
+	this_cpu = cpu;
 }
 
 uint32_t hal_cpu_id(void)
 {
-	return 0;
+	return this_cpu;
+}
+
+void hal_kick(uint32_t cpu)
+{
+	atomic_store(&kicked[cpu], true);
+}
+
+bool fake_is_kicked(void)
+{
+	return atomic_load_explicit(&kicked[this_cpu], memory_order_acquire);
+}
+
+void fake_kick_end(void)
+{
+	atomic_store(&kicked[this_cpu], false);
 }
 
 void hal_cpu_relax(uint32_t turn)
@@ -146,22 +171,33 @@ void hal_cpu_relax(uint32_t turn)
 
 uint64_t hal_events_take(void)
 {
-	uint64_t events = fake.events;
+	uint64_t events = __atomic_exchange_n(&fake.events, 0, __ATOMIC_RELAXED);
 
-	fake.events = 0;
-	if (fake.timer_at <= fake.now_ns) {
-		fake.timer_at = UINT64_MAX;
+	if (fake_timer_due()) {
+		hal_timer_arm(UINT64_MAX);
 		events |= EXO_PEND_TIMER;
 	}
 	return events;
 }
 
+bool fake_timer_due(void)
+{
+	return __atomic_load_n(&fake.timer_at, __ATOMIC_RELAXED) <= __atomic_load_n(&fake.now_ns, __ATOMIC_RELAXED);
+}
+
+/* Time is everybody's: with several CPUs nobody may skip it, so idling is just short. */
 void hal_idle(uint64_t until_ns)
 {
-	uint64_t wake = until_ns < fake.timer_at ? until_ns : fake.timer_at;
+	uint64_t wake;
 
+	if (info.cpu_count > 1) {
+		sched_yield();
+		fake_kick_end();
+		return;
+	}
 	if (fake.events)
 		return;
+	wake = until_ns < fake.timer_at ? until_ns : fake.timer_at;
 	if (wake == UINT64_MAX)
 		fake_end(FAKE_STUCK);
 	if (fake.now_ns < wake)
