@@ -84,7 +84,7 @@ static void check(enum exo_status status, const char *what)
 /* Gets the capability, or says why this cannot work. */
 static void attach(void)
 {
-	struct exo_dev_grant grant = { EXO_DEV_AUDIT, EXO_R_READ, 0 };
+	struct exo_dev_grant grant = { .kind = EXO_DEV_AUDIT, .rights = EXO_R_READ };
 	int fd = open("/dev/exo", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV)) {
@@ -197,7 +197,8 @@ static int show_caps(void)
 		const struct exo_cap_info *c = &caps[i];
 		char extent[48];
 
-		if (c->type == EXO_CAP_MEMORY || c->type == EXO_CAP_DISK)
+		if (c->type == EXO_CAP_MEMORY || c->type == EXO_CAP_DISK || c->type == EXO_CAP_IOPORT || c->type == EXO_CAP_MMIO ||
+		    c->type == EXO_CAP_IRQ)
 			snprintf(extent, sizeof(extent), "%llu+%llu", (unsigned long long)c->first, (unsigned long long)c->count);
 		else
 			snprintf(extent, sizeof(extent), "%llu", (unsigned long long)c->first);

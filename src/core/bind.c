@@ -1,6 +1,7 @@
 /*
  * Secure bindings of memory: intervals, their merging and splitting, and undoing.
  */
+#include <core/irq.h>
 #include <core/state.h>
 
 /* Intervals that are looked at before a zone is entered while a revocation is
@@ -266,12 +267,52 @@ void unbind_frame(struct binding *binding)
 	binding->kind = BINDING_NONE;
 }
 
+/* ---- Interrupts -------------------------------------------------------- */
+
+void bind_irq(uint32_t line, struct zone *zone, struct cap *cap)
+{
+	struct binding *b = &core.irqs[line];
+
+	memset(b, 0, sizeof(*b));
+	b->kind = BINDING_IRQ;
+	b->zone = zone;
+	b->first = line;
+	b->end = (uint64_t)line + 1;
+	b->next = zone->irqs;
+	if (b->next)
+		b->next->prev = b;
+	zone->irqs = b;
+	expiry_note(zone, cap);
+	cap_list_add(b, cap);
+	hal_irq_unmask(line);
+}
+
+void unbind_irq(struct binding *b)
+{
+	struct zone *zone = b->zone;
+
+	hal_irq_mask((uint32_t)b->first);
+	irq_forget(zone, UINT64_C(1) << b->first);
+	cap_list_remove(b);
+	if (b->prev)
+		b->prev->next = b->next;
+	else
+		zone->irqs = b->next;
+	if (b->next)
+		b->next->prev = b->prev;
+	b->kind = BINDING_NONE;
+}
+
 /* ---- Undoing ----------------------------------------------------------- */
 
 /* A context or zone whose page is taken away cannot go on; it keeps nothing of
  * the frame, since it is never entered again. False: another CPU is still in there. */
-CORE_LOCKED static bool page_repossess(struct binding *b)
+CORE_LOCKED static bool single_repossess(struct binding *b)
 {
+	if (b->kind == BINDING_IRQ) {
+		unbind_irq(b);
+		return true;
+	}
 	if (b->kind == BINDING_CONTEXT) {
 		struct context *context = context_of_binding(b);
 
@@ -300,7 +341,7 @@ bool unbind_cap(struct cap *cap, uint32_t *budget)
 			return false;
 		--*budget;
 		if (b->kind != BINDING_PAGES) {
-			if (!page_repossess(b)) {
+			if (!single_repossess(b)) {
 				*budget = 0; /* nothing else can be done till it has come back */
 				return false;
 			}
@@ -312,12 +353,12 @@ bool unbind_cap(struct cap *cap, uint32_t *budget)
 	return true;
 }
 
-CORE_LOCKED static bool page_expire(struct binding *b)
+CORE_LOCKED static bool single_expire(struct binding *b)
 {
 	if (b->kind == BINDING_NONE)
 		return true;
 	if (cap_is_expired(cap_at(b->slot)))
-		return page_repossess(b);
+		return single_repossess(b);
 	expiry_note(b->zone, cap_at(b->slot));
 	return true;
 }
@@ -338,9 +379,13 @@ bool unbind_expired(struct zone *zone, uint32_t *budget)
 			return false;
 		}
 	}
-	done = page_expire(&zone->answers);
+	done = single_expire(&zone->answers);
 	for (struct context *context = zone->contexts; context; context = context->next)
-		done &= page_expire(&context->page_binding);
+		done &= single_expire(&context->page_binding);
+	for (b = zone->irqs; b; b = next) {
+		next = b->next;
+		done &= single_expire(b);
+	}
 	hal_space_flush(&zone->space);
 	if (!done)
 		zone->bindings.expires = before;
@@ -362,6 +407,8 @@ bool unbind_zone(struct zone *zone, uint32_t *budget)
 	}
 	if (zone->answers.kind != BINDING_NONE)
 		unbind_frame(&zone->answers);
+	while (zone->irqs)
+		unbind_irq(zone->irqs);
 	return true;
 }
 

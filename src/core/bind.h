@@ -1,6 +1,6 @@
 /*
- * Secure bindings: under which capability a zone's pages, context pages and
- * answer page are held. Authority is checked when the binding is made, never at access.
+ * Secure bindings: under which capability a zone's pages, context pages,
+ * answer page and interrupts are held. Authority is checked when the binding is made, never at access.
  *
  * Mappings are recorded as intervals of the space: every page that is mapped in
  * [first, end) was mapped under that one capability. Intervals of a zone do not
@@ -19,13 +19,14 @@ enum binding_kind {
 	BINDING_PAGES,   /* an interval */
 	BINDING_CONTEXT, /* a context page; part of struct context */
 	BINDING_ANSWERS, /* the answer page; part of struct zone */
+	BINDING_IRQ,     /* an interrupt line; part of struct core */
 };
 
 struct binding {
-	struct binding *next, *prev;         /* intervals of the zone, by address */
+	struct binding *next, *prev;         /* intervals of the zone, by address; or its interrupts */
 	struct binding *cap_next, *cap_prev; /* all bindings of the capability */
 	struct zone *zone;
-	uint64_t first, end; /* addresses; for the single pages the frame, frame + 1 */
+	uint64_t first, end; /* addresses; for a page the frame, for an interrupt the line; and that + 1 */
 	cap_slot_t slot;
 	uint8_t kind;
 };
@@ -72,6 +73,10 @@ CORE_LOCKED bool unbind_zone(struct zone *zone, uint32_t *budget);
 CORE_LOCKED void bind_frame(struct binding *binding, enum binding_kind kind, struct zone *zone,
                             struct cap *cap, exo_frame_t frame);
 CORE_LOCKED void unbind_frame(struct binding *binding);
+
+/* Sends interrupts of `line`, which is not bound, to the zone, and unmasks it; and undoes that. */
+CORE_LOCKED void bind_irq(uint32_t line, struct zone *zone, struct cap *cap);
+CORE_LOCKED void unbind_irq(struct binding *binding);
 
 /* False while something that the zone has mapped is being revoked, or might be. */
 CORE_LOCKED bool bindings_are_sound(const struct zone *zone);

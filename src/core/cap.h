@@ -95,7 +95,7 @@ struct cap_spec {
 
 static inline bool cap_is_extent(enum exo_cap_type type)
 {
-	return type == EXO_CAP_MEMORY;
+	return type == EXO_CAP_MEMORY || type == EXO_CAP_IRQ || type == EXO_CAP_IOPORT || type == EXO_CAP_MMIO;
 }
 
 static inline bool cap_is_object(enum exo_cap_type type)

@@ -2,6 +2,7 @@
  * Events and timers.
  */
 #include <core/event.h>
+#include <core/irq.h>
 #include <core/state.h>
 
 void event_raise(struct zone *zone, uint64_t events)
@@ -77,7 +78,9 @@ void events_collect(void)
 		return;
 	if (events & EXO_PEND_TIMER)
 		timers_fire();
-	event_raise(core.libos, events & ~EXO_PEND_TIMER);
+	if (events & EXO_PEND_IRQ)
+		irqs_deliver();
+	event_raise(core.libos, events & ~(EXO_PEND_TIMER | EXO_PEND_IRQ));
 }
 
 uint64_t events_take(struct zone *zone)

@@ -45,6 +45,9 @@ struct core {
 	/* event.h: zones with an armed timer, earliest first */
 	struct zone *timers CORE_GUARDED;
 
+	/* irq.h: by line, where its interrupts go; kind BINDING_NONE: nowhere */
+	struct binding irqs[HAL_IRQ_LINES] CORE_GUARDED;
+
 	/* reap.h: work that calls have left behind */
 	cap_slot_t revoking CORE_GUARDED; /* queue of capabilities whose subtree is going */
 	struct zone *dying CORE_GUARDED;  /* queue of zones that are going */

@@ -19,6 +19,13 @@
 
 /* ---- Boot information -------------------------------------------------- */
 
+/* A range of ports, device frames or interrupt lines; count 0: none. */
+struct hal_extent {
+	uint64_t first, count;
+};
+#define HAL_EXTENTS   4
+#define HAL_IRQ_LINES 64
+
 struct hal_boot_info {
 	/* The one extent of frames that the core hands out. Everything the HAL and
 	 * the core image need for themselves is outside of it. */
@@ -33,6 +40,11 @@ struct hal_boot_info {
 	const char *target;  /* "hosted", "x86_64", "fake" */
 	const char *cmdline; /* see struct exo_boot */
 	bool check;          /* core_check() before the end; panic if it finds something */
+	/* What drivers in zones may be given: devices that neither the HAL nor the core uses, and
+	 * that cannot reach memory by themselves. Frames of mmio are outside of the extent above;
+	 * those that mmio_read_only names may not be written. Lines are below HAL_IRQ_LINES. */
+	struct hal_extent ports[HAL_EXTENTS], mmio[HAL_EXTENTS], irqs[HAL_EXTENTS];
+	bool mmio_read_only[HAL_EXTENTS];
 };
 const struct hal_boot_info *hal_boot(void);
 
@@ -237,6 +249,26 @@ EXO_MUST_USE bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint6
  * eight words. Two cost little more than one, since neither waits for the other. false as above.
  */
 EXO_MUST_USE bool hal_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_t outer[8], uint32_t count);
+
+/* ---- Devices for drivers in zones --------------------------------------- */
+
+/* One access to a port (width 1, 2 or 4 bytes) or a device register (1, 2, 4 or 8; aligned). All of it
+ * lies in one extent of hal_boot(), as the core has checked. */
+uint64_t hal_io_read(uint64_t port, uint32_t width);
+void hal_io_write(uint64_t port, uint32_t width, uint64_t value);
+uint64_t hal_mmio_read(uint64_t address, uint32_t width);
+void hal_mmio_write(uint64_t address, uint32_t width, uint64_t value);
+
+/*
+ * Interrupt lines of the extents in hal_boot(); all are masked at first. An interrupt masks its line: each
+ * comes once until the line is unmasked. One that came while it was masked comes then.
+ */
+void hal_irq_mask(uint32_t line);
+void hal_irq_unmask(uint32_t line);
+
+/* Bit n: line n has interrupted since the last call. To be asked when
+ * hal_events_take() has given EXO_PEND_IRQ. */
+uint64_t hal_irq_take(void);
 
 /* ---- Console, entropy, end --------------------------------------------- */
 

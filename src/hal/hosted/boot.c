@@ -104,6 +104,7 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_machine.boot.target = "hosted";
 	host_machine.boot.cmdline = boot_cmdline;
 	host_machine.boot.check = options->check;
+	host_devices_start(&host_machine.boot);
 	host_signals_start();
 	host_cross_start();
 	return host_zones_start(message);

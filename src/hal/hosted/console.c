@@ -225,6 +225,14 @@ static bool timer_due(void)
 	return at != UINT64_MAX && hal_time_ns() >= at;
 }
 
+/* Signals, input and devices are CPU 0's. */
+uint64_t host_event_due_ns(void)
+{
+	uint64_t due = hal_cpu_id() == 0 ? host_irq_due_ns() : UINT64_MAX, timer = host_timer_due_ns();
+
+	return timer < due ? timer : due;
+}
+
 /* With the console's lock: is there input, or its end, that was not yet reported? */
 static bool input_pending(void)
 {
@@ -233,7 +241,6 @@ static bool input_pending(void)
 	return console.waiting || (console.ended && !console.end_told);
 }
 
-/* Signals and input are CPU 0's. */
 bool host_events_pending(void)
 {
 	bool pending;
@@ -242,7 +249,7 @@ bool host_events_pending(void)
 		return true;
 	if (hal_cpu_id() != 0)
 		return false;
-	if (host_signal_flags & 0xff)
+	if ((host_signal_flags & 0xff) || host_irq_pending())
 		return true;
 	host_lock_take(&console_lock);
 	pending = input_pending();
@@ -278,6 +285,8 @@ uint64_t hal_events_take(void)
 		if (host_signal_flags & 0xff)
 			events = __atomic_fetch_and(&host_signal_flags, ~UINT32_C(0xff), __ATOMIC_RELAXED) & 0xff;
 		events |= take_input();
+		if (host_irq_pending())
+			events |= EXO_PEND_IRQ;
 	}
 	if (timer_due()) {
 		hal_timer_arm(UINT64_MAX);
@@ -314,10 +323,10 @@ static void poll_soon(void)
 void hal_idle(uint64_t until_ns)
 {
 	sigset_t all, before;
-	uint64_t now, timer = host_timer_due_ns();
+	uint64_t now, due = host_event_due_ns();
 
-	if (timer < until_ns)
-		until_ns = timer;
+	if (due < until_ns)
+		until_ns = due;
 	host_zones_refill();
 	poll_soon();
 	sigfillset(&all);

@@ -520,14 +520,14 @@ void hal_ctx_enter(struct hal_ctx *hal, uint64_t deadline, struct hal_trap *trap
 {
 	struct ctx *ctx = ctx_of(hal);
 	struct space *space = ctx->space;
-	uint64_t timer = host_timer_due_ns();
+	uint64_t due = host_event_due_ns();
 
 	memset(trap, 0, sizeof(*trap));
 	host_cross_review();
 	if (deadline == CROSS_NO_PREEMPT)
 		deadline--;
-	if (timer < deadline)
-		deadline = timer;
+	if (due < deadline)
+		deadline = due;
 	host_lock_take(&space->lock);
 	if (await_turn(ctx, space, deadline, trap) && !(space->zone && is_over(ctx, deadline, trap)))
 		enter(ctx, space, deadline, trap);

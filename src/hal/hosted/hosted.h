@@ -171,6 +171,26 @@ exo_vaddr_t host_text_origin(exo_vaddr_t rip);
 /* Length of the instruction at code, 0: not known or cut off. */
 unsigned host_decode_length(const uint8_t *code, uint64_t size);
 
+/* ---- Devices for zones (device.c, rtc.c) ---- */
+
+#define HOST_RTC_PORT UINT64_C(0x70)
+
+/* Fills in what zones may be given. */
+void host_devices_start(struct hal_boot_info *boot);
+/* When an interrupt line may rise next, by hal_time_ns(); UINT64_MAX: not by time alone. On CPU 0,
+ * which takes the devices' interrupts. */
+uint64_t host_irq_due_ns(void);
+/* Has a line interrupted that hal_irq_take() has not yet told? On CPU 0. */
+bool host_irq_pending(void);
+
+/* The clock's two ports. All this with the lock of device.c. */
+void host_rtc_start(void);
+uint8_t host_rtc_read(uint64_t port);
+void host_rtc_write(uint64_t port, uint8_t value);
+/* Has its interrupt line risen since the last call; and when may it rise next. */
+bool host_rtc_rose(void);
+uint64_t host_rtc_due(void);
+
 /* ---- The machine (boot.c, main.c, console.c, time.c) ---- */
 
 struct options {
@@ -225,6 +245,8 @@ int host_console_input_fd(void); /* -1: nothing more to wait for */
 bool host_events_pending(void);
 void host_signals_start(void);
 uint64_t host_timer_due_ns(void);
+/* The next thing that time alone brings: the timer or an interrupt. */
+uint64_t host_event_due_ns(void);
 
 static inline uint64_t cycles_now(void)
 {

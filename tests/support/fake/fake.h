@@ -18,6 +18,12 @@
 #define FAKE_FIRST_FRAME UINT64_C(0x100)
 #define FAKE_CONSOLE_MAX 65536
 
+#define FAKE_PORT       UINT64_C(0x70)
+#define FAKE_PORT_COUNT UINT64_C(16)
+#define FAKE_MMIO       UINT64_C(0xf0)
+#define FAKE_IRQ        UINT64_C(5)
+#define FAKE_IRQ_COUNT  UINT64_C(11)
+
 /* How fake_boot() ended; fake.status has the status of FAKE_HALTED. */
 enum fake_end {
 	FAKE_RETURNED,
@@ -64,6 +70,16 @@ struct fake {
 	uint16_t rows, columns;
 	uint32_t console_flags;
 
+	/* Devices for zones: ports FAKE_PORT.., registers in FAKE_MMIO (the second frame read-only),
+	 * lines FAKE_IRQ..; an access outside of them is a bug of the core. */
+	uint64_t io_value;        /* what reads give */
+	struct {
+		uint64_t at, value, count;
+		uint32_t width;
+		bool mmio, write;
+	} io; /* the last access, and how many there were */
+	uint64_t irq_masked, irq_latched, irq_fired;
+
 	/* If region_count > 0, the LibOS can be read and written only there, so that
 	 * wild pointers can be tried; else they are used as they are. */
 	struct {
@@ -85,6 +101,9 @@ extern struct fake fake;
 
 void fake_reset(void);
 enum fake_end fake_boot(fake_libos_fn *libos);
+
+/* A device raises its line: once, however long it stays up. */
+void fake_irq(uint32_t line);
 
 /* Ends fake_boot() from anywhere inside it. */
 EXO_NORETURN void fake_end(enum fake_end end);

@@ -30,6 +30,7 @@ void fake_reset(void)
 	fake.random = UINT64_C(0x9e3779b97f4a7c15);
 	fake.rows = 24;
 	fake.columns = 80;
+	fake.irq_masked = UINT64_MAX;
 }
 
 static void image_place(void)
@@ -51,6 +52,8 @@ enum fake_end fake_boot(fake_libos_fn *libos)
 		.first_frame = FAKE_FIRST_FRAME, .frame_count = fake.frame_count,
 		.boot_ns = fake.now_ns, .cycles_per_ms = 1000000, .cpu_count = fake.cpu_count,
 		.target = "fake", .cmdline = fake.cmdline,
+		.ports = { { FAKE_PORT, FAKE_PORT_COUNT } }, .irqs = { { FAKE_IRQ, FAKE_IRQ_COUNT } },
+		.mmio = { { FAKE_MMIO, 1 }, { FAKE_MMIO + 1, 1 } }, .mmio_read_only = { false, true },
 	};
 	image_place();
 	libos_function = libos;
@@ -202,6 +205,104 @@ void hal_idle(uint64_t until_ns)
 		fake_end(FAKE_STUCK);
 	if (fake.now_ns < wake)
 		fake.now_ns = wake;
+}
+
+/* ---- Devices ----------------------------------------------------------- */
+
+static void require(bool condition, const char *what)
+{
+	if (condition)
+		return;
+	fprintf(stderr, "fake: the core broke the contract: %s\n", what);
+	abort();
+}
+
+static void io_note(bool mmio, uint64_t at, uint32_t width, bool write, uint64_t value)
+{
+	uint64_t first = mmio ? FAKE_MMIO << EXO_FRAME_SHIFT : FAKE_PORT;
+	uint64_t count = mmio ? UINT64_C(1) << (EXO_FRAME_SHIFT + !write) : FAKE_PORT_COUNT;
+
+	require(width == 1 || width == 2 || width == 4 || (mmio && width == 8), "width of an access");
+	require(at >= first && width <= count && at - first <= count - width, "an access to no device of a zone");
+	require(!mmio || at % width == 0, "alignment of an access");
+	require(width == 8 || value >> (8 * width) == 0, "value of an access");
+	fake.io.mmio = mmio;
+	fake.io.at = at;
+	fake.io.width = width;
+	fake.io.write = write;
+	fake.io.value = value;
+	fake.io.count++;
+}
+
+static uint64_t io_read(bool mmio, uint64_t at, uint32_t width)
+{
+	uint64_t value = width == 8 ? fake.io_value : fake.io_value & ((UINT64_C(1) << (8 * width)) - 1);
+
+	io_note(mmio, at, width, false, value);
+	return value;
+}
+
+uint64_t hal_io_read(uint64_t port, uint32_t width)
+{
+	return io_read(false, port, width);
+}
+
+void hal_io_write(uint64_t port, uint32_t width, uint64_t value)
+{
+	io_note(false, port, width, true, value);
+}
+
+uint64_t hal_mmio_read(uint64_t address, uint32_t width)
+{
+	return io_read(true, address, width);
+}
+
+void hal_mmio_write(uint64_t address, uint32_t width, uint64_t value)
+{
+	io_note(true, address, width, true, value);
+}
+
+static void line_check(uint32_t line)
+{
+	require(line - FAKE_IRQ < FAKE_IRQ_COUNT, "an interrupt line of no zone");
+}
+
+/* What came while the line was masked. */
+static void irq_fire(uint64_t lines)
+{
+	lines &= ~fake.irq_masked;
+	fake.irq_latched &= ~lines;
+	fake.irq_masked |= lines;
+	fake.irq_fired |= lines;
+	if (lines)
+		fake.events |= EXO_PEND_IRQ;
+}
+
+void fake_irq(uint32_t line)
+{
+	fake.irq_latched |= UINT64_C(1) << line;
+	irq_fire(fake.irq_latched);
+}
+
+void hal_irq_mask(uint32_t line)
+{
+	line_check(line);
+	fake.irq_masked |= UINT64_C(1) << line;
+}
+
+void hal_irq_unmask(uint32_t line)
+{
+	line_check(line);
+	fake.irq_masked &= ~(UINT64_C(1) << line);
+	irq_fire(fake.irq_latched);
+}
+
+uint64_t hal_irq_take(void)
+{
+	uint64_t lines = fake.irq_fired;
+
+	fake.irq_fired = 0;
+	return lines;
 }
 
 /* ---- Console, entropy ------------------------------------------------- */
