@@ -26,6 +26,7 @@ struct ctx {
 	bool answered;      /* the core answered it: status, value */
 	uint32_t frame;     /* offset of the signal frame in ZONE_W */
 	uint32_t fp;        /* offset of its vector state */
+	uint32_t entries;   /* for LOOK_EVERY */
 	uint64_t status, value;
 };
 _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
@@ -44,6 +45,7 @@ _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
 #define SECCOMP_ARCH   28 /* offset of si_arch in siginfo */
 #define TURN_NS        100000 /* how often a CPU looks whether the space is free */
 #define ARCH_X86_64    UINT32_C(0xc000003e)
+#define LOOK_EVERY     16 /* entries between two looks at the clock */
 
 static struct ctx *ctx_of(struct hal_ctx *ctx)
 {
@@ -441,16 +443,20 @@ static void not_entered(struct ctx *ctx, uint32_t event, struct hal_trap *trap)
 }
 
 /*
- * Between two kernel calls of a program nobody looks at the clock: each is answered
- * sooner than await() begins to. So a program that does nothing else would never
- * stop. Its registers, with the answer in them, go to the page.
+ * Between two quick stops of a program nobody looks at the clock: the next one comes
+ * sooner than await() begins to. So a program that does nothing but calls of one kind
+ * or another would never stop for an event, nor, if the core answers them, at its deadline.
  */
 static bool is_over(struct ctx *ctx, uint64_t deadline, struct hal_trap *trap)
 {
-	bool pending = host_events_pending();
+	bool pending;
 
-	if (!ctx->answered || (!pending && hal_time_ns() < deadline))
+	if (!ctx->answered && ++ctx->entries % LOOK_EVERY != 0)
 		return false;
+	pending = host_events_pending();
+	if (!pending && (!ctx->answered || hal_time_ns() < deadline))
+		return false;
+	/* Its registers go to the page, as they would be if it had gone on. */
 	if (ctx->place != PAGED && !save(ctx))
 		return dead(ctx, trap);
 	not_entered(ctx, pending ? EXO_EV_PENDING : EXO_EV_QUANTUM, trap);
