@@ -241,16 +241,27 @@ build/stress-$(2)/tests/%.o: tests/%.c $$(GENERATED)
 	@mkdir -p $$(@D)
 	$$(call note,CC)
 	$$(CC) $$(STD) -D_GNU_SOURCE $$(INC) -Itests -Itests/support -O1 -fsanitize=$(1) -fno-sanitize-recover=undefined $$(DEPS) -c -o $$@ $$<
-build/stress-$(2)/core_smp: $$(call objects,build/stress-$(2),$$(CORE_C) $$(filter tests/support/fake/%,$$(FAKE_C)) $$(STRESS_C))
+build/stress-$(2)/src/hal/hosted/%.o: src/hal/hosted/%.c $$(GENERATED)
+	@mkdir -p $$(@D)
+	$$(call note,CC)
+	$$(CC) $$(HOSTED_FLAGS) -O1 -fsanitize=$(1) -fno-sanitize-recover=undefined $$(DEPS) -c -o $$@ $$<
+build/stress-$(2)/src/hal/hosted/%.o: src/hal/hosted/%.S build/hosted/stub.elf
+	@mkdir -p $$(@D)
+	$$(call note,CC)
+	$$(CC) -Ibuild/hosted $$(DEPS) -c -o $$@ $$<
+build/stress-$(2)/hosted_cpus: $$(call objects,build/stress-$(2),$$(CORE_C) $$(filter-out %/main.c,$$(HOSTED_C)) $$(HOSTED_S) tests/stress/hosted/cpus.c)
+	$$(call note,LD)
+	$$(CC) -fsanitize=$(1) -o $$@ $$^ -pthread
+build/stress-$(2)/core_smp: $$(call objects,build/stress-$(2),$$(CORE_C) $$(filter-out tests/support/model/%,$$(FAKE_C)) $$(STRESS_C))
 	$$(call note,LD)
 	$$(CC) -fsanitize=$(1) -o $$@ $$^ -pthread
 endef
 $(eval $(call stress_rules,thread,thread))
 $(eval $(call stress_rules,address$(comma)undefined,address))
 
-stress: build/stress-thread/core_smp build/stress-address/core_smp  ## Several CPUs in the core at once (STRESS_SECONDS, STRESS_CPUS, STRESS_SEED)
-	build/stress-thread/core_smp
-	build/stress-address/core_smp
+STRESS_TESTS := $(foreach kind,thread address,build/stress-$(kind)/core_smp build/stress-$(kind)/hosted_cpus)
+stress: $(STRESS_TESTS)  ## Several CPUs in the core at once (STRESS_SECONDS, STRESS_CPUS, STRESS_SEED)
+	set -e; for t in $(STRESS_TESTS); do $$t; done
 
 # ---- fuzzing: libFuzzer, ASan+UBSan, fake HAL ----------------------------------------
 F         := build/fuzz

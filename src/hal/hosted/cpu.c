@@ -94,36 +94,49 @@ static void on_kick(int number)
 	(void)number;
 }
 
+void host_cpu_become(uint32_t cpu)
+{
+	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+	struct sigaction action = {.sa_handler = on_kick};
+	sigset_t blocked;
+
+	this_cpu = cpu;
+	sigaction(SIG_KICK, &action, 0);
+	if (cpu != 0) {
+		sigfillset(&blocked);
+		sigdelset(&blocked, SIG_KICK);
+		for (unsigned i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
+			sigdelset(&blocked, crashes[i]);
+		pthread_sigmask(SIG_SETMASK, &blocked, 0);
+		host_time_cpu_start();
+	}
+	cpus[cpu].thread = pthread_self();
+	atomic_store(&cpus[cpu].started, true);
+}
+
 static void *cpu_main(void *number)
 {
-	this_cpu = (uint32_t)(uintptr_t)number;
-	host_time_cpu_start();
+	host_cpu_become((uint32_t)(uintptr_t)number);
 	core_cpu_start();
 }
 
 void host_cpus_start(void)
 {
-	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-	struct sigaction action = {.sa_handler = on_kick};
-	sigset_t blocked, before;
+	sigset_t all, before;
 
 	if (!host_several)
 		return;
-	sigaction(SIG_KICK, &action, 0);
-	cpus[0].thread = pthread_self();
-	atomic_store(&cpus[0].started, true);
-	sigfillset(&blocked);
-	sigdelset(&blocked, SIG_KICK);
-	for (unsigned i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
-		sigdelset(&blocked, crashes[i]);
-	pthread_sigmask(SIG_SETMASK, &blocked, &before);
+	host_cpu_become(0);
+	/* A new thread has the mask of its maker: the host's signals must not come to it, not even once. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (uint32_t i = 1; i < host_machine.boot.cpu_count; i++) {
-		int error = pthread_create(&cpus[i].thread, 0, cpu_main, (void *)(uintptr_t)i);
+		pthread_t thread;
+		int error = pthread_create(&thread, 0, cpu_main, (void *)(uintptr_t)i);
 
 		if (error)
 			hal_panic(strerror(error));
-		pthread_detach(cpus[i].thread);
-		atomic_store(&cpus[i].started, true);
+		pthread_detach(thread);
 	}
 	pthread_sigmask(SIG_SETMASK, &before, 0);
 }

@@ -29,6 +29,8 @@ void host_lock_fini(struct host_lock *lock);
 void host_lock_take(struct host_lock *lock) GUARD_ACQUIRES(*lock);
 void host_lock_give(struct host_lock *lock) GUARD_RELEASES(*lock);
 
+/* The calling thread is this CPU from now on. */
+void host_cpu_become(uint32_t cpu);
 /* Starts the threads of the other CPUs. */
 void host_cpus_start(void);
 /* Was this CPU kicked? And: it has heard of it. */
