@@ -2,6 +2,9 @@
  * /dev/exo: how a program gets capabilities of its own from the POSIX LibOS.
  * Only root may. The number follows Linux's _IOWR('X', 1, 32).
  *
+ * What is given is the calling program's zone's, and is taken back when the program ends or
+ * execs: with it goes every zone that was made below the program's zone or lives from memory that was given.
+ *
  * poll(2) of the open file tells POLLIN while an interrupt is pending in the zone of the program that
  * opened it (exo_irq_take() has something), and POLLHUP when that zone is gone (it ended, or called exec).
  */
@@ -12,27 +15,33 @@
 
 #define EXO_DEV_GRANT 0xc0205801u
 
-/* Kinds of capability that can be asked for. */
-#define EXO_DEV_AUDIT 1 /* EXO_CAP_AUDIT: zones, capabilities, statistics, the audit ring */
-/* It may be narrowed, sealed for others, and taken back from them; what others
- * have made of it goes with it when it is revoked, not when it is dropped. */
-#define EXO_DEV_AUDIT_RIGHTS (EXO_R_READ | EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE)
-#define EXO_DEV_IOPORT 16 /* EXO_CAP_IOPORT: ports of the extent; these may have EXO_DEV_DEVICE_RIGHTS */
+/* Kinds of capability that can be asked for, and the rights that they can have. "hold": EXO_DEV_HOLD. What
+ * others have made of a capability goes with it when it is revoked, not when it is dropped. */
+#define EXO_DEV_AUDIT   1 /* zones, capabilities, statistics, the audit ring: READ, hold */
+#define EXO_DEV_MEMORY  2 /* `count` neighbouring frames, zeroed: READ, WRITE, EXEC, FUND, hold */
+#define EXO_DEV_ZONE    3 /* the program's own zone: READ, CREATE (zones below it), MAP, hold. What it maps into
+                           * itself the LibOS does not know of: only over PROT_NONE memory will it stay */
+#define EXO_DEV_CPU     4 /* `count` quantum slots of CPU number `first`: READ, EXEC, hold */
+#define EXO_DEV_CONSOLE 5 /* WRITE, hold */
+#define EXO_DEV_TIMER   6 /* READ, WRITE, hold */
+#define EXO_DEV_ENTROPY 7 /* READ, hold */
+/* Devices, of the extent [first, first + count): EXO_DEV_DEVICE_RIGHTS */
+#define EXO_DEV_IOPORT 16 /* EXO_CAP_IOPORT: ports */
 #define EXO_DEV_MMIO   17 /* EXO_CAP_MMIO: frames of device registers */
 #define EXO_DEV_IRQ    18 /* EXO_CAP_IRQ: interrupt lines */
 
-/* EXO_R_READ | EXO_R_WRITE | EXO_R_DERIVE | EXO_R_REVOKE */
-#define EXO_DEV_DEVICE_RIGHTS 0x2bu
+#define EXO_DEV_HOLD          (EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE)
+#define EXO_DEV_AUDIT_RIGHTS  (EXO_R_READ | EXO_DEV_HOLD)
+#define EXO_DEV_DEVICE_RIGHTS (EXO_R_READ | EXO_R_WRITE | EXO_R_DERIVE | EXO_R_REVOKE)
 
-/*
- * EINVAL: no such kind, or rights that it cannot have. ENXIO: the kernel has not offered all of that
- * extent to anybody. EACCES: nor with these rights.
- */
+/* EINVAL: no such kind, rights or count; EPERM; ENOMEM: no frames, slots or capabilities are left. For devices
+ * ENXIO: the kernel has not offered all of that extent to anybody; EACCES: nor with these rights. */
 struct exo_dev_grant {
-	uint32_t kind;         /* in: EXO_DEV_* */
-	uint32_t rights;       /* in: EXO_R_* */
-	uint64_t first, count; /* in: the extent; 0, 0 for kinds without */
-	uint64_t cap;          /* out: its name in the caller's zone, good until the program ends or execs */
+	uint32_t kind;   /* in: EXO_DEV_* */
+	uint32_t rights; /* in: EXO_R_* */
+	uint64_t cap;    /* out: its name in the caller's zone */
+	uint64_t count;  /* in: frames, slots, ports or lines; else not looked at */
+	uint64_t first;  /* in: CPU, port or line; out: first frame or slot */
 };
 
 #endif

@@ -25,9 +25,10 @@ typedef uint16_t cap_slot_t;
 /* Longest chain of derivation: what a look-up may have to climb while a
  * revocation is not finished. */
 #define CAP_DEPTH_MAX 64
-/* An App zone may own so many, and the last slots are the LibOS's. */
-#define CAP_APP_LIMIT 1024
-#define CAP_RESERVE   4096
+/* A zone may own so many, and the last slots are the first LibOS's. */
+#define CAP_APP_LIMIT   1024
+#define CAP_LIBOS_LIMIT 8192
+#define CAP_RESERVE     4096
 
 /* Flags in cap.state, below the generation */
 #define CAP_LIVE     UINT64_C(1)
@@ -95,7 +96,8 @@ struct cap_spec {
 
 static inline bool cap_is_extent(enum exo_cap_type type)
 {
-	return type == EXO_CAP_MEMORY || type == EXO_CAP_IRQ || type == EXO_CAP_IOPORT || type == EXO_CAP_MMIO;
+	return type == EXO_CAP_MEMORY || type == EXO_CAP_CPU || type == EXO_CAP_IRQ || type == EXO_CAP_IOPORT ||
+	       type == EXO_CAP_MMIO;
 }
 
 static inline bool cap_is_object(enum exo_cap_type type)

@@ -47,18 +47,6 @@ void cpu_idle(uint64_t until_ns)
 	place->idle = false;
 }
 
-/* It has nothing to run: it waits for its timer, and helps with what calls have left behind. */
-void core_cpu_start(void)
-{
-	core_lock_take();
-	for (;;) {
-		events_collect();
-		if (reap_is_needed())
-			reap_some(REAP_HELP_BUDGET);
-		cpu_idle(UINT64_MAX);
-	}
-}
-
 bool cpu_take_kick(void)
 {
 	struct cpu_place *place = &cpu_this()->place;
@@ -90,7 +78,7 @@ bool cpus_leave_zone(const struct zone *zone)
 	for (uint32_t cpu = 0; other(&cpu); cpu++) {
 		const struct cpu_place *place = &core.cpus[cpu].place;
 
-		if (place->run && (place->run->context->zone == zone || place->run_for == zone)) {
+		if (place->run && (place->run->context->zone == zone || place->run->runner == zone)) {
 			kick(cpu);
 			found = true;
 		}
@@ -120,7 +108,7 @@ void cpus_notify(const struct zone *zone)
 	for (uint32_t cpu = 0; other(&cpu); cpu++) {
 		const struct cpu_place *place = &core.cpus[cpu].place;
 
-		if (place->idle || (place->run && place->run_for == zone))
+		if (place->idle || (place->run && place->run->runner == zone))
 			kick(cpu);
 	}
 }

@@ -11,10 +11,9 @@
 
 /* Where a CPU is. Written by itself, with the core lock; read by others, with the lock. */
 struct cpu_place {
-	const struct run *run;      /* what it has entered; NULL: it is in the core, or idle */
-	const struct zone *run_for; /* who called exo_run() on it; NULL: nobody */
+	const struct run *run; /* what it has entered; NULL: it is in the core, or idle */
 	bool idle;
-	bool kicked;                /* since it last looked */
+	bool kicked;           /* since it last looked */
 };
 
 /* Enters the run's context, as hal_ctx_enter(): the core lock is given up in between. */

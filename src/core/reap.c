@@ -75,22 +75,18 @@ uint64_t reap_revoke_some(struct cap *top, uint32_t *budget)
 
 /* ---- Zones ------------------------------------------------------------- */
 
-void reap_zone(struct zone *zone)
+CORE_LOCKED static void dying_append(struct zone *zone)
 {
 	struct zone **tail = &core.dying;
 
-	if (zone->dying || zone == core.libos)
-		return;
-	zone->dying = true;
-	cpus_leave_zone(zone);
-	timer_cancel(zone);
 	while (*tail)
 		tail = &(*tail)->reap_next;
 	*tail = zone;
+	zone->reap_next = NULL;
 	backlog_add();
 }
 
-static void dying_remove(struct zone *zone)
+CORE_LOCKED static void dying_remove(struct zone *zone)
 {
 	struct zone **link = &core.dying;
 
@@ -98,6 +94,16 @@ static void dying_remove(struct zone *zone)
 		link = &(*link)->reap_next;
 	*link = zone->reap_next;
 	backlog_remove();
+}
+
+void reap_zone(struct zone *zone)
+{
+	if (zone->dying || zone == core.libos)
+		return;
+	zone->dying = true;
+	cpus_leave_zone(zone);
+	timer_cancel(zone);
+	dying_append(zone);
 }
 
 /* Removes the capabilities of a ring, from its head; each ring shrinks by that. */
@@ -134,6 +140,12 @@ bool reap_zone_some(struct zone *zone, uint32_t *budget)
 {
 	if (zone->running > 0)
 		return false;
+	/* First what was made below it, ZONE_DEPTH_MAX calls deep at most. */
+	while (zone->child) {
+		reap_zone(zone->child);
+		if (!reap_zone_some(zone->child, budget))
+			return false;
+	}
 	if (!contexts_remove(zone, budget) || !unbind_zone(zone, budget) ||
 	    !ring_remove(&zone->caps_owned, budget))
 		return false;
@@ -153,12 +165,19 @@ bool reap_zone_some(struct zone *zone, uint32_t *budget)
 
 void reap_some(uint32_t budget)
 {
-	struct zone *zone, *next;
+	uint32_t count = 0;
 
 	while (core.revoking != CAP_NIL && budget > 0)
 		reap_revoke_some(cap_at(core.revoking), &budget);
-	for (zone = core.dying; zone && budget > 0; zone = next) {
-		next = zone->reap_next;
-		reap_zone_some(zone, &budget);
+	/* Each once: one that must wait for another, or still runs, goes to the end. */
+	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next)
+		count++;
+	for (; core.dying && count > 0 && budget > 0; count--) {
+		struct zone *zone = core.dying;
+
+		if (!reap_zone_some(zone, &budget)) {
+			dying_remove(zone);
+			dying_append(zone);
+		}
 	}
 }

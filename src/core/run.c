@@ -8,12 +8,6 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-/* In two parts, so that neither a long stay nor a fast counter overflows. */
-static uint64_t cycles_to_ns(uint64_t cycles)
-{
-	return (cycles >> 32) * core.ns_per_cycle + ((cycles & UINT32_MAX) * core.ns_per_cycle >> 32);
-}
-
 /* Still the capability that was looked up as `name`, and not revoked since. */
 static bool is_current(const struct cap *cap, exo_cap_t name)
 {
@@ -37,7 +31,7 @@ CORE_LOCKED static enum exo_status entry_check(struct context *context)
 	if (zone->bindings.expires != EXO_NO_EXPIRY && hal_time_ns() >= zone->bindings.expires) {
 		if (!unbind_expired(zone, &budget))
 			return EXO_E_AGAIN;
-		if (context->dead || zone->dead) /* with their pages */
+		if (context->dead || zone_is_gone(zone)) /* with their pages */
 			return EXO_E_DEAD;
 	}
 	return EXO_OK;
@@ -77,8 +71,7 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 	return EXO_OK;
 }
 
-/* A kernel call that the zone makes itself: it is the caller. */
-CORE_LOCKED static void app_call(struct context *context, const struct hal_trap *trap)
+struct exo_result run_call(struct context *context, const struct hal_trap *trap)
 {
 	struct zone *zone = context->zone;
 	struct exo_result result;
@@ -89,13 +82,11 @@ CORE_LOCKED static void app_call(struct context *context, const struct hal_trap 
 	result = call_serve(zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
 	context->running = false;
 	zone->running--;
-	if (!context->dead)
-		hal_ctx_answer(&context->hal, result.status, result.value);
+	return result;
 }
 
-/* Tells the LibOS, in the context's page, why it stopped. The page is hostile, so
- * it is only written here. */
-CORE_LOCKED static enum exo_event event_store(struct context *context, const struct hal_trap *trap)
+/* The page is hostile, so it is only written here. */
+enum exo_event run_event_store(const struct context *context, const struct hal_trap *trap)
 {
 	struct exo_ctx_page *page = context->page;
 	struct cpu_state *cpu = cpu_this();
@@ -121,10 +112,8 @@ CORE_LOCKED static enum exo_event event_store(struct context *context, const str
 		break;
 	case EXO_EV_QUANTUM:
 		cpu->preemptions++;
-		events_collect();
 		break;
 	case EXO_EV_PENDING:
-		events_collect();
 		break;
 	default: /* EXO_EV_DEAD, or nothing that a machine may say */
 		zone_kill(context->zone);
@@ -134,73 +123,118 @@ CORE_LOCKED static enum exo_event event_store(struct context *context, const str
 	return (enum exo_event)trap->event;
 }
 
-static uint64_t deadline_of(const struct run *run, uint64_t quantum)
+uint64_t run_deadline(const struct run *run, uint64_t quantum)
 {
 	uint64_t deadline = run->start_ns + quantum < quantum ? UINT64_MAX : run->start_ns + quantum;
 
+	if (cpu_this()->quantum.turn_end < deadline)
+		deadline = cpu_this()->quantum.turn_end;
 	if (run->cap->expires < deadline)
 		deadline = run->cap->expires;
+	if (run->cpu->expires < deadline)
+		deadline = run->cpu->expires;
 	if (run->context->zone->bindings.expires < deadline)
 		deadline = run->context->zone->bindings.expires;
 	return deadline;
 }
 
-/*
- * Another CPU has changed something that we may run under: zone_transition() finds out what. The
- * caller hears of it only if there is something for it, or if it runs itself in a context
- * that the kick may have been for.
- */
-CORE_LOCKED static bool only_kicked(const struct zone *caller)
+/* Only the first LibOS's turn has an end that it does not see: the others have theirs, and what
+ * they took is not taken from the quantum that it asked for. False: that is over, too. */
+CORE_LOCKED static bool turn_renewed(struct run *run, uint64_t quantum)
 {
-	if (!cpu_take_kick())
+	struct quantum *vector = &cpu_this()->quantum;
+	uint64_t before = hal_time_ns(), used = before - run->start_ns;
+
+	if (!quantum_is_over(vector, before))
 		return false;
-	events_collect();
-	return caller->pending == 0 && caller->running == 0;
+	quantum_round(vector);
+	run->start_ns += hal_time_ns() - before;
+	return used < quantum;
 }
 
-CORE_LOCKED static enum exo_status run_loop(const struct zone *caller, struct run *run, uint64_t quantum, uint64_t *value)
+/*
+ * The context was stopped from outside; true: not for anything that its runner wants to know. After a kick (another CPU
+ * has changed something that we may run under) zone_transition() finds out what; a runner that has a context
+ * itself comes back, since the kick may have been for that.
+ */
+CORE_LOCKED static bool goes_on(struct run *run, uint64_t quantum, struct hal_trap *trap)
+{
+	bool renewed = trap->event == EXO_EV_QUANTUM && turn_renewed(run, quantum);
+	bool kicked = trap->event == EXO_EV_PENDING && cpu_take_kick();
+
+	events_collect();
+	if (run->runner->pending != 0) {
+		/* What came in others' turns the machine has told already: it will not tell again. */
+		trap->event = EXO_EV_PENDING;
+		return false;
+	}
+	if (trap->event != EXO_EV_PENDING)
+		return renewed;
+	/* Events are first for the first LibOS. */
+	return run->runner == core.libos ? kicked : !kicked;
+}
+
+CORE_LOCKED static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *value)
 {
 	struct hal_trap trap;
 
 	for (;;) {
+		struct exo_result result;
 		enum exo_status status;
 
-		run->deadline = deadline_of(run, quantum);
+		run->deadline = run_deadline(run, quantum);
 		status = zone_transition(run, &trap);
 		if (status != EXO_OK) {
 			*value = status == EXO_E_DEAD ? EXO_EV_DEAD : EXO_EV_NONE;
 			return status;
 		}
-		if (trap.event == EXO_EV_PENDING && only_kicked(caller))
-			continue;
+		if (trap.event == EXO_EV_QUANTUM || trap.event == EXO_EV_PENDING) {
+			if (goes_on(run, quantum, &trap))
+				continue;
+			break;
+		}
 		if (trap.event != EXO_EV_SYSCALL || trap.nr >> EXO_CALL_SHIFT != EXO_CALL_PREFIX)
 			break;
-		app_call(run->context, &trap);
+		result = run_call(run->context, &trap);
+		if (!run->context->dead)
+			hal_ctx_answer(&run->context->hal, result.status, result.value);
 	}
-	*value = event_store(run->context, &trap);
+	*value = run_event_store(run->context, &trap);
 	return EXO_OK;
 }
 
 enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, uint64_t quantum, uint64_t *value)
 {
-	struct run run = { .context = cap->context, .cap = cap, .name = cap_name(cap), .cpu_name = cpu };
+	struct run run = {
+		.context = cap->context, .runner = caller, .cap = cap, .name = cap_name(cap), .cpu_name = cpu,
+	};
+	struct quantum *vector = &cpu_this()->quantum;
 	enum exo_status status = cap_lookup(caller, cpu, EXO_CAP_CPU, EXO_R_EXEC, &run.cpu);
-	struct cpu_place *place = &cpu_this()->place;
-	const struct zone *outer;
+	uint64_t slot;
 
 	if (status != EXO_OK)
 		return status;
-	/* One level: what runs under an App zone would run on its LibOS's time unseen. */
-	if (caller->kind != EXO_ZONE_LIBOS)
+	/* One level below the slot: what ran further down would run on others' time unseen. */
+	if (!quantum_is_mine(caller, &slot))
 		return EXO_E_STATE;
-	/* On another CPU, or below us on this one. */
-	if (run.context->running)
+	if (!cap_covers(run.cpu, slot, 1))
+		return EXO_E_RANGE;
+	/* On another CPU, or below us on this one; or a slot's. */
+	if (run.context->running || run.context->in_slot)
 		return EXO_E_BUSY;
 	run.start_ns = hal_time_ns();
-	outer = place->run_for;
-	place->run_for = caller;
-	status = run_loop(caller, &run, quantum, value);
-	place->run_for = outer;
+	if (quantum_is_over(vector, run.start_ns)) {
+		quantum_round(vector);
+		run.start_ns = hal_time_ns();
+	}
+	if (vector->missed) {
+		/* The machine has told of it already, in somebody else's turn: it will not stop the context for it. */
+		vector->missed = false;
+		quantum = caller->pending != 0 ? 0 : quantum;
+	}
+	vector->slots[vector->current].inner = true;
+	status = run_loop(&run, quantum, value);
+	vector->slots[vector->current].inner = false;
 	if (run.context->doomed)
 		context_destroy(run.context);
 	return status;

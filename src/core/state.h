@@ -10,6 +10,7 @@
 #include <core/cpu.h>
 #include <core/frame.h>
 #include <core/lock.h>
+#include <core/quantum.h>
 #include <core/sha256.h>
 #include <core/zone.h>
 #include <hal/hal.h>
@@ -23,6 +24,7 @@ struct cpu_state {
 	uint64_t exceptions CORE_GUARDED, preemptions CORE_GUARDED, refusals CORE_GUARDED;
 	exo_cap_t validated[CAP_VALIDATED]; /* cap_tag.c, by slot; for this CPU only */
 	struct cpu_place place CORE_GUARDED;
+	struct quantum quantum; /* of its slots others may bind and release some, with the lock */
 	struct audit audit CORE_GUARDED;
 };
 
@@ -94,6 +96,12 @@ static inline bool reap_is_needed(void)
 static inline struct cpu_state *cpu_this(void)
 {
 	return &core.cpus[hal_cpu_id()];
+}
+
+/* In two parts, so that neither a long stay nor a fast counter overflows. */
+static inline uint64_t cycles_to_ns(uint64_t cycles)
+{
+	return (cycles >> 32) * core.ns_per_cycle + ((cycles & UINT32_MAX) * core.ns_per_cycle >> 32);
 }
 
 /* ---- cap.h: short ways between slots, capabilities and names -------------- */

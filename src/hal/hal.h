@@ -8,7 +8,7 @@
  * except hal_ctx_enter(), hal_idle(), hal_cpu_relax(), the clocks and hashing.
  *
  * Upward there are just these: the HAL calls core_start() once when the machine
- * is ready (it does not return), and core_call() for each kernel call of the
+ * is ready (it does not return), core_interrupted() where it can, and core_call() for each kernel call of the
  * in-process or ring-3 LibOS (see hal_libos_run()). Both are in core/core.h. A HAL that runs answer programs
  * takes the pure function bpf_run() from core/bpf.h besides.
  */

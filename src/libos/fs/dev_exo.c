@@ -3,8 +3,6 @@
 #include <libos/dev_exo.h>
 #include <libos/fs/internal.h>
 
-_Static_assert(EXO_DEV_DEVICE_RIGHTS == (EXO_R_READ | EXO_R_WRITE | EXO_R_DERIVE | EXO_R_REVOKE), "as the header says");
-
 static int error_of(enum exo_status status)
 {
 	switch (status) {
@@ -46,13 +44,6 @@ static int grant_device(const exo_cap_t *caps, exo_cap_t zone, struct exo_dev_gr
 	return error_of(status);
 }
 
-static int grant_audit(exo_cap_t zone, struct exo_dev_grant *grant)
-{
-	if (!grant->rights || (grant->rights & ~EXO_DEV_AUDIT_RIGHTS))
-		return -EINVAL;
-	return error_of(exo_cap_grant(libos.boot->audit, zone, grant->rights, &grant->cap));
-}
-
 static int64_t exo_grant(struct thread *thread, uint64_t address)
 {
 	struct vm_space *space = thread->process->space;
@@ -61,9 +52,6 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 	if (r)
 		return r;
 	switch (grant.kind) {
-	case EXO_DEV_AUDIT:
-		r = grant_audit(vm_zone(space), &grant);
-		break;
 	case EXO_DEV_IOPORT:
 		r = grant_device(libos.boot->ioport, vm_zone(space), &grant);
 		break;
@@ -74,7 +62,7 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 		r = grant_device(libos.boot->irq, vm_zone(space), &grant);
 		break;
 	default:
-		r = -EINVAL;
+		r = vm_grant(space, &grant);
 	}
 	return r ? r : user_write(space, address, &grant, sizeof(grant));
 }
