@@ -26,6 +26,7 @@ objects  = $(patsubst %,$(1)/%.o,$(basename $(2)))
 CORE_C    := $(call find_c,src/core)
 LIBOS_C   := $(call find_c,src/libos)
 LIBOS_S   := $(call find_s,src/libos)
+V6_C      := $(wildcard src/libos_v6/*.c)
 HOSTED_C  := $(wildcard src/hal/hosted/*.c)
 HOSTED_S  := $(wildcard src/hal/hosted/*.S)
 STUB_SRC  := $(wildcard src/hal/hosted/stub/*.c src/hal/hosted/stub/*.S)
@@ -35,7 +36,7 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model)
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: help run test deps hosted iso qemu root bench bench-peers fuzz fuzz-build unit layers budget format coverage clean docs
+.PHONY: help run test deps hosted iso qemu root v6 bench bench-peers fuzz fuzz-build unit layers budget format coverage clean docs
 
 help:  ## This list
 	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
@@ -123,9 +124,9 @@ build/bin/%: bin/%.c $(GENERATED) $(wildcard include/exo/*.h include/libos/*.h b
 	$(call note,LD)
 	$(MUSL_CC) $(STD) -D_GNU_SOURCE -Iinclude -I$(GEN) -static -o $@ $<
 
-build/root.cpio: tools/mkroot $(BIN)
+build/root.cpio: tools/mkroot $(BIN) build/v6/libos-v6.elf
 	$(call note,ROOT)
-	tools/mkroot $@ build/bin
+	tools/mkroot $@ build/bin - build/v6/extra
 
 root: build/root.cpio  ## Build the root image alone
 
@@ -175,6 +176,36 @@ $(X)/libos.elf: $(LIBOS_OBJ) src/hal/x86_64/user/libos.ld
 build/feuerbird.iso: $(X)/feuerbird.elf $(X)/libos.elf build/root.cpio tools/mkiso
 	$(call note,ISO)
 	tools/mkiso $@ $(X)/feuerbird.elf $(X)/libos.elf build/root.cpio
+
+# ---- the teaching LibOS: its programs, their archive, one ring-3 ELF for both targets ---
+V6        := build/v6
+V6_PROGRAMS := $(patsubst src/libos_v6/user/%.c,$(V6)/bin/%,$(filter-out %/lib.c,$(wildcard src/libos_v6/user/*.c)))
+V6_ETC    := $(wildcard src/libos_v6/etc/*)
+V6_OBJ    := $(call objects,$(X)/user,$(V6_C) $(X86USER))
+V6_LIB    := $(call objects,$(X)/user,src/libos_v6/user/crt.S src/libos_v6/user/lib.c src/hal/x86_64/user/mem.S)
+
+$(V6)/bin/%: $(X)/user/src/libos_v6/user/%.o $(V6_LIB) src/hal/x86_64/user/libos.ld
+	@mkdir -p $(@D)
+	$(CC) $(LD_FLAGS) -s -T src/hal/x86_64/user/libos.ld -o $@ $< $(V6_LIB)
+
+# Names, dates and owners are fixed, so that the same input gives the same bytes.
+$(V6)/archive.cpio: $(V6_PROGRAMS) $(V6_ETC)
+	$(call note,ROOT)
+	@rm -rf $(V6)/tree && mkdir -p $(V6)/tree/bin $(V6)/tree/etc
+	@cp $(V6_PROGRAMS) $(V6)/tree/bin && cp $(V6_ETC) $(V6)/tree/etc && find $(V6)/tree -exec touch -d @1700000000 {} +
+	cd $(V6)/tree && find * | LC_ALL=C sort | cpio --quiet --reproducible -R 0:0 -o -H newc > ../archive.cpio.new
+	mv $@.new $@
+
+$(V6)/archive.o: $(V6)/archive.cpio
+	cd $(V6) && ld -r -b binary -z noexecstack -o archive.o archive.cpio && \
+		objcopy --rename-section .data=.rodata,alloc,load,readonly,data,contents archive.o
+
+$(V6)/libos-v6.elf: $(V6_OBJ) $(V6)/archive.o src/hal/x86_64/user/libos.ld
+	$(call note,LD)
+	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(V6_OBJ) $(V6)/archive.o
+	@mkdir -p $(V6)/extra/lib && objcopy -g $@ $(V6)/extra/lib/libos-v6.elf
+
+v6: $(V6)/libos-v6.elf  ## Build the teaching LibOS alone
 
 # ---- unit tests on the fake HAL, under ASan+UBSan -----------------------------------
 U         := build/unit
