@@ -36,7 +36,7 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model)
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: help run test deps hosted iso qemu root v6 bench bench-peers fuzz fuzz-build unit layers budget format coverage clean docs
+.PHONY: help run test deps hosted iso qemu root v6 v6-sim bench bench-peers fuzz fuzz-build unit layers budget format coverage clean docs
 
 help:  ## This list
 	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
@@ -92,6 +92,17 @@ $(H)/src/libos/%.o: src/libos/%.c $(GENERATED)
 	@mkdir -p $(@D)
 	$(call note,CC)
 	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
+
+$(H)/src/libos_v6/%.o: src/libos_v6/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
+
+# The simulator with the teaching LibOS in the place of the POSIX one.
+v6-sim: $(H)/feuerbird-v6
+$(H)/feuerbird-v6: $(call objects,$(H),$(CORE_C) $(V6_C) $(HOSTED_C) $(HOSTED_S)) build/v6/archive.o
+	$(call note,LD)
+	$(CC) $(SANFLAGS) -o $@ $^ -pthread
 
 $(H)/src/libos/%.o: src/libos/%.S
 	@mkdir -p $(@D)

@@ -4,12 +4,12 @@
 /* Handlers take the arguments as they came; what they may answer is in v6.h. */
 typedef int64_t call_fn(struct process *p, const uint64_t *args);
 
-#define V6_CALL(number, name) call_fn call_##name;
+#define V6_CALL(number, name) call_fn sys_##name;
 #include "calls.def"
 #undef V6_CALL
 
 static call_fn *const calls[] = {
-#define V6_CALL(number, name) [number] = call_##name,
+#define V6_CALL(number, name) [number] = sys_##name,
 #include "calls.def"
 #undef V6_CALL
 };

@@ -69,7 +69,7 @@ static int64_t args_collect(const struct process *p, exo_vaddr_t argv, uint64_t 
 	}
 }
 
-int64_t call_exec(struct process *p, const uint64_t *args)
+int64_t sys_exec(struct process *p, const uint64_t *args)
 {
 	const char *path = user_string(p, args[0]);
 	uint64_t size = 0;

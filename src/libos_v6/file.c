@@ -63,7 +63,7 @@ static bool same(const char *a, const char *b)
 	return *a == *b;
 }
 
-int64_t call_open(struct process *p, const uint64_t *args)
+int64_t sys_open(struct process *p, const uint64_t *args)
 {
 	const char *path = user_string(p, args[0]);
 	enum file_kind kind = FILE_ARCHIVE;
@@ -93,7 +93,7 @@ int64_t call_open(struct process *p, const uint64_t *args)
 	return fd;
 }
 
-int64_t call_close(struct process *p, const uint64_t *args)
+int64_t sys_close(struct process *p, const uint64_t *args)
 {
 	struct file *file = fd_file(p, args[0], 0);
 
@@ -104,7 +104,7 @@ int64_t call_close(struct process *p, const uint64_t *args)
 	return 0;
 }
 
-int64_t call_dup(struct process *p, const uint64_t *args)
+int64_t sys_dup(struct process *p, const uint64_t *args)
 {
 	struct file *file = fd_file(p, args[0], 0);
 	int64_t fd = file ? fd_new(p, file) : -V6_EBADF;
@@ -114,7 +114,7 @@ int64_t call_dup(struct process *p, const uint64_t *args)
 	return fd;
 }
 
-int64_t call_pipe(struct process *p, const uint64_t *args)
+int64_t sys_pipe(struct process *p, const uint64_t *args)
 {
 	int32_t *fds = user_at(p, args[0], 2 * sizeof(*fds), EXO_PROT_WRITE);
 	struct file *ends[2];
@@ -181,7 +181,7 @@ static int64_t archive_read(struct file *file, uint8_t *to, uint64_t size)
 	return (int64_t)size;
 }
 
-int64_t call_read(struct process *p, const uint64_t *args)
+int64_t sys_read(struct process *p, const uint64_t *args)
 {
 	struct file *file = fd_file(p, args[0], MODE_READ);
 	uint8_t *to = user_at(p, args[1], args[2], EXO_PROT_WRITE);
@@ -202,7 +202,7 @@ int64_t call_read(struct process *p, const uint64_t *args)
 	}
 }
 
-int64_t call_write(struct process *p, const uint64_t *args)
+int64_t sys_write(struct process *p, const uint64_t *args)
 {
 	struct file *file = fd_file(p, args[0], MODE_WRITE);
 	const uint8_t *from = user_at(p, args[1], args[2], EXO_PROT_READ);
@@ -221,7 +221,7 @@ int64_t call_write(struct process *p, const uint64_t *args)
 	}
 }
 
-int64_t call_seek(struct process *p, const uint64_t *args)
+int64_t sys_seek(struct process *p, const uint64_t *args)
 {
 	struct file *file = fd_file(p, args[0], 0);
 	uint64_t from;

@@ -197,7 +197,7 @@ static bool child_fill(struct process *child, struct process *parent)
 	return true;
 }
 
-int64_t call_fork(struct process *p, const uint64_t *args)
+int64_t sys_fork(struct process *p, const uint64_t *args)
 {
 	struct process *child = process_new("v6 fork");
 
@@ -218,13 +218,13 @@ int64_t call_fork(struct process *p, const uint64_t *args)
 	return child->pid;
 }
 
-int64_t call_exit(struct process *p, const uint64_t *args)
+int64_t sys_exit(struct process *p, const uint64_t *args)
 {
 	process_end(p, 0, (uint32_t)args[0]);
 	return CALL_GONE;
 }
 
-int64_t call_wait(struct process *p, const uint64_t *args)
+int64_t sys_wait(struct process *p, const uint64_t *args)
 {
 	uint32_t *status = user_at(p, args[0], sizeof(*status), EXO_PROT_WRITE);
 	bool any = false;
@@ -247,13 +247,13 @@ int64_t call_wait(struct process *p, const uint64_t *args)
 	return any ? process_sleep(p, p, UINT64_MAX) : -V6_ECHILD;
 }
 
-int64_t call_getpid(struct process *p, const uint64_t *args)
+int64_t sys_getpid(struct process *p, const uint64_t *args)
 {
 	(void)args;
 	return p->pid;
 }
 
-int64_t call_kill(struct process *p, const uint64_t *args)
+int64_t sys_kill(struct process *p, const uint64_t *args)
 {
 	if (args[1] == 0 || args[1] > V6_SIGNALS)
 		return -V6_EINVAL;
@@ -268,7 +268,7 @@ int64_t call_kill(struct process *p, const uint64_t *args)
 	return -V6_ESRCH;
 }
 
-int64_t call_sleep(struct process *p, const uint64_t *args)
+int64_t sys_sleep(struct process *p, const uint64_t *args)
 {
 	uint64_t now = clock_now(EXO_CLOCK_MONOTONIC);
 
@@ -279,14 +279,14 @@ int64_t call_sleep(struct process *p, const uint64_t *args)
 	return p->done <= now ? 0 : process_sleep(p, &p->done, p->done);
 }
 
-int64_t call_time(struct process *p, const uint64_t *args)
+int64_t sys_time(struct process *p, const uint64_t *args)
 {
 	(void)p;
 	(void)args;
 	return (int64_t)(clock_now(EXO_CLOCK_REALTIME) / UINT64_C(1000000000));
 }
 
-int64_t call_break(struct process *p, const uint64_t *args)
+int64_t sys_break(struct process *p, const uint64_t *args)
 {
 	exo_vaddr_t old = 0;
 	int error = image_grow(p, (int64_t)args[0], &old);
