@@ -8,6 +8,7 @@
 
 #include <exo/cap.h>
 #include <exo/context.h>
+#include <exo/quantum.h>
 #include <exo/seal.h>
 #include <exo/status.h>
 #include <exo/types.h>
@@ -53,6 +54,8 @@ struct exo_map_op {
 #define EXO_PEND_SHUTDOWN UINT64_C(0x20) /* the machine is asked to go down (SIGTERM, power button) */
 #define EXO_PEND_HANGUP   UINT64_C(0x40) /* console input has ended for good */
 #define EXO_PEND_REVOKED  UINT64_C(0x80) /* a capability of this zone was revoked */
+#define EXO_PEND_QUANTUM  UINT64_C(0x100) /* its turn was over: exo_ctx_page.notice */
+#define EXO_PEND_ZONE     UINT64_C(0x200) /* a zone that was made below this one has died */
 
 /* exo_clock_read() */
 #define EXO_CLOCK_MONOTONIC UINT64_C(0) /* ns since boot */
@@ -67,14 +70,15 @@ struct exo_console_info {
 
 #define EXO_CMDLINE_SIZE 3584
 
-/* What the kernel hands the first LibOS. All capabilities are owned by its zone. */
+/* What the kernel hands the first LibOS, and a creator the LibOS that it makes (what that is not
+ * given is EXO_CAP_NONE). All capabilities are owned by its zone. */
 struct exo_boot {
 	uint32_t version;     /* EXO_BOOT_VERSION */
 	uint32_t frame_size;
 	exo_cap_t root;       /* ROOT: halt */
 	exo_cap_t zone;       /* ZONE: its own */
 	exo_cap_t memory;     /* MEMORY: [memory_first, memory_count), all rights */
-	exo_cap_t cpu;        /* CPU */
+	exo_cap_t cpu;        /* CPU: an extent of quantum slots (exo/quantum.h) */
 	exo_cap_t timer;
 	exo_cap_t console;
 	exo_cap_t entropy;
@@ -138,8 +142,8 @@ struct exo_audit_record {
 	uint32_t status;   /* verdict: enum exo_status */
 	uint32_t sequence; /* a gap shows what was dropped */
 };
-#define EXO_AUDIT_ENTER  1 /* transition into an App zone */
-#define EXO_AUDIT_LEAVE  2 /* transition back to its LibOS */
+#define EXO_AUDIT_ENTER  1 /* transition into a zone */
+#define EXO_AUDIT_LEAVE  2 /* transition back to who entered it: its LibOS, or the quantum vector */
 #define EXO_AUDIT_CALL   3 /* a kernel call that changes authority */
 #define EXO_AUDIT_REFUSE 4 /* a kernel call that was refused */
 #define EXO_AUDIT_DEATH  5 /* a zone died */

@@ -13,7 +13,7 @@
 	X(NONE, 0, "none")                                                     \
 	X(ROOT, 1, "root")                                                     \
 	X(MEMORY, 2, "memory")   /* extent of frames [first, count) */         \
-	X(CPU, 3, "cpu")         /* the right to run contexts and to idle */   \
+	X(CPU, 3, "cpu")         /* extent of quantum slots: to run and to idle */ \
 	X(ZONE, 4, "zone")                                                     \
 	X(CONTEXT, 5, "context")                                               \
 	X(TIMER, 6, "timer")     /* one-shot timer and the clocks */           \
@@ -54,8 +54,8 @@ struct exo_cap_info {
 	exo_cap_t parent;    /* EXO_CAP_NONE for a root of derivation */
 	uint32_t type;       /* enum exo_cap_type */
 	uint32_t rights;     /* EXO_R_* */
-	uint64_t first;      /* first frame / block / object number */
-	uint64_t count;      /* frames or blocks; 1 for objects */
+	uint64_t first;      /* first frame / block / slot, or object number */
+	uint64_t count;      /* frames, blocks or slots; 1 for objects */
 	uint64_t expires_ns; /* EXO_NO_EXPIRY or a monotonic time */
 	uint32_t owner_zone; /* zone number */
 	uint32_t refs;       /* bindings and children that hold it */

@@ -1,6 +1,9 @@
 /*
- * Secure bindings of memory: intervals, their merging and splitting, and undoing.
+ * Secure bindings: intervals of mapped memory, their merging and splitting; the
+ * single ones; and undoing.
  */
+#include <core/quantum.h>
+#include <core/reap.h>
 #include <core/state.h>
 
 /* Intervals that are looked at before a zone is entered while a revocation is
@@ -266,6 +269,89 @@ void unbind_frame(struct binding *binding)
 	binding->kind = BINDING_NONE;
 }
 
+/* ---- Slots and funds --------------------------------------------------- */
+
+static void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap)
+{
+	memset(binding, 0, sizeof(*binding));
+	binding->kind = (uint8_t)kind;
+	binding->zone = zone;
+	cap_list_add(binding, cap);
+}
+
+static void unbind_plain(struct binding *binding)
+{
+	cap_list_remove(binding);
+	binding->kind = BINDING_NONE;
+}
+
+void bind_slot(struct binding *binding, struct zone *zone, struct cap *cap, uint64_t number)
+{
+	bind_plain(binding, BINDING_QUANTUM, zone, cap);
+	binding->first = binding->end = number;
+}
+
+void unbind_slot(struct binding *binding)
+{
+	unbind_plain(binding);
+}
+
+/* The record for `cap`, else a free one, else NULL. */
+static struct binding *fund_find(const struct zone *zone, const struct cap *cap)
+{
+	struct binding *funds = (struct binding *)(uintptr_t)zone->funds, *found = NULL;
+
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++) {
+		if (funds[i].kind == BINDING_NONE)
+			found = &funds[i];
+		else if (funds[i].slot == cap_slot(cap))
+			return &funds[i];
+	}
+	return found;
+}
+
+bool bind_fund_room(const struct zone *zone, const struct cap *cap)
+{
+	return fund_find(zone, cap) != NULL;
+}
+
+void bind_fund(struct zone *zone, struct cap *cap)
+{
+	struct binding *fund = fund_find(zone, cap);
+
+	if (fund->kind != BINDING_NONE)
+		return;
+	bind_plain(fund, BINDING_FUND, zone, cap);
+	expiry_note(zone, cap);
+}
+
+void unbind_funds(struct zone *zone)
+{
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
+		if (zone->funds[i].kind != BINDING_NONE)
+			unbind_plain(&zone->funds[i]);
+}
+
+static void fund_climb(struct binding *fund)
+{
+	const struct cap *cap = cap_at(fund->slot);
+	struct zone *zone = fund->zone;
+
+	unbind_plain(fund);
+	if (cap->parent != CAP_NIL)
+		bind_plain(fund, BINDING_FUND, zone, cap_at(cap->parent));
+	reap_zone(zone);
+}
+
+bool unbind_fund_is_awaited(const struct cap *cap)
+{
+	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next)
+		for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
+			if (zone->funds[i].kind != BINDING_NONE && zone->funds[i].slot == cap_slot(cap))
+				return true;
+	return false;
+}
+
 /* ---- Undoing ----------------------------------------------------------- */
 
 /* A context or zone whose page is taken away cannot go on; it keeps nothing of
@@ -289,12 +375,20 @@ bool unbind_cap(struct cap *cap, uint32_t *budget)
 		if (*budget == 0)
 			return false;
 		--*budget;
-		if (b->kind != BINDING_PAGES) {
+		switch (b->kind) {
+		case BINDING_PAGES:
+			unbind_pages(zone, b->first, b->end, budget);
+			hal_space_flush(&zone->space);
+			break;
+		case BINDING_FUND:
+			fund_climb(b);
+			break;
+		case BINDING_QUANTUM:
+			quantum_release(quantum_of_binding(b));
+			break;
+		default:
 			page_repossess(b);
-			continue;
 		}
-		unbind_pages(zone, b->first, b->end, budget);
-		hal_space_flush(&zone->space);
 	}
 	return true;
 }
@@ -307,6 +401,16 @@ static void page_expire(struct binding *b)
 		page_repossess(b);
 	else
 		expiry_note(b->zone, cap_at(b->slot));
+}
+
+static void fund_expire(struct binding *fund)
+{
+	if (fund->kind == BINDING_NONE)
+		return;
+	if (cap_is_expired(cap_at(fund->slot)))
+		reap_zone(fund->zone);
+	else
+		expiry_note(fund->zone, cap_at(fund->slot));
 }
 
 bool unbind_expired(struct zone *zone, uint32_t *budget)
@@ -325,6 +429,8 @@ bool unbind_expired(struct zone *zone, uint32_t *budget)
 		}
 	}
 	page_expire(&zone->answers);
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
+		fund_expire(&zone->funds[i]);
 	for (struct context *context = zone->contexts; context; context = context->next)
 		page_expire(&context->page_binding);
 	hal_space_flush(&zone->space);
@@ -357,6 +463,9 @@ bool bindings_are_sound(const struct zone *zone)
 		return false;
 	for (; b; b = b->next)
 		if (cap_is_revoked(cap_at(b->slot)))
+			return false;
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
+		if (zone->funds[i].kind != BINDING_NONE && cap_is_revoked(cap_at(zone->funds[i].slot)))
 			return false;
 	return zone->answers.kind == BINDING_NONE || !cap_is_revoked(cap_at(zone->answers.slot));
 }

@@ -1,6 +1,7 @@
 /*
- * Secure bindings: under which capability a zone's pages, context pages and
- * answer page are held. Authority is checked when the binding is made, never at access.
+ * Secure bindings: under which capability a zone's pages, context pages, answer
+ * page, kernel memory and quantum slots are held. Authority is checked when the binding is made,
+ * never at access.
  *
  * Mappings are recorded as intervals of the space: every page that is mapped in
  * [first, end) was mapped under that one capability. Intervals of a zone do not
@@ -19,13 +20,15 @@ enum binding_kind {
 	BINDING_PAGES,   /* an interval */
 	BINDING_CONTEXT, /* a context page; part of struct context */
 	BINDING_ANSWERS, /* the answer page; part of struct zone */
+	BINDING_FUND,    /* frames of its fund; part of struct zone */
+	BINDING_QUANTUM, /* a quantum slot; part of struct quantum_slot, one for each of its capabilities */
 };
 
 struct binding {
 	struct binding *next, *prev;         /* intervals of the zone, by address */
 	struct binding *cap_next, *cap_prev; /* all bindings of the capability */
 	struct zone *zone;
-	uint64_t first, end; /* addresses; for the single pages the frame, frame + 1 */
+	uint64_t first, end; /* addresses; for the single pages the frame, frame + 1; for slots the number twice; else 0 */
 	cap_slot_t slot;
 	uint8_t kind;
 };
@@ -72,6 +75,29 @@ bool unbind_zone(struct zone *zone, uint32_t *budget);
 void bind_frame(struct binding *binding, enum binding_kind kind, struct zone *zone,
                 struct cap *cap, exo_frame_t frame);
 void unbind_frame(struct binding *binding);
+
+/* Binds a quantum slot, of which `binding` is a part, to one of its capabilities. number: over all CPUs. */
+void bind_slot(struct binding *binding, struct zone *zone, struct cap *cap, uint64_t number);
+void unbind_slot(struct binding *binding);
+
+/* A zone lives from memory of at most so many capabilities. */
+#define ZONE_FUNDS_MAX 4
+
+/* False: the zone has memory of too many other capabilities already. */
+bool bind_fund_room(const struct zone *zone, const struct cap *cap);
+
+/*
+ * Records that frames of `cap` are in the zone's fund. When the capability goes the zone
+ * must go, and until its last frame is free the record climbs to the capability's parent, so
+ * that whoever takes memory back can tell when it is back (unbind_fund_is_awaited()).
+ */
+void bind_fund(struct zone *zone, struct cap *cap);
+
+/* Forgets them: the zone has no fund any more. */
+void unbind_funds(struct zone *zone);
+
+/* True while frames that came from `cap` are in the fund of a zone on its way out. */
+bool unbind_fund_is_awaited(const struct cap *cap);
 
 /* False while something that the zone has mapped is being revoked, or might be. */
 bool bindings_are_sound(const struct zone *zone);

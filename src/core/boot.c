@@ -64,7 +64,7 @@ static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory_first)
 	boot->root = boot_cap(EXO_CAP_ROOT, 0, 1);
 	boot->zone = boot_cap(EXO_CAP_ZONE, zone, 1);
 	boot->memory = boot_cap(EXO_CAP_MEMORY, memory_first, boot->memory_count);
-	boot->cpu = boot_cap(EXO_CAP_CPU, 0, 1);
+	boot->cpu = boot_cap(EXO_CAP_CPU, 0, info->cpu_count * EXO_QUANTUM_SLOTS);
 	boot->timer = boot_cap(EXO_CAP_TIMER, 0, 1);
 	boot->console = boot_cap(EXO_CAP_CONSOLE, 0, 1);
 	boot->entropy = boot_cap(EXO_CAP_ENTROPY, 0, 1);
@@ -95,6 +95,8 @@ void core_start(void)
 		hal_panic("boot: too many processors");
 	if (!cap_keys_init())
 		hal_panic("boot: no entropy for the capability secret");
+	for (uint32_t i = 0; i < CORE_CPU_MAX; i++)
+		core.cpus[i].quantum.turn_end = UINT64_MAX;
 	atomic_store_explicit(&core.cap_fresh, 1, memory_order_relaxed);
 	frame_table_init();
 
@@ -103,7 +105,7 @@ void core_start(void)
 	end = first + fund;
 	if (info->image_size > 0 && info->image_first < end)
 		hal_panic("boot: too little memory beside the root image");
-	core.libos = zone_new(ZONE_LIBOS_NUMBER, EXO_ZONE_LIBOS, first, fund);
+	core.libos = zone_new(ZONE_LIBOS_NUMBER, EXO_ZONE_LIBOS, NULL, first, fund);
 	memcpy(core.libos->name, name, sizeof(name));
 	/* The boot page is the fund's too: kernel memory, which the HAL hands on. */
 	boot = hal_phys_ptr(hal_pool_take(&core.libos->pool));

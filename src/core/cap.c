@@ -62,11 +62,17 @@ static void slot_push(cap_slot_t slot)
 	                                                memory_order_release, memory_order_relaxed));
 }
 
+/* Slots that a zone may own. The first LibOS answers for the whole system. */
+static uint32_t limit_of(const struct zone *zone)
+{
+	return zone->kind == EXO_ZONE_LIBOS ? CAP_LIBOS_LIMIT : CAP_APP_LIMIT;
+}
+
 enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent, cap_slot_t *slot)
 {
 	uint32_t used = atomic_load_explicit(&core.caps_used, memory_order_relaxed);
 
-	if (owner->kind == EXO_ZONE_APP && (owner->cap_count >= CAP_APP_LIMIT || used >= CAP_SLOTS - CAP_RESERVE))
+	if (owner != core.libos && (owner->cap_count >= limit_of(owner) || used >= CAP_SLOTS - CAP_RESERVE))
 		return EXO_E_SLOTS;
 	if (parent && parent->depth >= CAP_DEPTH_MAX)
 		return EXO_E_SLOTS;

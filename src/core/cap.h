@@ -24,9 +24,10 @@ typedef uint16_t cap_slot_t;
 /* Longest chain of derivation: what a look-up may have to climb while a
  * revocation is not finished. */
 #define CAP_DEPTH_MAX 64
-/* An App zone may own so many, and the last slots are the LibOS's. */
-#define CAP_APP_LIMIT 1024
-#define CAP_RESERVE   4096
+/* A zone may own so many, and the last slots are the first LibOS's. */
+#define CAP_APP_LIMIT   1024
+#define CAP_LIBOS_LIMIT 8192
+#define CAP_RESERVE     4096
 
 /* Flags in cap.state, below the generation */
 #define CAP_LIVE     UINT64_C(1)
@@ -81,7 +82,7 @@ struct cap_spec {
 
 static inline bool cap_is_extent(enum exo_cap_type type)
 {
-	return type == EXO_CAP_MEMORY;
+	return type == EXO_CAP_MEMORY || type == EXO_CAP_CPU;
 }
 
 static inline bool cap_is_object(enum exo_cap_type type)

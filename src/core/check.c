@@ -51,7 +51,9 @@ static const char *check_refs(const struct cap *cap)
 	}
 	for (const struct binding *b = core.cap_bindings[slot]; b; b = b->cap_next, refs++) {
 		ENSURE(b->slot == slot && b->kind != BINDING_NONE, "binding: listed under a wrong capability");
-		ENSURE(cap->type == EXO_CAP_MEMORY, "binding: not of memory");
+		ENSURE(b->kind == BINDING_QUANTUM ? cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT :
+		       cap->type == EXO_CAP_MEMORY, "binding: of a wrong type");
+		ENSURE(core.zones[b->zone->number] == b->zone, "binding: its zone is gone");
 		ENSURE(!b->cap_next || b->cap_next->cap_prev == b, "binding: capability links");
 	}
 	ENSURE(cap->refs == refs, "capability: reference count is wrong");
@@ -130,7 +132,7 @@ static const char *check_pages(const struct zone *zone)
 {
 	uint64_t pages = 0;
 
-	if (zone->kind != EXO_ZONE_APP || zone->dying)
+	if (zone == core.libos || zone->dying)
 		return NULL;
 	for (const struct binding *b = zone->bindings.head; b; b = b->next)
 		for (exo_vaddr_t at = hal_space_next(&zone->space, b->first, b->end); at < b->end;
@@ -153,6 +155,7 @@ static const char *check_contexts(const struct zone *zone)
 	for (const struct context *c = zone->contexts; c; c = c->next, count++) {
 		ENSURE(c->zone == zone && (!c->next || c->next->prev == c), "context: links");
 		ENSURE(c->caps_naming != CAP_NIL || c->doomed, "context: without capability");
+		ENSURE(!c->in_slot || c->caps_naming != CAP_NIL, "context: in a slot without capability");
 		ENSURE(c->dead == (c->page_binding.kind == BINDING_NONE), "context: alive without its page");
 	}
 	ENSURE(count == zone->context_count && count == zone->context_slab.used_count, "context: count");
@@ -187,10 +190,32 @@ static const char *check_fund(const struct zone *zone)
 	return NULL;
 }
 
+/* Below its parent, above its children; and it lives from somebody's memory. */
+static const char *check_family(const struct zone *zone)
+{
+	const struct zone *child = zone->child;
+	uint32_t count = 0, funds = 0;
+
+	ENSURE(zone == core.libos || zone->parent, "zone: below nothing");
+	if (zone->parent)
+		ENSURE(core.zones[zone->parent->number] == zone->parent && zone->depth == zone->parent->depth + 1 &&
+		       zone->depth <= ZONE_DEPTH_MAX, "zone: its parent");
+	ENSURE(!child || !child->prev, "zone: first child");
+	for (; child; child = child->next, count++)
+		ENSURE(count < ZONE_MAX && child->parent == zone && (!child->next || child->next->prev == child),
+		       "zone: ring of children");
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++) {
+		ENSURE(zone->funds[i].kind == BINDING_NONE || zone->funds[i].zone == zone, "zone: funds");
+		funds += zone->funds[i].kind != BINDING_NONE;
+	}
+	ENSURE(funds > 0 || zone == core.libos || zone->dying, "zone: lives from nobody's memory");
+	return NULL;
+}
+
 static const char *check_zone(const struct zone *zone)
 {
 	static const char *(*const checks[])(const struct zone *) = {
-		check_bindings, check_pages, check_contexts, check_rings, check_fund,
+		check_bindings, check_pages, check_contexts, check_rings, check_fund, check_family,
 	};
 	const char *broken = NULL;
 
@@ -237,6 +262,45 @@ static void totals_add(struct totals *totals, const struct zone *zone)
 		totals->mapped += c->page_binding.kind != BINDING_NONE;
 }
 
+/* ---- Quantum slots ----------------------------------------------------- */
+
+static const char *check_slot(const struct quantum_slot *slot, uint64_t number)
+{
+	const struct context *context = slot->context;
+
+	ENSURE((slot->by_cpu.kind == BINDING_QUANTUM) == (context != NULL) &&
+	       (slot->by_context.kind == BINDING_QUANTUM) == (context != NULL), "slot: without its bindings");
+	if (!context)
+		return NULL;
+	ENSURE(slot->by_cpu.first == number && slot->by_context.first == number, "slot: number");
+	ENSURE(context->in_slot && slot->by_cpu.zone == context->zone, "slot: its context");
+	ENSURE(context->zone->kind == EXO_ZONE_LIBOS && context->zone != core.libos, "slot: not of a LibOS");
+	ENSURE(cap_covers(cap_at(slot->by_cpu.slot), number, 1), "slot: outside its capability");
+	ENSURE(cap_at(slot->by_context.slot)->context == context, "slot: another context's capability");
+	ENSURE(slot->ns > 0 && slot->ns <= EXO_QUANTUM_NS_MAX, "slot: length of a turn");
+	return NULL;
+}
+
+static const char *check_quanta(void)
+{
+	for (uint64_t cpu = 0; cpu < CORE_CPU_MAX; cpu++) {
+		const struct quantum *vector = &core.cpus[cpu].quantum;
+		uint32_t bound = 0;
+
+		for (uint64_t i = 0; i < EXO_QUANTUM_SLOTS; i++) {
+			const char *broken = check_slot(&vector->slots[i], EXO_QUANTUM_SLOT(cpu, i));
+
+			if (broken)
+				return broken;
+			bound += vector->slots[i].context != NULL;
+		}
+		ENSURE(bound == vector->bound, "vector: number of bound slots");
+		ENSURE(vector->current != 0 || (bound > 0) == (vector->turn_end != UINT64_MAX), "vector: end of the turn");
+		ENSURE(vector->current < EXO_QUANTUM_SLOTS, "vector: whose turn it is");
+	}
+	return NULL;
+}
+
 static const char *check_queues(void)
 {
 	uint64_t at = 0;
@@ -265,6 +329,8 @@ const char *core_check(void)
 	if (broken)
 		return broken;
 	ENSURE(totals.zones == core.zone_count && totals.contexts == core.context_count, "zones: count");
-	broken = check_queues();
+	broken = check_quanta();
+	if (!broken)
+		broken = check_queues();
 	return broken ? broken : check_frames(&totals);
 }

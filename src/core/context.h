@@ -16,6 +16,7 @@ struct context {
 	struct context *next, *prev; /* of the zone */
 	cap_slot_t caps_naming;      /* ring: capabilities that name it */
 	bool running;
+	bool in_slot;                /* bound to a quantum slot, which alone enters it */
 	bool dead;                   /* its page was revoked: never entered again */
 	bool doomed;                 /* its last capability went while it was running */
 	uint64_t serial;

@@ -19,17 +19,6 @@ enum exo_status call_nop(struct zone *caller, uint64_t *value)
 	return EXO_OK;
 }
 
-enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, uint64_t *value)
-{
-	(void)cpu;
-	/* An App zone would put its LibOS to sleep. */
-	if (caller->kind != EXO_ZONE_LIBOS)
-		return EXO_E_STATE;
-	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until)
-		hal_idle(until);
-	return EXO_OK;
-}
-
 enum exo_status call_event_take(struct zone *caller, struct cap *zone, uint64_t *value)
 {
 	if (zone->zone != caller)

@@ -115,7 +115,7 @@ enum exo_status call_mem_map(struct zone *caller, struct cap *cap, exo_cap_t mem
 
 	if (zone_is_gone(cap->zone))
 		return EXO_E_DEAD;
-	if (cap->zone->kind != EXO_ZONE_APP)
+	if (cap->zone == core.libos)
 		return EXO_E_STATE;
 	if (memory != EXO_CAP_NONE) {
 		status = cap_lookup(caller, memory, EXO_CAP_MEMORY, 0, &request.memory);
@@ -137,7 +137,7 @@ enum exo_status call_mem_query(struct zone *caller, struct cap *zone, exo_vaddr_
 	(void)caller;
 	if (address >= EXO_USER_LIMIT)
 		return EXO_E_ARG;
-	if (zone->zone->kind != EXO_ZONE_APP)
+	if (zone->zone == core.libos)
 		return EXO_E_STATE;
 	if (!zone->zone->stripped && hal_space_query(&zone->zone->space, address & ~(EXO_FRAME_SIZE - 1), &frame, &flags))
 		*value = frame << EXO_FRAME_SHIFT | flags;

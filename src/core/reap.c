@@ -60,17 +60,14 @@ uint64_t reap_revoke_some(struct cap *top, uint32_t *budget)
 
 /* ---- Zones ------------------------------------------------------------- */
 
-void reap_zone(struct zone *zone)
+static void dying_append(struct zone *zone)
 {
 	struct zone **tail = &core.dying;
 
-	if (zone->dying || zone == core.libos)
-		return;
-	zone->dying = true;
-	timer_cancel(zone);
 	while (*tail)
 		tail = &(*tail)->reap_next;
 	*tail = zone;
+	zone->reap_next = NULL;
 }
 
 static void dying_remove(struct zone *zone)
@@ -80,6 +77,15 @@ static void dying_remove(struct zone *zone)
 	while (*link != zone)
 		link = &(*link)->reap_next;
 	*link = zone->reap_next;
+}
+
+void reap_zone(struct zone *zone)
+{
+	if (zone->dying || zone == core.libos)
+		return;
+	zone->dying = true;
+	timer_cancel(zone);
+	dying_append(zone);
 }
 
 /* Removes the capabilities of a ring, from its head; each ring shrinks by that. */
@@ -116,6 +122,12 @@ bool reap_zone_some(struct zone *zone, uint32_t *budget)
 {
 	if (zone->running > 0)
 		return false;
+	/* First what was made below it, ZONE_DEPTH_MAX calls deep at most. */
+	while (zone->child) {
+		reap_zone(zone->child);
+		if (!reap_zone_some(zone->child, budget))
+			return false;
+	}
 	if (!contexts_remove(zone, budget) || !unbind_zone(zone, budget) ||
 	    !ring_remove(&zone->caps_owned, budget))
 		return false;
@@ -135,12 +147,19 @@ bool reap_zone_some(struct zone *zone, uint32_t *budget)
 
 void reap_some(uint32_t budget)
 {
-	struct zone *zone, *next;
+	uint32_t count = 0;
 
 	while (core.revoking != CAP_NIL && budget > 0)
 		reap_revoke_some(cap_at(core.revoking), &budget);
-	for (zone = core.dying; zone && budget > 0; zone = next) {
-		next = zone->reap_next;
-		reap_zone_some(zone, &budget);
+	/* Each once: one that must wait for another, or still runs, goes to the end. */
+	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next)
+		count++;
+	for (; core.dying && count > 0 && budget > 0; count--) {
+		struct zone *zone = core.dying;
+
+		if (!reap_zone_some(zone, &budget)) {
+			dying_remove(zone);
+			dying_append(zone);
+		}
 	}
 }

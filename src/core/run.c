@@ -8,12 +8,6 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-/* In two parts, so that neither a long stay nor a fast counter overflows. */
-static uint64_t cycles_to_ns(uint64_t cycles)
-{
-	return (cycles >> 32) * core.ns_per_cycle + ((cycles & UINT32_MAX) * core.ns_per_cycle >> 32);
-}
-
 /* Still the capability that was looked up as `name`, and not revoked since. */
 static bool is_current(const struct cap *cap, exo_cap_t name)
 {
@@ -37,7 +31,7 @@ static enum exo_status entry_check(struct context *context)
 	if (zone->bindings.expires != EXO_NO_EXPIRY && hal_time_ns() >= zone->bindings.expires) {
 		if (!unbind_expired(zone, &budget))
 			return EXO_E_AGAIN;
-		if (context->dead || zone->dead) /* with their pages */
+		if (context->dead || zone_is_gone(zone)) /* with their pages */
 			return EXO_E_DEAD;
 	}
 	return EXO_OK;
@@ -76,8 +70,7 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 	return EXO_OK;
 }
 
-/* A kernel call that the zone makes itself: it is the caller. */
-static void app_call(struct context *context, const struct hal_trap *trap)
+struct exo_result run_call(struct context *context, const struct hal_trap *trap)
 {
 	struct zone *zone = context->zone;
 	struct exo_result result;
@@ -88,12 +81,11 @@ static void app_call(struct context *context, const struct hal_trap *trap)
 	result = call_dispatch(zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
 	context->running = false;
 	zone->running--;
-	hal_ctx_answer(&context->hal, result.status, result.value);
+	return result;
 }
 
-/* Tells the LibOS, in the context's page, why it stopped. The page is hostile, so
- * it is only written here. */
-static enum exo_event event_store(struct context *context, const struct hal_trap *trap)
+/* The page is hostile, so it is only written here. */
+enum exo_event run_event_store(const struct context *context, const struct hal_trap *trap)
 {
 	struct exo_ctx_page *page = context->page;
 	struct cpu_state *cpu = cpu_this();
@@ -132,15 +124,33 @@ static enum exo_event event_store(struct context *context, const struct hal_trap
 	return (enum exo_event)trap->event;
 }
 
-static uint64_t deadline_of(const struct run *run, uint64_t quantum)
+uint64_t run_deadline(const struct run *run, uint64_t quantum)
 {
 	uint64_t deadline = run->start_ns + quantum < quantum ? UINT64_MAX : run->start_ns + quantum;
 
+	if (cpu_this()->quantum.turn_end < deadline)
+		deadline = cpu_this()->quantum.turn_end;
 	if (run->cap->expires < deadline)
 		deadline = run->cap->expires;
+	if (run->cpu->expires < deadline)
+		deadline = run->cpu->expires;
 	if (run->context->zone->bindings.expires < deadline)
 		deadline = run->context->zone->bindings.expires;
 	return deadline;
+}
+
+/* Only the first LibOS's turn has an end that it does not see: the others have theirs, and what
+ * they took is not taken from the quantum that it asked for. False: that is over, too. */
+static bool turn_renewed(struct run *run, uint64_t quantum)
+{
+	struct quantum *vector = &cpu_this()->quantum;
+	uint64_t before = hal_time_ns();
+
+	if (!quantum_is_over(vector, before))
+		return false;
+	quantum_round(vector);
+	run->start_ns += hal_time_ns() - before;
+	return before - run->start_ns < quantum;
 }
 
 static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *value)
@@ -148,34 +158,50 @@ static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *val
 	struct hal_trap trap;
 
 	for (;;) {
+		struct exo_result result;
 		enum exo_status status;
 
-		run->deadline = deadline_of(run, quantum);
+		run->deadline = run_deadline(run, quantum);
 		status = zone_transition(run, &trap);
 		if (status != EXO_OK) {
 			*value = status == EXO_E_DEAD ? EXO_EV_DEAD : EXO_EV_NONE;
 			return status;
 		}
+		if (trap.event == EXO_EV_QUANTUM && turn_renewed(run, quantum))
+			continue;
 		if (trap.event != EXO_EV_SYSCALL || trap.nr >> EXO_CALL_SHIFT != EXO_CALL_PREFIX)
 			break;
-		app_call(run->context, &trap);
+		result = run_call(run->context, &trap);
+		hal_ctx_answer(&run->context->hal, result.status, result.value);
 	}
-	*value = event_store(run->context, &trap);
+	*value = run_event_store(run->context, &trap);
 	return EXO_OK;
 }
 
 enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, uint64_t quantum, uint64_t *value)
 {
 	struct run run = { .context = cap->context, .cap = cap, .name = cap_name(cap), .cpu_name = cpu };
+	struct quantum *vector = &cpu_this()->quantum;
 	enum exo_status status = cap_lookup(caller, cpu, EXO_CAP_CPU, EXO_R_EXEC, &run.cpu);
+	uint64_t slot;
 
 	if (status != EXO_OK)
 		return status;
-	/* One level: what runs under an App zone would run on its LibOS's time unseen. */
-	if (caller->kind != EXO_ZONE_LIBOS)
+	/* One level below the slot: what ran further down would run on others' time unseen. */
+	if (!quantum_is_mine(caller, &slot))
 		return EXO_E_STATE;
+	if (!cap_covers(run.cpu, slot, 1))
+		return EXO_E_RANGE;
+	if (run.context->running || run.context->in_slot)
+		return EXO_E_BUSY;
 	run.start_ns = hal_time_ns();
+	if (quantum_is_over(vector, run.start_ns)) {
+		quantum_round(vector);
+		run.start_ns = hal_time_ns();
+	}
+	vector->slots[vector->current].inner = true;
 	status = run_loop(&run, quantum, value);
+	vector->slots[vector->current].inner = false;
 	if (run.context->doomed)
 		context_destroy(run.context);
 	return status;

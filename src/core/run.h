@@ -6,7 +6,7 @@
 
 #include <core/context.h>
 
-/* One exo_run(): what was shown, and how long it may last. */
+/* One exo_run(), or one turn of a quantum slot: what was shown, and how long it may last. */
 struct run {
 	struct context *context;
 	struct cap *cap, *cpu;
@@ -22,5 +22,15 @@ struct run {
  * it was not entered. `trap`: why it stopped.
  */
 EXO_MUST_USE enum exo_status zone_transition(const struct run *run, struct hal_trap *trap);
+
+/* When it must stop: `quantum` ns after its start, and not after the end of the turn, or of a capability
+ * that it lives from. */
+uint64_t run_deadline(const struct run *run, uint64_t quantum);
+
+/* Serves the kernel call that the context stopped with; its zone is the caller. The answer is not yet given. */
+struct exo_result run_call(struct context *context, const struct hal_trap *trap);
+
+/* Tells whoever owns the context, in its page, why it stopped. */
+enum exo_event run_event_store(const struct context *context, const struct hal_trap *trap);
 
 #endif

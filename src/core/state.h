@@ -9,6 +9,7 @@
 #include <core/audit.h>
 #include <core/cap.h>
 #include <core/frame.h>
+#include <core/quantum.h>
 #include <core/sha256.h>
 #include <core/zone.h>
 #include <hal/hal.h>
@@ -19,6 +20,7 @@
 struct cpu_state {
 	uint64_t transitions, calls, syscalls, faults, exceptions, preemptions, refusals;
 	exo_cap_t validated[CAP_VALIDATED]; /* cap_tag.c, by slot */
+	struct quantum quantum;
 	struct audit audit;
 };
 
@@ -63,6 +65,12 @@ extern struct core core;
 static inline struct cpu_state *cpu_this(void)
 {
 	return &core.cpus[hal_cpu_id()];
+}
+
+/* In two parts, so that neither a long stay nor a fast counter overflows. */
+static inline uint64_t cycles_to_ns(uint64_t cycles)
+{
+	return (cycles >> 32) * core.ns_per_cycle + ((cycles & UINT32_MAX) * core.ns_per_cycle >> 32);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * The table of zones and their funds.
  */
+#include <core/event.h>
 #include <core/state.h>
 
 uint32_t zone_number_find(void)
@@ -14,7 +15,29 @@ uint32_t zone_number_find(void)
 	return 0;
 }
 
-struct zone *zone_new(uint32_t number, uint32_t kind, exo_frame_t first, uint64_t count)
+static void parent_link(struct zone *zone, struct zone *parent)
+{
+	zone->parent = parent;
+	if (!parent)
+		return;
+	zone->depth = parent->depth + 1;
+	zone->next = parent->child;
+	if (zone->next)
+		zone->next->prev = zone;
+	parent->child = zone;
+}
+
+static void parent_unlink(struct zone *zone)
+{
+	if (zone->prev)
+		zone->prev->next = zone->next;
+	else if (zone->parent)
+		zone->parent->child = zone->next;
+	if (zone->next)
+		zone->next->prev = zone->prev;
+}
+
+struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_frame_t first, uint64_t count)
 {
 	struct zone *zone = hal_phys_ptr(first);
 
@@ -26,6 +49,7 @@ struct zone *zone_new(uint32_t number, uint32_t kind, exo_frame_t first, uint64_
 	zone->fund_total = 1;
 	zone->timer_at = UINT64_MAX;
 	bindings_init(&zone->bindings);
+	parent_link(zone, parent);
 	frame_at(first)->fund = (uint16_t)number;
 	core.frames_funded++;
 	core.zones[number] = zone;
@@ -58,6 +82,8 @@ bool zone_fund_release(struct zone *zone, uint32_t *budget)
 
 void zone_free(struct zone *zone)
 {
+	unbind_funds(zone);
+	parent_unlink(zone);
 	core.zones[zone->number] = NULL;
 	core.zone_count--;
 	core.frames_funded--;
@@ -70,6 +96,7 @@ void zone_kill(struct zone *zone)
 	if (zone->dead)
 		return;
 	zone->dead = true;
+	event_raise(zone->parent, EXO_PEND_ZONE);
 	audit_add(&cpu_this()->audit, EXO_AUDIT_DEATH, zone->number, 0, EXO_CAP_NONE, EXO_E_DEAD, hal_time_ns());
 }
 

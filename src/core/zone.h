@@ -17,6 +17,9 @@
 #define ZONE_MAX UINT32_C(4096)
 #define ZONE_LIBOS_NUMBER 1
 
+/* Zones are made below zones, so deep at most. */
+#define ZONE_DEPTH_MAX 8
+
 struct zone {
 	uint32_t number;
 	uint32_t kind;    /* EXO_ZONE_* */
@@ -26,6 +29,10 @@ struct zone {
 	bool stripped;    /* dying, and its space is destroyed already */
 	uint16_t running; /* contexts of it that are entered now */
 	char name[16];
+
+	/* Below which zone it was made, and what was made below it: they go together. */
+	struct zone *parent, *child, *next, *prev;
+	uint32_t depth;
 
 	struct hal_space space;
 	struct hal_pool pool;     /* free frames of its fund */
@@ -43,6 +50,7 @@ struct zone {
 	struct bindings bindings; /* what is mapped under which capability */
 	uint64_t mapped_pages;
 	struct binding answers;   /* the answer page, if bound */
+	struct binding funds[ZONE_FUNDS_MAX]; /* capabilities that it lives from */
 
 	uint64_t pending;         /* EXO_PEND_*, not yet taken */
 	uint64_t timer_at;        /* UINT64_MAX: off */
@@ -57,13 +65,18 @@ _Static_assert(sizeof(struct zone) <= EXO_FRAME_SIZE, "lives in one frame");
 /* Frames that a new zone needs at least: itself and its space. */
 #define ZONE_FRAMES_MIN (1 + HAL_SPACE_INIT_COST)
 
-/* It runs no more: dead or on its way out. */
+/* It runs no more: dead or on its way out, or something that it was made below is on its way out. */
 static inline bool zone_is_gone(const struct zone *zone)
 {
-	return zone->dead || zone->dying;
+	if (zone->dead)
+		return true;
+	for (; zone; zone = zone->parent)
+		if (zone->dying)
+			return true;
+	return false;
 }
 
-/* Marks it dead, with an audit record. */
+/* Marks it dead, with an audit record; the zone that it was made below hears of it. */
 void zone_kill(struct zone *zone);
 
 /* A free number, or 0. */
@@ -73,8 +86,9 @@ uint32_t zone_number_find(void);
  * Makes a zone in the first of its frames and puts it in the table; the rest
  * becomes its pool. The caller has checked that the frames are plain memory,
  * unused, and at least ZONE_FRAMES_MIN, and initialises space and kind-specific parts.
+ * parent: what it is made below, less deep than ZONE_DEPTH_MAX; NULL for the first.
  */
-struct zone *zone_new(uint32_t number, uint32_t kind, exo_frame_t first, uint64_t count);
+struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_frame_t first, uint64_t count);
 
 /* Puts frames into the fund. Checked by the caller likewise. */
 void zone_fund_add(struct zone *zone, exo_frame_t first, uint64_t count);

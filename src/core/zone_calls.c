@@ -8,30 +8,31 @@
 #include <core_calls.h>
 
 /* Frames of `memory` that shall become kernel memory. */
-static enum exo_status fund_check(struct zone *caller, exo_cap_t memory, exo_frame_t first, uint64_t count)
+static enum exo_status fund_check(struct zone *caller, exo_cap_t memory, exo_frame_t first, uint64_t count,
+                                  struct cap **cap)
 {
-	struct cap *cap;
-	enum exo_status status = cap_lookup(caller, memory, EXO_CAP_MEMORY, EXO_R_FUND, &cap);
+	enum exo_status status = cap_lookup(caller, memory, EXO_CAP_MEMORY, EXO_R_FUND, cap);
 
 	if (status != EXO_OK)
 		return status;
-	if (!cap_covers(cap, first, count))
+	if (!cap_covers(*cap, first, count))
 		return EXO_E_RANGE;
 	return frames_are_unused(first, count) ? EXO_OK : EXO_E_OVERLAP;
 }
 
-enum exo_status call_zone_create(struct zone *caller, struct cap *parent, exo_cap_t memory, exo_frame_t first,
-                                 uint64_t count, exo_vaddr_t name, uint64_t name_size, uint64_t *value)
+/* What a new zone shall be; all that can be wrong with it is found by create_check(). */
+struct creation {
+	uint32_t kind, number;
+	struct cap *memory;
+	exo_frame_t first;
+	uint64_t count;
+	char name[sizeof(((struct zone *)0)->name)];
+};
+
+static enum exo_status create_check(struct zone *caller, const struct cap *parent, exo_cap_t memory,
+                                    exo_vaddr_t name, uint64_t name_size, struct creation *creation)
 {
-	struct cap_spec spec = {
-		.type = EXO_CAP_ZONE, .rights = EXO_R_ALL, .count = 1,
-		.expires = parent->expires, .owner = caller, .parent = parent,
-	};
-	enum exo_status status = fund_check(caller, memory, first, count);
-	char text[sizeof(((struct zone *)0)->name)] = { 0 };
-	uint32_t number;
-	struct zone *zone;
-	cap_slot_t slot;
+	enum exo_status status = fund_check(caller, memory, creation->first, creation->count, &creation->memory);
 
 	if (status != EXO_OK)
 		return status;
@@ -39,21 +40,33 @@ enum exo_status call_zone_create(struct zone *caller, struct cap *parent, exo_ca
 		return EXO_E_AGAIN;
 	if (zone_is_gone(parent->zone))
 		return EXO_E_DEAD;
-	if (count < ZONE_FRAMES_MIN)
-		return EXO_E_FUNDS;
-	if (name_size >= sizeof(text))
-		name_size = sizeof(text) - 1;
-	status = copy_in(caller, text, name, name_size);
-	if (status != EXO_OK)
-		return status;
-	number = zone_number_find();
-	if (number == 0)
+	if (parent->zone->depth >= ZONE_DEPTH_MAX)
 		return EXO_E_SLOTS;
-	status = cap_reserve(caller, parent, &slot);
+	if (creation->count < ZONE_FRAMES_MIN)
+		return EXO_E_FUNDS;
+	if (name_size >= sizeof(creation->name))
+		name_size = sizeof(creation->name) - 1;
+	status = copy_in(caller, creation->name, name, name_size);
 	if (status != EXO_OK)
 		return status;
+	creation->number = zone_number_find();
+	return creation->number == 0 ? EXO_E_SLOTS : EXO_OK;
+}
 
-	zone = zone_new(number, EXO_ZONE_APP, first, count);
+static enum exo_status create_commit(struct zone *caller, struct cap *parent, const struct creation *creation,
+                                     uint64_t *value)
+{
+	struct cap_spec spec = {
+		.type = EXO_CAP_ZONE, .rights = EXO_R_ALL, .count = 1,
+		.expires = parent->expires, .owner = caller, .parent = parent,
+	};
+	struct zone *zone;
+	cap_slot_t slot;
+	enum exo_status status = cap_reserve(caller, parent, &slot);
+
+	if (status != EXO_OK)
+		return status;
+	zone = zone_new(creation->number, creation->kind, parent->zone, creation->first, creation->count);
 	status = hal_space_init(&zone->space, &zone->pool);
 	if (status != EXO_OK) {
 		/* The machine refused; all that was done is undone. */
@@ -64,24 +77,57 @@ enum exo_status call_zone_create(struct zone *caller, struct cap *parent, exo_ca
 		cap_unreserve(slot);
 		return status;
 	}
-	memcpy(zone->name, text, sizeof(text));
+	bind_fund(zone, creation->memory);
+	memcpy(zone->name, creation->name, sizeof(zone->name));
 	spec.first = (uint64_t)(uintptr_t)zone;
 	*value = cap_commit(slot, &spec);
 	return EXO_OK;
 }
 
+enum exo_status call_zone_create(struct zone *caller, struct cap *parent, exo_cap_t memory, exo_frame_t first,
+                                 uint64_t count, exo_vaddr_t name, uint64_t name_size, uint64_t *value)
+{
+	struct creation creation = { .kind = EXO_ZONE_APP, .first = first, .count = count };
+	enum exo_status status = create_check(caller, parent, memory, name, name_size, &creation);
+
+	return status == EXO_OK ? create_commit(caller, parent, &creation, value) : status;
+}
+
+enum exo_status call_libos_create(struct zone *caller, struct cap *parent, exo_cap_t memory, exo_frame_t first,
+                                  uint64_t count, exo_vaddr_t name, uint64_t name_size, uint64_t *value)
+{
+	struct creation creation = { .kind = EXO_ZONE_LIBOS, .first = first, .count = count };
+	enum exo_status status = create_check(caller, parent, memory, name, name_size, &creation);
+
+	return status == EXO_OK ? create_commit(caller, parent, &creation, value) : status;
+}
+
 enum exo_status call_zone_fund(struct zone *caller, struct cap *zone, exo_cap_t memory, exo_frame_t first,
                                uint64_t count, uint64_t *value)
 {
-	enum exo_status status = fund_check(caller, memory, first, count);
+	struct cap *cap;
+	enum exo_status status = fund_check(caller, memory, first, count, &cap);
 
 	(void)value;
 	if (status != EXO_OK)
 		return status;
 	if (zone_is_gone(zone->zone))
 		return EXO_E_DEAD;
+	/* What the first LibOS gives itself was never taken from a capability. */
+	if (zone->zone != core.libos && !bind_fund_room(zone->zone, cap))
+		return EXO_E_SLOTS;
 	zone_fund_add(zone->zone, first, count);
+	if (zone->zone != core.libos)
+		bind_fund(zone->zone, cap);
 	return EXO_OK;
+}
+
+/* It is the zone, or was made below it, or below what was. */
+static bool is_below(const struct zone *zone, const struct zone *top)
+{
+	while (zone && zone != top)
+		zone = zone->parent;
+	return zone != NULL;
 }
 
 enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap, uint64_t *value)
@@ -90,10 +136,13 @@ enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap, uint64_t
 	uint32_t budget = REAP_BUDGET;
 
 	(void)value;
-	if (zone == caller || zone == core.libos || zone->running > 0)
+	if (is_below(caller, zone) || zone == core.libos || zone->running > 0)
 		return EXO_E_BUSY;
 	reap_zone(zone);
-	return reap_zone_some(zone, &budget) ? EXO_OK : EXO_E_AGAIN;
+	if (reap_zone_some(zone, &budget))
+		return EXO_OK;
+	reap_some(budget);
+	return EXO_E_AGAIN;
 }
 
 enum exo_status call_zone_info(struct zone *caller, struct cap *zone, exo_vaddr_t info, uint64_t *value)
@@ -150,7 +199,7 @@ enum exo_status call_zone_answers(struct zone *caller, struct cap *cap, exo_cap_
 		return status;
 	if (zone_is_gone(zone))
 		return EXO_E_DEAD;
-	if (zone->kind != EXO_ZONE_APP)
+	if (zone == core.libos)
 		return EXO_E_STATE;
 	replaced = zone->answers.kind != BINDING_NONE;
 	if (replaced)
@@ -180,7 +229,7 @@ enum exo_status call_ctx_create(struct zone *caller, struct cap *cap, exo_cap_t 
 		return EXO_E_AGAIN;
 	if (zone_is_gone(zone))
 		return EXO_E_DEAD;
-	if (zone->kind != EXO_ZONE_APP)
+	if (zone == core.libos)
 		return EXO_E_STATE;
 	if (context_cost(zone) > zone->pool.count)
 		return EXO_E_FUNDS;

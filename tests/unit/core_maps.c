@@ -70,7 +70,7 @@ CORE_TEST(maps, a_process_has_one_binding)
 	OK(map_under(zone, EXO_CAP_NONE, EXO_USER_BASE, 0, 4, 0));
 	cr_assert_eq(intervals(zone), 1);
 	cr_assert_eq(zone_of(zone)->bindings.head->first, 0x7000000000);
-	cr_assert_eq(inspect(boot->memory).refs, 1);
+	cr_assert_eq(inspect(boot->memory).refs, 2); /* and the zone's fund */
 }
 
 CORE_TEST(maps, another_capability_splits)

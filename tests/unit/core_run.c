@@ -109,7 +109,7 @@ CORE_TEST(run, needs_its_capabilities)
 
 	IS(E_TYPE, exo_run(app.context, boot->timer, 1000, &v));
 	IS(E_CAP, exo_run(app.context, 0, 1000, &v));
-	IS(E_RIGHTS, exo_run(app.context, derive(boot->cpu, EXO_R_READ, 0, 0), 1000, &v));
+	IS(E_RIGHTS, exo_run(app.context, derive(boot->cpu, EXO_R_READ, 0, 1), 1000, &v));
 	IS(E_RIGHTS, exo_run(derive(app.context, EXO_R_READ, 0, 0), boot->cpu, 1000, &v));
 	IS(E_TYPE, exo_run(app.zone, boot->cpu, 1000, &v));
 	cr_assert_eq(fake.enters, 0);

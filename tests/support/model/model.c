@@ -101,6 +101,9 @@ static void zone_end(struct model *m, int zone)
 	if (!m->alive[zone])
 		return;
 	m->alive[zone] = false;
+	for (int i = 1; i < MODEL_ZONES; i++)
+		if (m->above[i] == zone)
+			zone_end(m, i);
 	for (int i = 0; i < MODEL_CAPS; i++)
 		if (m->caps[i].live &&
 		    (m->caps[i].owner == zone || (m->caps[i].type == EXO_CAP_ZONE && m->caps[i].object == zone)))
@@ -272,6 +275,7 @@ enum exo_status model_zone_create(struct model *m, int zone, exo_cap_t parent, i
 	if (status != EXO_OK)
 		return status;
 	m->caps[m->made].object = number;
+	m->above[number] = cap->object;
 	m->alive[number] = true;
 	m->life[number]++;
 	return EXO_OK;
@@ -284,7 +288,10 @@ enum exo_status model_zone_destroy(struct model *m, int zone, exo_cap_t name)
 
 	if (status != EXO_OK)
 		return status;
-	if (cap->object == zone || cap->object == 0)
+	for (int at = zone; at != 0; at = m->above[at])
+		if (at == cap->object)
+			return EXO_E_BUSY;
+	if (cap->object == 0)
 		return EXO_E_BUSY;
 	zone_end(m, cap->object);
 	return EXO_OK;

@@ -42,6 +42,7 @@ struct model {
 	struct model_cap caps[MODEL_CAPS];
 	bool alive[MODEL_ZONES];
 	uint64_t life[MODEL_ZONES]; /* how often it was created */
+	int above[MODEL_ZONES];     /* the zone that it was made below, and ends with */
 	struct model_seal seals[MODEL_SEALS];
 	int made;
 	uint64_t gone; /* capabilities that the last revocation took */

@@ -1,0 +1,296 @@
+/*
+ * The quantum vector: picking, turns, and their end.
+ */
+#include <core/event.h>
+#include <core/quantum.h>
+#include <core/reap.h>
+#include <core/run.h>
+#include <core/state.h>
+
+struct quantum_slot *quantum_slot_at(uint64_t slot)
+{
+	return &core.cpus[slot / EXO_QUANTUM_SLOTS].quantum.slots[slot % EXO_QUANTUM_SLOTS];
+}
+
+struct quantum_slot *quantum_of_binding(struct binding *binding)
+{
+	return quantum_slot_at(binding->first);
+}
+
+bool quantum_is_mine(const struct zone *caller, uint64_t *number)
+{
+	const struct quantum *vector = &cpu_this()->quantum;
+	const struct quantum_slot *slot = &vector->slots[vector->current];
+
+	*number = EXO_QUANTUM_SLOT(hal_cpu_id(), vector->current);
+	if (vector->current == 0)
+		return caller == core.libos;
+	return slot->context && slot->context->zone == caller && !slot->inner;
+}
+
+/* The first LibOS's turn begins: it lasts until somebody else wants one. */
+static void first_begins(struct quantum *vector)
+{
+	vector->turn_end = vector->bound > 0 ? hal_time_ns() + QUANTUM_FIRST_NS : UINT64_MAX;
+}
+
+/* ---- Binding ----------------------------------------------------------- */
+
+void quantum_bind(uint64_t number, struct context *context, struct cap *cap, struct cap *cpu,
+                  const struct cpu_quantum *quantum, uint64_t ns)
+{
+	struct quantum *vector = &core.cpus[number / EXO_QUANTUM_SLOTS].quantum;
+	struct quantum_slot *slot = quantum_slot_at(number);
+
+	memset(slot, 0, sizeof(*slot));
+	slot->context = context;
+	slot->ns = ns;
+	slot->cycles = quantum->cycles;
+	slot->priority = quantum->priority;
+	slot->round = vector->round - 1;
+	bind_slot(&slot->by_cpu, context->zone, cpu, number);
+	bind_slot(&slot->by_context, context->zone, cap, number);
+	context->in_slot = true;
+	vector->bound++;
+	if (vector->current == 0 && vector->bound == 1)
+		first_begins(vector);
+}
+
+void quantum_release(struct quantum_slot *slot)
+{
+	struct quantum *vector = &core.cpus[slot->by_cpu.first / EXO_QUANTUM_SLOTS].quantum;
+
+	slot->context->in_slot = false;
+	slot->context = NULL;
+	unbind_slot(&slot->by_cpu);
+	unbind_slot(&slot->by_context);
+	vector->bound--;
+	if (vector->current == 0 && vector->bound == 0)
+		vector->turn_end = UINT64_MAX;
+}
+
+bool quantum_is_taken(uint64_t number)
+{
+	const struct quantum *vector = &core.cpus[number / EXO_QUANTUM_SLOTS].quantum;
+	uint64_t here = number % EXO_QUANTUM_SLOTS;
+
+	return vector->slots[here].context || (vector->current != 0 && vector->current == here);
+}
+
+void quantum_describe(uint64_t number, struct exo_quantum_info *info)
+{
+	const struct quantum_slot *slot = quantum_slot_at(number);
+
+	memset(info, 0, sizeof(*info));
+	if (number == EXO_QUANTUM_SLOT(0, 0)) {
+		info->zone = core.libos->number;
+		return;
+	}
+	if (!slot->context)
+		return;
+	info->quantum.cycles = slot->cycles;
+	info->quantum.priority = slot->priority;
+	info->quantum.cpu_cap = cap_name(cap_at(slot->by_cpu.slot));
+	info->zone = slot->context->zone->number;
+	info->flags = slot->waiting ? EXO_QUANTUM_WAITING : 0;
+	info->turns = slot->turns;
+	info->used = slot->used;
+	info->notices = slot->notices;
+	info->overruns = slot->overruns;
+}
+
+/* ---- Who is next ------------------------------------------------------- */
+
+static bool is_ready(const struct quantum_slot *slot, uint64_t now)
+{
+	const struct context *context = slot->context;
+
+	if (!context || context->running || context->dead || zone_is_gone(context->zone))
+		return false;
+	return !slot->waiting || context->zone->pending != 0 || now >= slot->until;
+}
+
+/* The ready slot of highest priority that has had no turn in this round, or NULL. */
+static struct quantum_slot *pick(struct quantum *vector)
+{
+	struct quantum_slot *best = NULL;
+	uint64_t now = hal_time_ns();
+
+	for (uint32_t i = 0; i < EXO_QUANTUM_SLOTS; i++) {
+		struct quantum_slot *slot = &vector->slots[i];
+
+		if (slot->context && slot->round != vector->round && is_ready(slot, now) &&
+		    (!best || slot->priority > best->priority))
+			best = slot;
+	}
+	return best;
+}
+
+uint64_t quantum_next(const struct quantum *vector)
+{
+	uint64_t next = UINT64_MAX;
+
+	if (vector->bound == 0)
+		return next;
+	for (uint32_t i = 0; i < EXO_QUANTUM_SLOTS; i++) {
+		const struct quantum_slot *slot = &vector->slots[i];
+
+		if (slot->context && slot->waiting && slot->until < next && !slot->context->dead &&
+		    !zone_is_gone(slot->context->zone))
+			next = slot->until;
+	}
+	return next;
+}
+
+/* ---- One turn ---------------------------------------------------------- */
+
+bool quantum_wait(uint64_t number, uint64_t until)
+{
+	struct quantum_slot *slot = quantum_slot_at(number);
+
+	/* Whoever has been told that its turn is over goes, whatever else there is for it. */
+	if (slot->context->zone->pending != 0 && !slot->noticed)
+		return false;
+	slot->waiting = true;
+	slot->until = until;
+	return true;
+}
+
+/* Its time is over while it computes: it is told once, and may then end the turn itself. */
+static bool time_is_over(struct quantum *vector, struct quantum_slot *slot)
+{
+	struct context *context = slot->context;
+
+	cpu_this()->preemptions++;
+	events_collect();
+	if (hal_time_ns() < vector->turn_end)
+		return true;
+	if (slot->noticed) {
+		slot->overruns++;
+		return false;
+	}
+	slot->noticed = true;
+	slot->notices++;
+	vector->turn_end += EXO_QUANTUM_OVERRUN_NS;
+	event_raise(context->zone, EXO_PEND_QUANTUM);
+	context->page->notice = vector->turn_end;
+	return true;
+}
+
+/* A main context has nobody but the kernel to ask: anything else that stops it is its end. */
+static void main_dies(struct context *context, const struct hal_trap *trap)
+{
+	run_event_store(context, trap);
+	zone_kill(context->zone);
+}
+
+/* One entry into the slot's context and what comes of it; false: the turn is over. */
+static bool turn_step(struct quantum *vector, struct quantum_slot *slot, struct run *run)
+{
+	struct context *context = run->context;
+	struct exo_result result;
+	struct hal_trap trap;
+	enum exo_status status;
+
+	run->start_ns = hal_time_ns();
+	/* At a call the turn may end without a notice: nothing is half done. */
+	if (slot->context != context || run->start_ns >= vector->turn_end)
+		return false;
+	run->deadline = run_deadline(run, UINT64_MAX);
+	if (run->start_ns >= run->deadline && (cap_is_expired(run->cap) || cap_is_expired(run->cpu))) {
+		quantum_release(slot);
+		return false;
+	}
+	status = zone_transition(run, &trap);
+	if (status == EXO_E_DEAD && !zone_is_gone(context->zone))
+		zone_kill(context->zone); /* its page was taken */
+	if (status != EXO_OK)
+		return false;
+	switch (trap.event) {
+	case EXO_EV_PENDING:
+		events_collect();
+		return true;
+	case EXO_EV_QUANTUM:
+		return time_is_over(vector, slot);
+	case EXO_EV_SYSCALL:
+		if (trap.nr >> EXO_CALL_SHIFT != EXO_CALL_PREFIX)
+			break;
+		result = run_call(context, &trap);
+		if (slot->context == context && slot->waiting)
+			return false;
+		hal_ctx_answer(&context->hal, result.status, result.value);
+		return true;
+	}
+	main_dies(context, &trap);
+	return false;
+}
+
+static void turn(struct quantum *vector, struct quantum_slot *slot)
+{
+	struct run run = {
+		.context = slot->context,
+		.cap = cap_at(slot->by_context.slot), .name = cap_name(cap_at(slot->by_context.slot)),
+		.cpu = cap_at(slot->by_cpu.slot), .cpu_name = cap_name(cap_at(slot->by_cpu.slot)),
+	};
+	uint64_t cycles = hal_cycles();
+
+	vector->current = (uint32_t)(slot - vector->slots);
+	vector->turn_end = hal_time_ns() + slot->ns;
+	slot->round = vector->round;
+	slot->turns++;
+	slot->noticed = false;
+	run.context->page->notice = 0;
+	if (slot->waiting) {
+		slot->waiting = false;
+		hal_ctx_answer(&run.context->hal, EXO_OK, events_take(run.context->zone));
+	}
+	while (turn_step(vector, slot, &run))
+		;
+	slot->used += hal_cycles() - cycles;
+	vector->current = 0;
+	if (run.context->doomed)
+		context_destroy(run.context);
+}
+
+/* ---- Rounds ------------------------------------------------------------ */
+
+bool quantum_turn(struct quantum *vector)
+{
+	struct quantum_slot *slot;
+
+	if (vector->bound == 0)
+		return false;
+	slot = pick(vector);
+	if (!slot) {
+		vector->round++;
+		slot = pick(vector);
+	}
+	if (slot)
+		turn(vector, slot);
+	/* Time in which nobody calls the kernel would leave what revocation began. */
+	if (core.revoking != CAP_NIL || core.dying)
+		reap_some(REAP_HELP_BUDGET);
+	first_begins(vector);
+	return slot != NULL;
+}
+
+void quantum_round(struct quantum *vector)
+{
+	struct quantum_slot *slot;
+
+	while ((slot = pick(vector)) != NULL)
+		turn(vector, slot);
+	vector->round++;
+	first_begins(vector);
+}
+
+void quantum_cpu_main(void)
+{
+	struct quantum *vector = &cpu_this()->quantum;
+
+	for (;;) {
+		events_collect();
+		if (!quantum_turn(vector))
+			hal_idle(quantum_next(vector));
+	}
+}

@@ -1,0 +1,112 @@
+/*
+ * Sharing frames between zones, always by capability: what is shared is bound under
+ * the capability that was shown, so that its revocation or expiry undoes the sharing.
+ */
+#include <core/call.h>
+#include <core/derive.h>
+#include <core/state.h>
+#include <core_calls.h>
+
+/* Pages that one exo_zone_map() may take over. */
+#define SHARE_MAX UINT64_C(4096)
+
+static uint32_t prot_of(uint32_t rights)
+{
+	return (rights & EXO_R_READ ? EXO_PROT_READ : 0) | (rights & EXO_R_WRITE ? EXO_PROT_WRITE : 0) |
+	       (rights & EXO_R_EXEC ? EXO_PROT_EXEC : 0);
+}
+
+/* What `zone` has at `vaddr`, as it may be mapped under `memory`. E_ADDRESS, E_RANGE. */
+static enum exo_status page_find(const struct zone *zone, const struct cap *memory, exo_vaddr_t vaddr,
+                                 exo_frame_t *frame, uint32_t *prot)
+{
+	if (!hal_space_query(&zone->space, vaddr, frame, prot))
+		return EXO_E_ADDRESS;
+	if (!cap_covers(memory, *frame, 1))
+		return EXO_E_RANGE;
+	*prot &= prot_of(memory->rights);
+	return EXO_OK;
+}
+
+static enum exo_status range_check(const struct zone *from, const struct zone *to, const struct cap *memory,
+                                   exo_vaddr_t address, uint64_t size)
+{
+	uint64_t records = bind_cost(to);
+
+	for (uint64_t at = 0; at < size; at += EXO_FRAME_SIZE) {
+		exo_frame_t frame;
+		uint32_t prot;
+		enum exo_status status = page_find(from, memory, address + at, &frame, &prot);
+
+		if (status != EXO_OK)
+			return status;
+	}
+	if (records > to->pool.count ||
+	    hal_space_cost(&to->space, address, size >> EXO_FRAME_SHIFT) > to->pool.count - records)
+		return EXO_E_FUNDS;
+	return EXO_OK;
+}
+
+static enum exo_status zones_check(const struct zone *from, const struct zone *to, exo_vaddr_t address, uint64_t size)
+{
+	if (((address | size) & (EXO_FRAME_SIZE - 1)) != 0 || size == 0 || size > SHARE_MAX << EXO_FRAME_SHIFT ||
+	    address < EXO_USER_BASE || address >= EXO_USER_LIMIT || size > EXO_USER_LIMIT - address)
+		return EXO_E_ARG;
+	if (from == core.libos || to == core.libos || from == to)
+		return EXO_E_STATE;
+	return zone_is_gone(from) || zone_is_gone(to) ? EXO_E_DEAD : EXO_OK;
+}
+
+enum exo_status call_zone_map(struct zone *caller, struct cap *from, exo_cap_t to, exo_vaddr_t address,
+                              uint64_t size, exo_cap_t memory, uint64_t *value)
+{
+	struct cap *target, *cap;
+	enum exo_status status = cap_lookup(caller, to, EXO_CAP_ZONE, EXO_R_MAP, &target);
+
+	if (status == EXO_OK)
+		status = cap_lookup(caller, memory, EXO_CAP_MEMORY, EXO_R_READ, &cap);
+	if (status == EXO_OK)
+		status = zones_check(from->zone, target->zone, address, size);
+	if (status == EXO_OK)
+		status = range_check(from->zone, target->zone, cap, address, size);
+	if (status != EXO_OK)
+		return status;
+	for (uint64_t at = 0; at < size; at += EXO_FRAME_SIZE) {
+		exo_frame_t frame = 0;
+		uint32_t prot = 0;
+
+		if (page_find(from->zone, cap, address + at, &frame, &prot) == EXO_OK)
+			bind_pages(target->zone, cap, address + at, frame, 1, prot);
+	}
+	/* What it replaced is out of reach. */
+	hal_space_flush(&target->zone->space);
+	*value = size >> EXO_FRAME_SHIFT;
+	return EXO_OK;
+}
+
+enum exo_status call_share_pages(struct zone *caller, struct cap *memory, exo_frame_t first, uint64_t count,
+                                 exo_cap_t zone, uint32_t rights, uint64_t *value)
+{
+	struct cap_spec spec = {
+		.type = EXO_CAP_MEMORY, .rights = memory->rights & rights, .first = first, .count = count,
+		.expires = memory->expires, .parent = memory,
+	};
+	enum exo_status status = derive_check(memory, spec.rights, spec.expires);
+	struct cap *target;
+	cap_slot_t slot;
+
+	if (status == EXO_OK)
+		status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
+	if (status != EXO_OK)
+		return status;
+	if (!cap_covers(memory, first, count))
+		return EXO_E_RANGE;
+	if (zone_is_gone(target->zone))
+		return EXO_E_DEAD;
+	status = cap_reserve(target->zone, memory, &slot);
+	if (status != EXO_OK)
+		return status;
+	spec.owner = target->zone;
+	*value = cap_commit(slot, &spec);
+	return EXO_OK;
+}
