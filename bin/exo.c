@@ -84,7 +84,7 @@ static void check(enum exo_status status, const char *what)
 /* Gets the capability, or says why this cannot work. */
 static void attach(void)
 {
-	struct exo_dev_grant grant = { EXO_DEV_AUDIT, EXO_R_READ, 0 };
+	struct exo_dev_grant grant = { .kind = EXO_DEV_AUDIT, .rights = EXO_R_READ };
 	int fd = open("/dev/exo", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV)) {

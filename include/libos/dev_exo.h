@@ -1,21 +1,35 @@
 /*
  * /dev/exo: how a program gets capabilities of its own from the POSIX LibOS.
- * Only root may. The numbers follow Linux's _IOWR('X', 1, 16).
+ * Only root may. The number follows Linux's _IOWR('X', 1, 32).
+ *
+ * What is given is the calling program's zone's, and is taken back when the program ends or
+ * execs: with it goes every zone that was made below the program's zone or lives from memory that was given.
  */
 #ifndef LIBOS_DEV_EXO_H
 #define LIBOS_DEV_EXO_H
 
 #include <stdint.h>
 
-#define EXO_DEV_GRANT 0xc0105801u
+#define EXO_DEV_GRANT 0xc0205801u
 
-/* Kinds of capability that can be asked for. */
-#define EXO_DEV_AUDIT 1 /* EXO_CAP_AUDIT: zones, capabilities, statistics, the audit ring */
+/* Kinds of capability that can be asked for, and the rights that they can have. "hold" is
+ * EXO_R_DERIVE, EXO_R_GRANT, EXO_R_REVOKE. */
+#define EXO_DEV_AUDIT   1 /* zones, capabilities, statistics, the audit ring: READ, hold */
+#define EXO_DEV_MEMORY  2 /* `count` neighbouring frames, zeroed: READ, WRITE, EXEC, FUND, hold */
+#define EXO_DEV_ZONE    3 /* the program's own zone: READ, CREATE (zones below it), MAP, hold. What it maps into
+                           * itself the LibOS does not know of: only over PROT_NONE memory will it stay */
+#define EXO_DEV_CPU     4 /* `count` quantum slots of CPU number `first`: READ, EXEC, hold */
+#define EXO_DEV_CONSOLE 5 /* WRITE, hold */
+#define EXO_DEV_TIMER   6 /* READ, WRITE, hold */
+#define EXO_DEV_ENTROPY 7 /* READ, hold */
 
+/* EINVAL: no such kind, rights or count; EPERM; ENOMEM: no frames, slots or capabilities are left. */
 struct exo_dev_grant {
 	uint32_t kind;   /* in: EXO_DEV_* */
-	uint32_t rights; /* in: EXO_R_*, for audit EXO_R_READ */
-	uint64_t cap;    /* out: its name in the caller's zone, good until the program ends or execs */
+	uint32_t rights; /* in: EXO_R_* */
+	uint64_t cap;    /* out: its name in the caller's zone */
+	uint64_t count;  /* in: frames or slots; else not looked at */
+	uint64_t first;  /* in: CPU; out: first frame or slot */
 };
 
 #endif

@@ -160,10 +160,12 @@ bool quantum_wait(uint64_t number, uint64_t until)
 static bool time_is_over(struct quantum *vector, struct quantum_slot *slot)
 {
 	struct context *context = slot->context;
+	uint64_t now;
 
 	cpu_this()->preemptions++;
 	events_collect();
-	if (hal_time_ns() < vector->turn_end)
+	now = hal_time_ns();
+	if (now < vector->turn_end)
 		return true;
 	if (slot->noticed) {
 		slot->overruns++;
@@ -171,7 +173,8 @@ static bool time_is_over(struct quantum *vector, struct quantum_slot *slot)
 	}
 	slot->noticed = true;
 	slot->notices++;
-	vector->turn_end += EXO_QUANTUM_OVERRUN_NS;
+	/* From now, so that a machine which was late does not eat it up. */
+	vector->turn_end = now + EXO_QUANTUM_OVERRUN_NS;
 	event_raise(context->zone, EXO_PEND_QUANTUM);
 	context->page->notice = vector->turn_end;
 	return true;

@@ -99,12 +99,8 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 	int r = user_read(space, &grant, address, sizeof(grant));
 	if (r)
 		return r;
-	if (grant.kind != EXO_DEV_AUDIT || !grant.rights || (grant.rights & ~EXO_R_READ))
-		return -EINVAL;
-	enum exo_status status = exo_cap_grant(libos.boot->audit, vm_zone(space), grant.rights, &grant.cap);
-	if (status != EXO_OK)
-		return status == EXO_E_SLOTS ? -ENOMEM : -EPERM;
-	return user_write(space, address, &grant, sizeof(grant));
+	r = vm_grant(space, &grant);
+	return r ? r : user_write(space, address, &grant, sizeof(grant));
 }
 
 static int64_t exo_ioctl(struct file *file, struct thread *thread, uint32_t request, uint64_t arg)

@@ -224,6 +224,27 @@ exo_frame_t frames_alloc_some(uint64_t want, uint64_t *got)
 	return FRAME_NONE;
 }
 
+exo_frame_t frames_alloc_extent(uint64_t count)
+{
+	struct frames *frames = &libos.frames;
+
+	if (count <= FRAMES_RUN_MAX)
+		return frames_alloc_run(count, true);
+	if (count > frames->free_count || frames->free_count - count <= frames->reserve)
+		return FRAME_NONE;
+	for (unsigned i = 0; i < 2; i++) {
+		struct frame_range *fresh = &frames->fresh[i];
+
+		if (fresh->end - fresh->first < count)
+			continue;
+		fresh->end -= count;
+		frames->free_count -= count;
+		mark_used(fresh->end, fresh->end + count);
+		return fresh->end;
+	}
+	return FRAME_NONE;
+}
+
 exo_frame_t frame_alloc(void)
 {
 	return frames_alloc(0, true);

@@ -43,6 +43,8 @@ void frames_init(void);
 exo_frame_t frames_alloc(unsigned order, bool for_user);
 /* The same for any count of neighbours, 1..FRAMES_RUN_MAX. */
 exo_frame_t frames_alloc_run(uint64_t count, bool for_user);
+/* Any count of neighbours for a user. Beyond FRAMES_RUN_MAX only of memory that was never used yet. */
+exo_frame_t frames_alloc_extent(uint64_t count);
 /* As many neighbours as are easily had for user pages, at most `want`: *got of them, or FRAME_NONE. */
 exo_frame_t frames_alloc_some(uint64_t want, uint64_t *got);
 exo_frame_t frame_alloc(void);        /* one, for a user page, contents undefined */

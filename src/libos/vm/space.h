@@ -145,7 +145,13 @@ struct vm_space {
 	uint64_t arg_start, arg_end, env_start, env_end;
 	uint64_t limit_as, limit_data, limit_stack;
 	exo_frame_t answers;
+	struct grant *grants;         /* grant.c */
+	uint32_t grant_count;
+	bool shared;                  /* its program may map into it itself */
 };
+
+/* Grants of memory and CPU time that one program may have. */
+#define GRANTS_MAX 64
 
 /* space.c: pages and queued changes */
 void space_queue(struct vm_space *space, uint64_t vaddr, exo_frame_t frame, uint64_t count, uint32_t prot);
@@ -218,6 +224,9 @@ void object_put(struct vm_object *object);
 /* The frame at an offset, made if absent; no reference is taken. FRAME_NONE: no memory. */
 exo_frame_t object_page(struct vm_object *object, uint64_t offset, bool make);
 void object_remove(struct vm_object *object, uint64_t start, uint64_t end);
+
+/* grant.c: takes everything back; the zone is gone already. */
+void grants_end(struct vm_space *space);
 
 /* text.c */
 int region_attach_inode(struct region *region);   /* joins inode_vm.regions; 0 or -ENOMEM */

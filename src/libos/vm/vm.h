@@ -25,6 +25,9 @@ struct thread;
 #define PAGE_UP(x)   (((x) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
 
 struct vm_space; /* vm/space.h: private to vm/ */
+struct exo_dev_grant;
+
+#define QUANTUM_CPUS 8 /* of so many at most we give quantum slots away */
 
 struct vm { /* part of struct libos; valid when zeroed */
 	struct vm_space *spaces;     /* all of them, linked */
@@ -32,6 +35,7 @@ struct vm { /* part of struct libos; valid when zeroed */
 	bool reclaiming;             /* vm_reclaim() is at it */
 	struct list texts;           /* all prepared text copies */
 	uint64_t text_frames;        /* in them */
+	uint64_t slots[QUANTUM_CPUS]; /* quantum slots given away, a bit each; grant.c */
 };
 
 /* A new empty space with its zone (name: for `exo zones`), one reference. NULL: no memory. */
@@ -42,6 +46,8 @@ void vm_space_get(struct vm_space *space);
 /* Drops one reference; at 0 unmaps all, destroys the zone, frees the frames. No context may be left in it. */
 void vm_space_put(struct vm_space *space);
 exo_cap_t vm_zone(const struct vm_space *space);
+/* Gives the space's zone what is asked for through /dev/exo, until the space goes. 0; -EINVAL, -ENOMEM, -EPERM. */
+int vm_grant(struct vm_space *space, struct exo_dev_grant *grant);
 
 /* Gives the zone more kernel memory, each time more: for a kernel call that said E_FUNDS. 0 or -ENOMEM. */
 int vm_fund(struct vm_space *space);

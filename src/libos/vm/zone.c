@@ -79,13 +79,14 @@ int vm_fund(struct vm_space *space)
 /* Without this, frames of the fund would be lost or, worse, used while the kernel has them. */
 static void zone_end(struct vm_space *space)
 {
-	enum exo_status status = exo_zone_destroy(space->zone, NULL);
-	bool begun = false;
+	enum exo_status status;
 
-	for (; status == EXO_E_AGAIN; begun = true)
+	do
 		status = exo_zone_destroy(space->zone, NULL);
-	/* The rest may have been cleared away before our call was looked at. */
-	if (status != EXO_OK && !(begun && status == EXO_E_CAP))
+	while (status == EXO_E_AGAIN);
+	/* E_CAP: gone already. The rest was cleared away before our call was looked at, or the program has
+	 * taken its zone down itself (with memory that it had put into the fund, for instance). */
+	if (status != EXO_OK && status != EXO_E_CAP)
 		libos_panic("zone %llx does not end: status %d", (unsigned long long)space->zone, status);
 	for (uint32_t i = 0; i < space->fund_count; i++)
 		frames_put(space->fund[i].first, space->fund[i].count);
@@ -158,6 +159,7 @@ void vm_space_put(struct vm_space *space)
 	space_unlink(space);
 	libos_report_zone(space->zone);
 	zone_end(space);
+	grants_end(space);
 	dead_free(space);
 	pages_free_all(space);
 	if (space->answers != FRAME_NONE)
@@ -222,7 +224,7 @@ int vm_commit(struct vm_space *space)
 
 		if (status == EXO_OK)
 			break;
-		if (status == EXO_E_DEAD) {
+		if (status == EXO_E_DEAD || status == EXO_E_CAP) {
 			/* It will only be ended; till then the kernel has its frames. */
 			space->op_count = 0;
 			space->committing = false;
@@ -231,6 +233,11 @@ int vm_commit(struct vm_space *space)
 		done += part;
 		if (status == EXO_E_AGAIN)
 			continue;
+		if (status == EXO_E_RANGE && space->shared) {
+			/* The program has mapped something else there itself. */
+			op_give_up(space, &space->ops[done]);
+			continue;
+		}
 		if (status != EXO_E_FUNDS)
 			libos_panic("mapping refused: status %d at %llx", status,
 			            (unsigned long long)space->ops[done].vaddr);

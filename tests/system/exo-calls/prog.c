@@ -27,7 +27,7 @@ static uint64_t status_of(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2
 
 static exo_cap_t audit(void)
 {
-	struct exo_dev_grant g = { EXO_DEV_AUDIT, EXO_R_READ, 0 };
+	struct exo_dev_grant g = { .kind = EXO_DEV_AUDIT, .rights = EXO_R_READ };
 	int f = open("/dev/exo", O_RDWR);
 
 	return f < 0 || ioctl(f, (int)EXO_DEV_GRANT, &g) || close(f) ? 0 : g.cap;
@@ -50,16 +50,16 @@ static int without(void)
 
 static void grants(void)
 {
-	struct exo_dev_grant g = { 99, EXO_R_READ, 0 };
+	struct exo_dev_grant g = { .kind = 99, .rights = EXO_R_READ };
 	int f = open("/dev/exo", O_RDWR), bad = 0;
 
 	FAILS("no such kind", EINVAL, ioctl(f, (int)EXO_DEV_GRANT, &g));
-	g = (struct exo_dev_grant){ EXO_DEV_AUDIT, ~0U, 0 };
+	g = (struct exo_dev_grant){ .kind = EXO_DEV_AUDIT, .rights = ~0U };
 	CHECK("not more rights than reading", ioctl(f, (int)EXO_DEV_GRANT, &g) == -1 && g.cap == 0);
 	FAILS("a bad address", EFAULT, ioctl(f, (int)EXO_DEV_GRANT, (void *)8));
 	FAILS("another order", ENOTTY, ioctl(f, 0x5413, &g));
 	for (int i = 0; i < 3000; i++) {
-		g = (struct exo_dev_grant){ EXO_DEV_AUDIT, EXO_R_READ, 0 };
+		g = (struct exo_dev_grant){ .kind = EXO_DEV_AUDIT, .rights = EXO_R_READ };
 		if (ioctl(f, (int)EXO_DEV_GRANT, &g) == 0)
 			bad += exo_call(EXO_NR_CAP_DROP, g.cap, 0, 0, 0, 0, 0).status != EXO_OK;
 	}
