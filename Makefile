@@ -295,6 +295,10 @@ $(F)/%: fuzz/%.c $(wildcard fuzz/*.h) $(F)/libfeuerbird.a
 # The hash is compared with another one; nothing else needs it.
 $(F)/core_sha256: FUZZ_LIBS := -lcrypto
 
+# The teaching LibOS's parsers; the rest of it needs the machine.
+$(F)/v6_files: $(F)/obj/src/libos_v6/archive.o
+$(F)/v6_files: FUZZ_LIBS := $(F)/obj/src/libos_v6/archive.o
+
 fuzz-build: $(FUZZERS)
 fuzz: deps fuzz-build  ## Run every fuzz target for FUZZ_SECONDS (60)
 	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)

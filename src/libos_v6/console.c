@@ -1,6 +1,6 @@
 /*
- * The console. Where a person sits at it, it is cooked here: lines with echo and correction, ^C and ^D. Without the
- * right to read it, it is at its end from the beginning.
+ * The console: the kernel's, or two rings that are shared with whoever started us. Where a person sits at the kernel's, it
+ * is cooked here: lines with echo and correction, ^C and ^D. One that may not be read is at its end from the beginning.
  */
 #include "v6.h"
 
@@ -10,7 +10,10 @@
 #define BACKSPACE 0x08
 #define DELETE    0x7f
 
+#define POLL_NS   UINT64_C(2000000) /* the other side of a ring does not call us */
+
 static struct {
+	struct exo_ring *out, *in; /* NULL: the kernel's console */
 	bool person, ended;
 	uint8_t bytes[LINE_SIZE];
 	uint32_t count; /* typed */
@@ -19,14 +22,39 @@ static struct {
 
 void console_init(void)
 {
+	const struct exo_libos_page *page = (const struct exo_libos_page *)(const void *)v6.boot;
 	struct exo_console_info info = { 0, 0, 0 };
-	uint64_t n;
 
-	/* Only a console that can be read has a person at it. */
-	if (exo_console_read(v6.boot->console, console.bytes, 0, &n) != EXO_OK)
+	/* What the first LibOS finds behind its boot page is nothing to rely on. */
+	if (v6.boot->root == EXO_CAP_NONE) {
+		console.out = (struct exo_ring *)(uintptr_t)page->out;
+		console.in = (struct exo_ring *)(uintptr_t)page->in;
+	}
+	if (console.in)
+		return;
+	if (exo_console_read(v6.boot->console, console.bytes, 0, NULL) != EXO_OK)
 		console.ended = true;
-	if (exo_console_info(v6.boot->console, &info, NULL) == EXO_OK)
+	else if (exo_console_info(v6.boot->console, &info, NULL) == EXO_OK)
 		console.person = (info.flags & EXO_CONSOLE_TTY) != 0;
+}
+
+void v6_log(const char *text)
+{
+	uint64_t size = 0;
+
+	while (text[size])
+		size++;
+	/* Nobody is left to tell if this fails. */
+	if (console.out)
+		(void)exo_ring_write(console.out, text, size);
+	else
+		(void)!exo_log_write(v6.boot->console, text, size, NULL);
+}
+
+/* Until when somebody who waits for the console may sleep. */
+static uint64_t poll_time(const struct exo_ring *ring)
+{
+	return ring ? clock_now(EXO_CLOCK_MONOTONIC) + POLL_NS : UINT64_MAX;
 }
 
 static void put(const void *bytes, uint64_t size)
@@ -40,10 +68,15 @@ static void put(const void *bytes, uint64_t size)
 	}
 }
 
-int64_t console_write(const uint8_t *from, uint64_t size)
+/* p->done says how much of it earlier tries have written. */
+int64_t console_write(struct process *p, const uint8_t *from, uint64_t size)
 {
 	uint64_t start = 0;
 
+	if (console.out) {
+		p->done += exo_ring_write(console.out, from + p->done, size - p->done);
+		return p->done == size ? (int64_t)size : process_sleep(p, &console, poll_time(console.out));
+	}
 	/* A terminal wants a carriage return with each new line. */
 	for (uint64_t i = 0; i < size && console.person; i++) {
 		if (from[i] != '\n')
@@ -90,13 +123,28 @@ static void typed(uint8_t c)
 	}
 }
 
+/* One byte that has arrived; false: none has. */
+static bool take(uint8_t *c)
+{
+	uint64_t got = 0;
+
+	if (!console.in)
+		return exo_console_read(v6.boot->console, c, 1, &got) == EXO_OK && got == 1;
+	/* First this, then a look: what was written before it was closed is not lost. */
+	console.ended = __atomic_load_n(&console.in->closed, __ATOMIC_ACQUIRE) != 0;
+	return exo_ring_read(console.in, c, 1) == 1;
+}
+
 void console_input(bool ended)
 {
-	uint64_t got = 1;
+	uint32_t before = console.ready;
 	uint8_t c;
 
-	while (console.count < LINE_SIZE && got > 0 &&
-	       exo_console_read(v6.boot->console, &c, 1, &got) == EXO_OK && got > 0) {
+	while (console.count < LINE_SIZE) {
+		if (!take(&c)) {
+			console.ended |= ended;
+			break;
+		}
 		if (console.person) {
 			typed(c);
 		} else {
@@ -104,8 +152,8 @@ void console_input(bool ended)
 			console.ready = console.count;
 		}
 	}
-	console.ended |= ended && got == 0;
-	process_wake(&console);
+	if (console.ready != before || console.ended)
+		process_wake(&console);
 }
 
 int64_t console_read(struct process *p, uint8_t *to, uint64_t size)
@@ -114,8 +162,10 @@ int64_t console_read(struct process *p, uint8_t *to, uint64_t size)
 
 	if (size == 0)
 		return 0;
+	if (console.in)
+		console_input(false);
 	if (console.ready == 0 && !console.ended)
-		return process_sleep(p, &console, UINT64_MAX);
+		return process_sleep(p, &console, poll_time(console.in));
 	if (console.ready == 0) {
 		console.ended = !console.person; /* ^D is for one read */
 		return 0;

@@ -213,7 +213,7 @@ int64_t sys_write(struct process *p, const uint64_t *args)
 		return -V6_EFAULT;
 	switch (file->kind) {
 	case FILE_CONSOLE:
-		return console_write(from, args[2]);
+		return console_write(p, from, args[2]);
 	case FILE_PIPE:
 		return pipe_write(p, file->pipe, from, args[2]);
 	default:

@@ -11,16 +11,6 @@ enum { VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_UD = 6, VECTOR_MF = 1
 
 EXO_NORETURN void libos_start(struct exo_boot *boot);
 
-void v6_log(const char *text)
-{
-	uint64_t size = 0;
-
-	while (text[size])
-		size++;
-	/* Nobody is left to tell if this fails. */
-	(void)!exo_log_write(v6.boot->console, text, size, NULL);
-}
-
 uint64_t clock_now(uint64_t clock)
 {
 	uint64_t now = 0;
@@ -175,6 +165,7 @@ void libos_start(struct exo_boot *boot)
 	uint64_t count, size;
 
 	v6.boot = boot;
+	console_init();
 	v6.archive.bytes = _binary_archive_cpio_start;
 	v6.archive.size = (uint64_t)(_binary_archive_cpio_end - _binary_archive_cpio_start);
 	if (boot->version != EXO_BOOT_VERSION) {
@@ -182,7 +173,6 @@ void libos_start(struct exo_boot *boot)
 		v6_end(127);
 	}
 	frames_init();
-	console_init();
 	boot->cmdline[EXO_CMDLINE_SIZE - 1] = '\0';
 	size = options(args, &count);
 	if (count == 0) {

@@ -2,28 +2,71 @@
 #include "v6.h"
 
 #define FUND_FRAMES 8u /* a zone, its tables, a context: what a small program costs the kernel */
+#define SPARES      16u
+
+/* Frames that were in funds, and will be again. */
+static exo_frame_t spares[SPARES];
+static uint32_t spare_count;
+
+/* What becomes kernel memory may be mapped nowhere, and so must leave our window. (The first LibOS's is not a mapping
+ * like others: the kernel made it, and does not count it.) */
+static bool window_change(exo_frame_t first, uint32_t prot)
+{
+	struct exo_map_op op = { v6.boot->window + (first << EXO_FRAME_SHIFT), first, FUND_FRAMES, prot };
+	enum exo_status status = EXO_OK;
+
+	if (v6.boot->root != EXO_CAP_NONE)
+		return true;
+	do {
+		status = exo_mem_map(v6.boot->zone, v6.boot->memory, &op, 1, NULL);
+	} while (status == EXO_E_AGAIN);
+	return status == EXO_OK;
+}
+
+static exo_frame_t fund_take(void)
+{
+	exo_frame_t first;
+
+	if (spare_count > 0)
+		return spares[--spare_count];
+	first = frames_take(FUND_FRAMES);
+	if (first != FRAME_NONE && !window_change(first, 0)) {
+		frames_drop(first, FUND_FRAMES);
+		return FRAME_NONE;
+	}
+	return first;
+}
+
+static void fund_give(exo_frame_t first)
+{
+	if (spare_count < SPARES)
+		spares[spare_count++] = first;
+	else if (window_change(first, EXO_PROT_READ | EXO_PROT_WRITE))
+		frames_drop(first, FUND_FRAMES);
+	else
+		v6_log("v6: frames are lost\n");
+}
 
 bool process_fund(struct process *p)
 {
 	exo_frame_t first;
 
-	if (p->fund_count == sizeof(p->fund) / sizeof(p->fund[0]))
+	if (p->fund_count == FUNDS)
 		return false;
-	first = frames_take(FUND_FRAMES);
+	first = fund_take();
 	if (first == FRAME_NONE)
 		return false;
 	if (exo_zone_fund(p->zone, v6.boot->memory, first, FUND_FRAMES, NULL) != EXO_OK) {
-		frames_drop(first, FUND_FRAMES);
+		fund_give(first);
 		return false;
 	}
-	p->fund[p->fund_count].first = first;
-	p->fund[p->fund_count++].count = FUND_FRAMES;
+	p->funds[p->fund_count++] = first;
 	return true;
 }
 
 static bool zone_make(struct process *p, const char *name)
 {
-	exo_frame_t first = frames_take(FUND_FRAMES);
+	exo_frame_t first = fund_take();
 	uint64_t size = 0;
 
 	if (first == FRAME_NONE)
@@ -31,12 +74,10 @@ static bool zone_make(struct process *p, const char *name)
 	while (name[size])
 		size++;
 	if (exo_zone_create(v6.boot->zone, v6.boot->memory, first, FUND_FRAMES, name, size, &p->zone) != EXO_OK) {
-		frames_drop(first, FUND_FRAMES);
+		fund_give(first);
 		return false;
 	}
-	p->fund[0].first = first;
-	p->fund[0].count = FUND_FRAMES;
-	p->fund_count = 1;
+	p->funds[p->fund_count++] = first;
 	return true;
 }
 
@@ -97,7 +138,7 @@ void process_free(struct process *p)
 		return;
 	}
 	for (uint32_t i = 0; i < p->fund_count; i++)
-		frames_drop(p->fund[i].first, p->fund[i].count);
+		fund_give(p->funds[i]);
 	if (p->page_frame != FRAME_NONE)
 		frames_drop(p->page_frame, 1);
 	image_free(&p->image);

@@ -25,6 +25,7 @@ int memcmp(const void *a, const void *b, size_t size);
 #define PROCESSES   50
 #define FILES       100
 #define FILES_EACH  15
+#define FUNDS       8
 #define ARGS_SIZE   4096u /* its 512 were few */
 #define PIPE_SIZE   4096u
 #define QUANTUM_NS  UINT64_C(10000000)
@@ -125,10 +126,12 @@ void pipe_close(struct pipe *pipe, uint32_t mode);
 struct pipe *pipe_new(void);
 
 void console_init(void);
+/* Says something to the operator. */
+void v6_log(const char *text);
 /* Takes what was typed, if anything was. `ended`: no more will come. */
 void console_input(bool ended);
 int64_t console_read(struct process *p, uint8_t *to, uint64_t size);
-int64_t console_write(const uint8_t *from, uint64_t size);
+int64_t console_write(struct process *p, const uint8_t *from, uint64_t size);
 
 /* ---- processes (process.c, exec.c) ---- */
 
@@ -139,7 +142,7 @@ struct process {
 	uint32_t pid;
 	struct process *parent;
 	exo_cap_t zone, context;
-	struct { exo_frame_t first; uint64_t count; } fund[8]; /* what its zone costs the kernel */
+	exo_frame_t funds[FUNDS]; /* what its zone costs the kernel: the first frames of some rows */
 	uint32_t fund_count;
 	exo_frame_t page_frame;
 	struct exo_ctx_page *page; /* its registers */
@@ -188,8 +191,6 @@ void call_do(struct process *p);
 
 /* Monotonic ns; 0 without a timer capability. */
 uint64_t clock_now(uint64_t clock);
-/* Says something to the operator. */
-void v6_log(const char *text);
 EXO_NORETURN void v6_end(uint32_t status);
 
 #endif
