@@ -135,9 +135,9 @@ build/bin/%: bin/%.c $(GENERATED) $(wildcard include/exo/*.h include/libos/*.h b
 	$(call note,LD)
 	$(MUSL_CC) $(STD) -D_GNU_SOURCE -Iinclude -I$(GEN) -static -o $@ $<
 
-build/root.cpio: tools/mkroot $(BIN) build/v6/libos-v6.elf
+build/root.cpio: tools/mkroot $(BIN) build/bin/libos-v6.elf
 	$(call note,ROOT)
-	tools/mkroot $@ build/bin - build/v6/extra
+	tools/mkroot $@ build/bin
 
 root: build/root.cpio  ## Build the root image alone
 
@@ -214,9 +214,12 @@ $(V6)/archive.o: $(V6)/archive.cpio
 $(V6)/libos-v6.elf: $(V6_OBJ) $(V6)/archive.o src/hal/x86_64/user/libos.ld
 	$(call note,LD)
 	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(V6_OBJ) $(V6)/archive.o
-	@mkdir -p $(V6)/extra/lib && objcopy -g $@ $(V6)/extra/lib/libos-v6.elf
 
-v6: $(V6)/libos-v6.elf  ## Build the teaching LibOS alone
+build/bin/libos-v6.elf: $(V6)/libos-v6.elf
+	@mkdir -p $(@D)
+	objcopy -g $< $@
+
+v6: build/bin/libos-v6.elf  ## Build the teaching LibOS alone
 
 # ---- unit tests on the fake HAL, under ASan+UBSan -----------------------------------
 U         := build/unit
@@ -309,7 +312,7 @@ bench: hosted iso  ## Measure against native Linux, side by side
 bench-peers: hosted iso  ## The same beside User-Mode Linux, gVisor and Linux in QEMU
 	@tools/bench-peers
 
-layers: hosted  ## Prove that dependencies point one way
+layers: hosted v6-sim  ## Prove that dependencies point one way
 	@tools/layers
 budget:  ## Count the lines of the kernel and of long files
 	@tools/budget

@@ -41,7 +41,7 @@ int wait(int *status)
 	return (int)v6_call(V6_CALL_wait, (long)status, 0, 0);
 }
 
-int exec(const char *path, char *const argv[])
+int exec(const char *path, char *const *argv)
 {
 	return (int)v6_call(V6_CALL_exec, (long)path, (long)argv, 0);
 }
@@ -71,7 +71,7 @@ int dup(int fd)
 	return (int)v6_call(V6_CALL_dup, fd, 0, 0);
 }
 
-int pipe(int fds[2])
+int pipe(int *fds)
 {
 	return (int)v6_call(V6_CALL_pipe, (long)fds, 0, 0);
 }

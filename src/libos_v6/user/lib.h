@@ -16,13 +16,13 @@ long write(int fd, const void *from, size_t size);
 int open(const char *path, int mode);
 int close(int fd);
 int wait(int *status);
-int exec(const char *path, char *const argv[]);
+int exec(const char *path, char *const *argv);
 long seek(int fd, long offset, int whence);
 int getpid(void);
 int sleep(unsigned seconds);
 int kill(int pid, int signal);
 int dup(int fd);
-int pipe(int fds[2]);
+int pipe(int *fds); /* two of them: to read, to write */
 void *sbrk(long bytes); /* where the new memory begins; (void *)-1: there is none */
 
 size_t strlen(const char *s);

@@ -235,6 +235,8 @@ static void line_run(void)
 		n = pipeline_start(commands, n, pids);
 		if (end != '&')
 			pipeline_wait(pids, n);
+		else if (n > 0)
+			print(1, "%d\n", pids[n - 1]);
 	} while (end);
 }
 
