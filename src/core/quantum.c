@@ -196,8 +196,7 @@ static bool turn_step(struct quantum *vector, struct quantum_slot *slot, struct 
 	enum exo_status status;
 
 	run->start_ns = hal_time_ns();
-	/* At a call the turn may end without a notice: nothing is half done. */
-	if (slot->context != context || run->start_ns >= vector->turn_end)
+	if (slot->context != context)
 		return false;
 	run->deadline = run_deadline(run, UINT64_MAX);
 	if (run->start_ns >= run->deadline && (cap_is_expired(run->cap) || cap_is_expired(run->cpu))) {
@@ -222,7 +221,8 @@ static bool turn_step(struct quantum *vector, struct quantum_slot *slot, struct 
 		if (slot->context == context && slot->waiting)
 			return false;
 		hal_ctx_answer(&context->hal, result.status, result.value);
-		return true;
+		/* At a call the turn may end without a notice: nothing is half done. */
+		return hal_time_ns() < vector->turn_end;
 	}
 	main_dies(context, &trap);
 	return false;
