@@ -298,8 +298,10 @@ $(F)/%: fuzz/%.c $(wildcard fuzz/*.h) $(F)/libfeuerbird.a
 # The hash is compared with another one; nothing else needs it.
 $(F)/core_sha256: FUZZ_LIBS := -lcrypto
 
-# The teaching LibOS's parsers; the rest of it needs the machine.
+# The teaching LibOS: its parsers alone, and all of it on the scripted machine.
 $(F)/v6_files: $(F)/obj/src/libos_v6/archive.o
+$(F)/v6_calls: build/v6/archive.o $(V6_C) src/libos_v6/v6.h
+$(F)/v6_calls: FUZZ_LIBS := build/v6/archive.o
 $(F)/v6_files: FUZZ_LIBS := $(F)/obj/src/libos_v6/archive.o
 
 fuzz-build: $(FUZZERS)
