@@ -123,9 +123,9 @@ static void harvest(bool app, uint64_t number, const uint64_t *args, enum exo_st
 	if (status != EXO_OK)
 		return;
 	if (number == EXO_NR_CAP_DERIVE || number == EXO_NR_ZONE_CREATE || number == EXO_NR_CTX_CREATE ||
-	    number == EXO_NR_CAP_UNSEAL)
+	    number == EXO_NR_CAP_UNSEAL || number == EXO_NR_LIBOS_CREATE)
 		cap_add(app, value);
-	if (number == EXO_NR_CAP_GRANT) {
+	if (number == EXO_NR_CAP_GRANT || number == EXO_NR_SHARE_PAGES) {
 		cap_add(true, value);
 		cap_add(false, value);
 	}
@@ -160,6 +160,47 @@ static void run_some(void)
 	core_call(EXO_NR_RUN, args);
 }
 
+/* A LibOS zone, its context, and a slot for it: each step may fail, and everything is among the capabilities
+ * that later calls pick. */
+static void libos_some(void)
+{
+	uint8_t which = byte_take(), pick = byte_take();
+	exo_frame_t at = input.boot->memory_first + pick % 96u;
+	struct exo_ctx_page *page = (struct exo_ctx_page *)(uintptr_t)(input.boot->window + ((at + 12) << EXO_FRAME_SHIFT));
+	struct cpu_quantum *quantum = (struct cpu_quantum *)(void *)scratch;
+	uint64_t args[6] = { input.zones[which & 1], input.memories[which >> 1 & 3], at, 12, 0, 0 };
+	struct exo_result zone = core_call(EXO_NR_LIBOS_CREATE, args), context;
+	const uint64_t of_context[6] = { zone.value, input.memories[which >> 3 & 3], at + 12, 0, 0, 0 };
+	const uint64_t of_slot[6] = { input.boot->cpu, 1 + (which >> 5), 0, (uint64_t)(uintptr_t)scratch, 0, 0 };
+	uint64_t binds[6];
+
+	harvest(false, EXO_NR_LIBOS_CREATE, args, (enum exo_status)zone.status, zone.value);
+	context = core_call(EXO_NR_CTX_CREATE, of_context);
+	harvest(false, EXO_NR_CTX_CREATE, of_context, (enum exo_status)context.status, context.value);
+	if (context.status == EXO_OK)
+		page->load = EXO_CTX_GPRS | EXO_CTX_FP;
+	*quantum = (struct cpu_quantum){ .cycles = UINT64_C(1) << (pick & 31), .priority = which };
+	memcpy(binds, of_slot, sizeof(binds));
+	binds[2] = context.value;
+	core_call(EXO_NR_QUANTUM_BIND, binds);
+	/* What it needs to run something itself. */
+	for (unsigned i = 0; i < 2; i++) {
+		const uint64_t gives[6] = { i ? input.contexts[which & 1] : input.boot->cpu, zone.value, EXO_R_ALL, 0, 0, 0 };
+		struct exo_result given = core_call(EXO_NR_CAP_GRANT, gives);
+
+		harvest(false, EXO_NR_CAP_GRANT, gives, (enum exo_status)given.status, given.value);
+	}
+}
+
+/* The first LibOS waits, so that the slots have turns. */
+static void wait_some(void)
+{
+	const uint64_t args[6] = { input.boot->cpu, fake.now_ns + (uint64_t)byte_take() * 100000, 0, 0, 0, 0 };
+
+	input.steps = 0;
+	core_call(EXO_NR_WAIT, args);
+}
+
 /* ---- The program inside the zones -------------------------------------- */
 
 static void program(void *user, struct fake_entry *entry)
@@ -169,8 +210,12 @@ static void program(void *user, struct fake_entry *entry)
 
 	(void)user;
 	fake.now_ns += (uint64_t)what * 1000;
-	if (input.size == 0 || ++input.steps > PROGRAM_STEPS)
-		return; /* the quantum is over */
+	if (input.size == 0 || ++input.steps > PROGRAM_STEPS) {
+		/* The quantum is over, and its time has passed. */
+		if (fake.now_ns < entry->deadline)
+			fake.now_ns = entry->deadline < fake.now_ns + 100000000 ? entry->deadline : fake.now_ns + 100000000;
+		return;
+	}
 	if (what & 0x80) {
 		for (int i = 0; i < 6; i++)
 			args[i] = argument_take(true);
@@ -252,12 +297,14 @@ static void libos(const struct exo_boot *boot)
 	prepare(boot);
 	while (input.size > 0) {
 		uint8_t what = byte_take();
-		uint64_t number = what % (EXO_NR_COUNT + 2), args[6];
+		uint64_t number = what % (EXO_NR_COUNT + 4), args[6];
 		struct exo_result result;
 
-		if (number >= EXO_NR_COUNT) {
-			number == EXO_NR_COUNT ? map_some() : run_some();
-			continue;
+		switch (number) {
+		case EXO_NR_COUNT: map_some(); continue;
+		case EXO_NR_COUNT + 1: run_some(); continue;
+		case EXO_NR_COUNT + 2: libos_some(); continue;
+		case EXO_NR_COUNT + 3: wait_some(); continue;
 		}
 		for (int i = 0; i < 6; i++)
 			args[i] = i > 0 && byte_take() & 0x80 ? 0 : argument_take(false);

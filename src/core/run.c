@@ -111,10 +111,8 @@ enum exo_event run_event_store(const struct context *context, const struct hal_t
 		break;
 	case EXO_EV_QUANTUM:
 		cpu->preemptions++;
-		events_collect();
 		break;
 	case EXO_EV_PENDING:
-		events_collect();
 		break;
 	default: /* EXO_EV_DEAD, or nothing that a machine may say */
 		zone_kill(context->zone);
@@ -144,13 +142,28 @@ uint64_t run_deadline(const struct run *run, uint64_t quantum)
 static bool turn_renewed(struct run *run, uint64_t quantum)
 {
 	struct quantum *vector = &cpu_this()->quantum;
-	uint64_t before = hal_time_ns();
+	uint64_t before = hal_time_ns(), used = before - run->start_ns;
 
 	if (!quantum_is_over(vector, before))
 		return false;
 	quantum_round(vector);
 	run->start_ns += hal_time_ns() - before;
-	return before - run->start_ns < quantum;
+	return used < quantum;
+}
+
+/* The context was stopped from outside; true: not for anything that its runner wants to know. */
+static bool goes_on(struct run *run, uint64_t quantum, struct hal_trap *trap)
+{
+	bool renewed = trap->event == EXO_EV_QUANTUM && turn_renewed(run, quantum);
+
+	events_collect();
+	if (run->runner->pending != 0) {
+		/* What came in others' turns the machine has told already: it will not tell again. */
+		trap->event = EXO_EV_PENDING;
+		return false;
+	}
+	/* Events are first for the first LibOS. */
+	return renewed || (trap->event == EXO_EV_PENDING && run->runner != core.libos);
 }
 
 static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *value)
@@ -167,8 +180,11 @@ static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *val
 			*value = status == EXO_E_DEAD ? EXO_EV_DEAD : EXO_EV_NONE;
 			return status;
 		}
-		if (trap.event == EXO_EV_QUANTUM && turn_renewed(run, quantum))
-			continue;
+		if (trap.event == EXO_EV_QUANTUM || trap.event == EXO_EV_PENDING) {
+			if (goes_on(run, quantum, &trap))
+				continue;
+			break;
+		}
 		if (trap.event != EXO_EV_SYSCALL || trap.nr >> EXO_CALL_SHIFT != EXO_CALL_PREFIX)
 			break;
 		result = run_call(run->context, &trap);
@@ -180,7 +196,9 @@ static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *val
 
 enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, uint64_t quantum, uint64_t *value)
 {
-	struct run run = { .context = cap->context, .cap = cap, .name = cap_name(cap), .cpu_name = cpu };
+	struct run run = {
+		.context = cap->context, .runner = caller, .cap = cap, .name = cap_name(cap), .cpu_name = cpu,
+	};
 	struct quantum *vector = &cpu_this()->quantum;
 	enum exo_status status = cap_lookup(caller, cpu, EXO_CAP_CPU, EXO_R_EXEC, &run.cpu);
 	uint64_t slot;
@@ -198,6 +216,8 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	if (quantum_is_over(vector, run.start_ns)) {
 		quantum_round(vector);
 		run.start_ns = hal_time_ns();
+		if (caller->pending != 0)
+			quantum = 0; /* it wants to hear of that */
 	}
 	vector->slots[vector->current].inner = true;
 	status = run_loop(&run, quantum, value);

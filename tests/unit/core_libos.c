@@ -643,3 +643,34 @@ CORE_TEST(quantum, yields_share_the_cpu)
 	cr_assert_eq(quantum_info(1).notices, 0);
 	guest_end(&only);
 }
+
+/* What the machine reports while somebody else has his turn is not lost to the first LibOS. */
+static void raises(struct fake_entry *entry, unsigned step)
+{
+	if (step == 0)
+		fake.events |= EXO_PEND_CONSOLE;
+	computes(entry);
+}
+
+CORE_TEST(quantum, events_in_a_turn_reach_the_first_libos)
+{
+	struct guest g = guest_make(1, 0, raises, NULL);
+	exo_cap_t zone = zone_make(32), context;
+	exo_frame_t page;
+	uint64_t event, v;
+
+	context = context_make(zone, &page);
+	actor_start(page, 3, endless);
+	bind_turn(&g, TURN_NS, 0);
+	OK(exo_run(context, boot->cpu, 3 * QUANTUM_FIRST_NS, &event));
+	cr_assert_eq(event, EXO_EV_PENDING);
+	cr_assert_eq(((struct exo_ctx_page *)frame_ptr(page))->event, EXO_EV_PENDING);
+	OK(exo_event_take(boot->zone, &v));
+	cr_assert_eq(v, EXO_PEND_CONSOLE);
+	/* The same when its turn had ended before it asked. */
+	actors[0].step = 0;
+	fake.now_ns += 2 * QUANTUM_FIRST_NS;
+	OK(exo_run(context, boot->cpu, 3 * QUANTUM_FIRST_NS, &event));
+	cr_assert_eq(event, EXO_EV_PENDING);
+	guest_end(&g);
+}

@@ -42,6 +42,7 @@ extern char early_pml4[];
 static struct {
 	uint32_t asked __attribute__((aligned(64)));
 	uint32_t boss_sleeps;
+	uint32_t recalled; /* the order that shall end: its interrupt may have met a CPU that was just waking */
 	enum order order;
 	bool with_fp, timed;
 	struct context *ctx;
@@ -111,11 +112,17 @@ static void await(const uint32_t *word, uint32_t value, uint32_t *sleeps,
 
 /* ---- The worker ---------------------------------------------------------- */
 
-static void work(void)
+static void work(uint32_t turn)
 {
 	switch (box.order) {
 	case ORDER_RUN:
-		context_run(box.ctx, &box.stop);
+		/* From here on interrupts are off till ring 3 is entered: one that comes now will stop it. */
+		if (get(&box.recalled) == turn) {
+			context_settle(box.ctx, false);
+			box.stop = (struct stop){ .vector = VEC_KICK };
+		} else {
+			context_run(box.ctx, &box.stop);
+		}
 		break;
 	case ORDER_SAVE:
 		context_settle(box.ctx, box.with_fp);
@@ -143,7 +150,7 @@ EXO_NORETURN void split_main(void)
 		timed = box.timed;
 		if (timed)
 			box.taken = tsc_read();
-		work();
+		work(turn);
 		if (timed)
 			box.finished = tsc_read();
 		put(&box.done, turn);
@@ -213,6 +220,7 @@ void split_run(struct context *c, uint64_t deadline, struct stop *stop)
 	give(ORDER_RUN);
 	await(&box.done, box.asked, &box.boss_sleeps, interrupted, deadline);
 	if (get(&box.done) != box.asked) {
+		put(&box.recalled, box.asked);
 		apic_send(AP_APIC_ID, VEC_KICK);
 		finish();
 	}
