@@ -487,7 +487,10 @@ static int attend(void)
 		struct timespec pause = { 0, POLL_IDLE_NS };
 
 		if (!options.console)
-			busy = carry_out() | (!ended && carry_in());
+			{
+			busy = carry_out();
+			busy |= !ended && carry_in();
+		}
 		if (stopped_by)
 			return 128 + stopped_by;
 		if (ended && !busy)
