@@ -486,8 +486,7 @@ static int attend(void)
 		bool ended = __atomic_load_n(&libos.page->state, __ATOMIC_ACQUIRE) == EXO_LIBOS_ENDED, busy = false;
 		struct timespec pause = { 0, POLL_IDLE_NS };
 
-		if (!options.console)
-			{
+		if (!options.console) {
 			busy = carry_out();
 			busy |= !ended && carry_in();
 		}
