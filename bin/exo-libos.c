@@ -432,7 +432,7 @@ static void on_signal(int signal)
 	stopped_by = signal;
 }
 
-/* What it printed goes to our output; true if there was anything. Nobody reads that any more: it is read all the same. */
+/* What it printed goes to our output; true if there was anything. */
 static bool carry_out(void)
 {
 	uint8_t bytes[EXO_RING_SIZE];
@@ -441,11 +441,14 @@ static bool carry_out(void)
 	for (uint64_t done = 0; done < n;) {
 		ssize_t part = write(1, bytes + done, n - done);
 
-		if (part < 0 && errno != EINTR)
+		if (part >= 0) {
+			done += (uint64_t)part;
+		} else if (errno != EINTR || stopped_by) {
+			/* Nobody reads it any more: as for any program, that is its end. */
+			if (errno == EPIPE)
+				stopped_by = SIGPIPE;
 			break;
-		if (stopped_by && part < 0)
-			break;
-		done += part > 0 ? (uint64_t)part : 0;
+		}
 	}
 	return n > 0;
 }
