@@ -151,6 +151,32 @@ static void map_some(void)
 	core_call(EXO_NR_MEM_MAP, args);
 }
 
+/* An answer program that has a chance: known instructions, operands of any kind. */
+static void program_some(void)
+{
+	static const uint16_t codes[] = {
+		EXO_BPF_RET | EXO_BPF_K, EXO_BPF_RET | EXO_BPF_A, EXO_BPF_LD | EXO_BPF_WORD | EXO_BPF_ABS,
+		EXO_BPF_LD | EXO_BPF_BYTE | EXO_BPF_IND, EXO_BPF_JMP | EXO_BPF_JEQ, EXO_BPF_JMP | EXO_BPF_JA, EXO_BPF_ST,
+		EXO_BPF_ALU | EXO_BPF_DIV,
+	};
+	struct exo_bpf_insn *program = (struct exo_bpf_insn *)(void *)scratch;
+	unsigned count = byte_take() % (EXO_ANSWER_PROGRAM_MAX + 2), which = byte_take();
+	uint64_t args[6] = { input.zones[which & 1], (uint64_t)(uintptr_t)scratch, count, 0, 0, 0 };
+	uint64_t page[6] = { input.zones[which & 1], input.memories[which >> 1 & 3], input.boot->memory_first + 120, 0, 0, 0 };
+
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t pick = byte_take();
+
+		program[i].code = pick & 0x80 ? pick : codes[pick % 8];
+		program[i].jt = pick >> 3 & 3;
+		program[i].jf = pick >> 5 & 3;
+		program[i].k = byte_take();
+	}
+	if (which & 0x80)
+		core_call(EXO_NR_ZONE_ANSWERS, page);
+	core_call(EXO_NR_ZONE_ANSWER_PROGRAM, args);
+}
+
 static void run_some(void)
 {
 	uint8_t which = byte_take();
@@ -297,14 +323,16 @@ static void libos(const struct exo_boot *boot)
 	prepare(boot);
 	while (input.size > 0) {
 		uint8_t what = byte_take();
-		uint64_t number = what % (EXO_NR_COUNT + 4), args[6];
+		uint64_t number = what % (EXO_NR_COUNT + 5), args[6];
 		struct exo_result result;
 
 		switch (number) {
 		case EXO_NR_COUNT: map_some(); continue;
 		case EXO_NR_COUNT + 1: run_some(); continue;
-		case EXO_NR_COUNT + 2: libos_some(); continue;
-		case EXO_NR_COUNT + 3: wait_some(); continue;
+		case EXO_NR_COUNT + 2: program_some(); continue;
+		case EXO_NR_COUNT + 3: libos_some(); continue;
+		case EXO_NR_COUNT + 4: wait_some(); continue;
+		default: break;
 		}
 		for (int i = 0; i < 6; i++)
 			args[i] = i > 0 && byte_take() & 0x80 ? 0 : argument_take(false);

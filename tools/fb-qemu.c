@@ -46,7 +46,7 @@ struct options {
 	uint64_t memory; /* MiB */
 	const char *root, *iso, *strace_file, *cpu, *machine;
 	unsigned cpus;
-	bool uefi, gdb, kvm, boottime, vga;
+	bool uefi, gdb, kvm, boottime, vga, icount;
 	char cmdline[CMDLINE_MAX + 1];
 	size_t cmdline_size;
 	bool has_args;
@@ -125,6 +125,8 @@ static void usage(FILE *to)
 	      "  --kvm            with KVM\n"
 	      "  --gdb            wait for gdb on port 1234\n"
 	      "  --boottime       times of the boot, to stderr\n"
+	      "  --bench          what kernel calls cost, to stderr, instead of PROGRAM\n"
+	      "  --icount         time by instructions: 1 ns each (one CPU)\n"
 	      "  --version, --help\n", to);
 }
 
@@ -196,7 +198,7 @@ static bool flag(const char *arg)
 {
 	struct options *o = &run.options;
 
-	if (!strcmp(arg, "--strace") || !strcmp(arg, "--audit") || !strcmp(arg, "--stats"))
+	if (!strcmp(arg, "--strace") || !strcmp(arg, "--audit") || !strcmp(arg, "--stats") || !strcmp(arg, "--bench"))
 		element(arg + 2, "");
 	else if (!strcmp(arg, "--uefi"))
 		o->uefi = true;
@@ -208,6 +210,8 @@ static bool flag(const char *arg)
 		o->vga = true;
 	else if (!strcmp(arg, "--boottime"))
 		o->boottime = true;
+	else if (!strcmp(arg, "--icount"))
+		o->icount = true;
 	else
 		return false;
 	return true;
@@ -278,7 +282,7 @@ static void parse(char **argv)
 		element("arg=", argv[i]);
 	/* KVM has no need of the second one: its CPUs keep what they translated. */
 	if (run.options.cpus == 0)
-		run.options.cpus = !run.options.kvm && host_cpus() >= 2 ? 2 : 1;
+		run.options.cpus = !run.options.kvm && !run.options.icount && host_cpus() >= 2 ? 2 : 1;
 }
 
 /* ---- What QEMU is given ------------------------------------------------- */
@@ -403,7 +407,11 @@ static void build(struct command *c, int console, int control, int log)
 	add(c, "-cpu");
 	add(c, "%s", o->cpu ? o->cpu : o->kvm ? "host" : "max");
 	add(c, "-accel");
-	add(c, o->kvm ? "kvm" : "tcg,thread=multi");
+	add(c, o->kvm ? "kvm" : o->icount ? "tcg,thread=single" : "tcg,thread=multi");
+	if (o->icount) {
+		add(c, "-icount");
+		add(c, "shift=0,sleep=off");
+	}
 	add(c, "-smp");
 	add(c, "%u", o->cpus);
 	add(c, "-m");

@@ -23,13 +23,17 @@ struct call {
 	const char *name, *type, *rights;
 	struct arg args[ARGS_MAX + 1];
 	const char *value, *errors, *text;
+	bool looks; /* EXO_LOOK: needs no lock */
 };
 
 static const struct call calls[] = {
 #define ARG(kind, name) { #kind, #name },
 #define EXO_CALL(number, name, type, rights, args, value, errors, text) \
-	{ number, #name, #type, #rights, { args { 0, 0 } }, value, errors, text },
+	{ number, #name, #type, #rights, { args { 0, 0 } }, value, errors, text, false },
+#define EXO_LOOK(number, name, type, rights, args, value, errors, text) \
+	{ number, #name, #type, #rights, { args { 0, 0 } }, value, errors, text, true },
 #include <exo/calls.def>
+#undef EXO_LOOK
 #undef EXO_CALL
 #undef ARG
 };
@@ -119,6 +123,9 @@ static void check(void)
 
 		if (call->number != i)
 			fail(call, "number out of order");
+		for (int k = first_is_cap(call) ? 1 : 0; call->looks && k < arg_count(call); k++)
+			if (strchr(call->args[k].kind, '(') || strcmp(call->args[k].kind, "cap") == 0)
+				fail(call, "EXO_LOOK with a second capability or an address");
 		if (!first_is_cap(call) && (strcmp(call->type, "NONE") != 0 || strcmp(call->rights, "0") != 0))
 			fail(call, "needs a capability but its first argument is none");
 	}
@@ -199,7 +206,7 @@ static const char *core_type(const struct call *call, int i)
 
 static void write_prototype(const struct call *call)
 {
-	printf("enum exo_status call_%s(struct zone *caller", call->name);
+	printf("%senum exo_status call_%s(struct zone *caller", call->looks ? "" : "CORE_LOCKED ", call->name);
 	for (int i = 0; i < arg_count(call); i++) {
 		const char *type = core_type(call, i);
 		char last = type[strlen(type) - 1];
@@ -213,8 +220,8 @@ static void write_thunk(const struct call *call)
 {
 	int count = arg_count(call);
 
-	printf("static inline enum exo_status decode_%s(struct zone *caller, struct cap *cap, "
-	       "const uint64_t *args, uint64_t *value)\n{\n", call->name);
+	printf("%sstatic inline enum exo_status decode_%s(struct zone *caller, struct cap *cap, "
+	       "const uint64_t *args, uint64_t *value)\n{\n", call->looks ? "" : "CORE_LOCKED ", call->name);
 	if (!first_is_cap(call))
 		printf("\t(void)cap;\n");
 	if (count == 0 || (count == 1 && first_is_cap(call)))
@@ -236,12 +243,13 @@ static void write_core(void)
 {
 	printf("/* Generated from include/exo/calls.def by tools/gen_calls.c. */\n"
 	       "#ifndef CORE_CALLS_H\n#define CORE_CALLS_H\n\n"
-	       "#include <exo/abi.h>\n\nstruct zone;\nstruct cap;\n\n"
+	       "#include <core/lock.h>\n#include <exo/abi.h>\n\nstruct zone;\nstruct cap;\n\n"
 	       "/* The handlers. The first capability has been looked up, its type and rights\n"
 	       " * checked; *value is 0. */\n");
 	for (int i = 0; i < CALL_COUNT; i++)
 		write_prototype(&calls[i]);
 	printf("\nstruct core_call_entry {\n"
+	       "\tbool looks;        /* served without the core lock, if nothing is in its way */\n"
 	       "\tuint8_t takes_cap; /* the first argument is a capability */\n"
 	       "\tuint8_t type;      /* enum exo_cap_type; NONE: any */\n"
 	       "\tuint16_t rights;   /* needed, EXO_R_* */\n"
@@ -253,8 +261,8 @@ static void write_core(void)
 	       "static inline const struct core_call_entry *core_call_entry(uint64_t number)\n{\n"
 	       "\tstatic const struct core_call_entry entries[] = {\n");
 	for (int i = 0; i < CALL_COUNT; i++)
-		printf("\t\t{ %d, EXO_CAP_%s, %s, decode_%s },\n", first_is_cap(&calls[i]),
-		       calls[i].type, calls[i].rights, calls[i].name);
+		printf("\t\t{ %s, %d, EXO_CAP_%s, %s, decode_%s },\n", calls[i].looks ? "true" : "false",
+		       first_is_cap(&calls[i]), calls[i].type, calls[i].rights, calls[i].name);
 	printf("\t};\n\n\treturn number < %d ? &entries[number] : NULL;\n}\n\n#endif\n", CALL_COUNT);
 }
 

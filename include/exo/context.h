@@ -22,6 +22,7 @@
 #ifndef EXO_CONTEXT_H
 #define EXO_CONTEXT_H
 
+#include <exo/bpf.h>
 #include <exo/types.h>
 
 struct exo_regs {
@@ -84,13 +85,37 @@ _Static_assert(sizeof(struct exo_ctx_page) == 4096, "one frame");
  * The answer page of a zone (exo_zone_answers): system calls whose number has
  * its bit set are answered with `value` without leaving the zone. The LibOS
  * owns the frame and changes it as it likes; the program cannot write it.
+ *
+ * What the page does not answer, a program may (exo_zone_answer_program): it sees
+ * the page's first 512 bytes, little-endian, with struct exo_answer_call in the place of `present`, and
+ * returns one of EXO_ANSWER_*. Kernel calls are never shown to it.
  */
 #define EXO_ANSWER_COUNT 448
+#define EXO_ANSWER_BYTES 456
 struct exo_answer_page {
 	uint64_t present[7];              /* bit n: value[n] answers call n */
-	uint64_t pad_[57];
+	uint8_t data[EXO_ANSWER_BYTES];   /* for the program, as the LibOS likes */
 	uint64_t value[EXO_ANSWER_COUNT];
 };
 _Static_assert(sizeof(struct exo_answer_page) == 4096, "one frame");
+
+struct exo_answer_call {
+	uint64_t nr; /* the lower half of rax */
+	uint64_t args[6];
+};
+_Static_assert(sizeof(struct exo_answer_call) == offsetof(struct exo_answer_page, data), "in place of `present`");
+
+#define EXO_ANSWER_INPUT_SIZE  512
+#define EXO_ANSWER_PROGRAM_MAX 64   /* instructions */
+#define EXO_ANSWER_ZERO_MAX    4096 /* bytes */
+
+/* What an answer program returns: an action, and its operand in the lower 16 bits. An action
+ * that cannot be carried out, and any other value, is PASS. */
+#define EXO_ANSWER_PASS   UINT32_C(0x00000) /* the LibOS sees the call */
+#define EXO_ANSWER_RESULT UINT32_C(0x10000) /* the result is the operand, sign-extended */
+#define EXO_ANSWER_ARG    UINT32_C(0x20000) /* the result is argument `operand` */
+/* Argument `operand` is an address and the next one a size, at most EXO_ANSWER_ZERO_MAX: so many bytes
+ * become zero, and the result is the size. PASS if the program may not write there; some bytes may be zero then. */
+#define EXO_ANSWER_ZERO   UINT32_C(0x30000)
 
 #endif

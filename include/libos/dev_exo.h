@@ -12,8 +12,8 @@
 
 #define EXO_DEV_GRANT 0xc0205801u
 
-/* Kinds of capability that can be asked for, and the rights that they can have. "hold" is
- * EXO_R_DERIVE, EXO_R_GRANT, EXO_R_REVOKE. */
+/* Kinds of capability that can be asked for, and the rights that they can have. "hold": EXO_DEV_HOLD. What
+ * others have made of a capability goes with it when it is revoked, not when it is dropped. */
 #define EXO_DEV_AUDIT   1 /* zones, capabilities, statistics, the audit ring: READ, hold */
 #define EXO_DEV_MEMORY  2 /* `count` neighbouring frames, zeroed: READ, WRITE, EXEC, FUND, hold */
 #define EXO_DEV_ZONE    3 /* the program's own zone: READ, CREATE (zones below it), MAP, hold. What it maps into
@@ -22,6 +22,9 @@
 #define EXO_DEV_CONSOLE 5 /* WRITE, hold */
 #define EXO_DEV_TIMER   6 /* READ, WRITE, hold */
 #define EXO_DEV_ENTROPY 7 /* READ, hold */
+
+#define EXO_DEV_HOLD         (EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE)
+#define EXO_DEV_AUDIT_RIGHTS (EXO_R_READ | EXO_DEV_HOLD)
 
 /* EINVAL: no such kind, rights or count; EPERM; ENOMEM: no frames, slots or capabilities are left. */
 struct exo_dev_grant {

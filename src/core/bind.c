@@ -18,7 +18,7 @@ void bindings_init(struct bindings *bindings)
 
 /* ---- Records ----------------------------------------------------------- */
 
-static void cap_list_add(struct binding *b, struct cap *cap)
+CORE_LOCKED static void cap_list_add(struct binding *b, struct cap *cap)
 {
 	struct binding **head = &core.cap_bindings[cap_slot(cap)];
 
@@ -31,7 +31,7 @@ static void cap_list_add(struct binding *b, struct cap *cap)
 	cap_ref(cap);
 }
 
-static void cap_list_remove(struct binding *b)
+CORE_LOCKED static void cap_list_remove(struct binding *b)
 {
 	if (b->cap_prev)
 		b->cap_prev->cap_next = b->cap_next;
@@ -49,8 +49,8 @@ static void expiry_note(struct zone *zone, const struct cap *cap)
 }
 
 /* prev: the record it follows; NULL: it is the first. */
-static struct binding *record_new(struct zone *zone, struct cap *cap, struct binding *prev,
-                                  exo_vaddr_t first, exo_vaddr_t end)
+CORE_LOCKED static struct binding *record_new(struct zone *zone, struct cap *cap, struct binding *prev,
+                                              exo_vaddr_t first, exo_vaddr_t end)
 {
 	struct binding *b = slab_alloc(&zone->binding_slab, &zone->pool, sizeof(*b));
 
@@ -72,7 +72,7 @@ static struct binding *record_new(struct zone *zone, struct cap *cap, struct bin
 	return b;
 }
 
-static void record_free(struct binding *b)
+CORE_LOCKED static void record_free(struct binding *b)
 {
 	struct zone *zone = b->zone;
 
@@ -117,7 +117,7 @@ static struct binding *record_after(struct bindings *bindings, exo_vaddr_t vaddr
 }
 
 /* Moves the start up to the first page that is mapped; without one the record goes. */
-static void record_tighten(struct binding *b, exo_vaddr_t from)
+CORE_LOCKED static void record_tighten(struct binding *b, exo_vaddr_t from)
 {
 	b->first = hal_space_next(&b->zone->space, from, b->end);
 	if (b->first == b->end)
@@ -125,7 +125,7 @@ static void record_tighten(struct binding *b, exo_vaddr_t from)
 }
 
 /* Takes [first, end) out of all records except those of `keep`. */
-static void records_cut(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, cap_slot_t keep)
+CORE_LOCKED static void records_cut(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, cap_slot_t keep)
 {
 	struct binding *b = record_after(&zone->bindings, first), *next;
 
@@ -148,7 +148,7 @@ static void records_cut(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, c
 }
 
 /* Adds [first, end) under `cap`, where no other capability has anything. */
-static void records_add(struct zone *zone, struct cap *cap, exo_vaddr_t first, exo_vaddr_t end)
+CORE_LOCKED static void records_add(struct zone *zone, struct cap *cap, exo_vaddr_t first, exo_vaddr_t end)
 {
 	struct binding *b = record_before(&zone->bindings, first);
 	struct binding *next = b ? b->next : zone->bindings.head;
@@ -194,7 +194,7 @@ bool bind_only(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_
 
 /* Takes what is mapped in [first, end) off the frames' counts, at most *budget
  * pages; returns where it stopped. */
-static exo_vaddr_t pages_uncount(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_t *budget)
+CORE_LOCKED static exo_vaddr_t pages_uncount(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_t *budget)
 {
 	exo_vaddr_t at = hal_space_next(&zone->space, first, end);
 
@@ -271,7 +271,7 @@ void unbind_frame(struct binding *binding)
 
 /* ---- Slots and funds --------------------------------------------------- */
 
-static void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap)
+CORE_LOCKED static void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap)
 {
 	memset(binding, 0, sizeof(*binding));
 	binding->kind = (uint8_t)kind;
@@ -279,7 +279,7 @@ static void bind_plain(struct binding *binding, enum binding_kind kind, struct z
 	cap_list_add(binding, cap);
 }
 
-static void unbind_plain(struct binding *binding)
+CORE_LOCKED static void unbind_plain(struct binding *binding)
 {
 	cap_list_remove(binding);
 	binding->kind = BINDING_NONE;
@@ -297,7 +297,7 @@ void unbind_slot(struct binding *binding)
 }
 
 /* The record for `cap`, else a free one, else NULL. */
-static struct binding *fund_find(const struct zone *zone, const struct cap *cap)
+CORE_LOCKED static struct binding *fund_find(const struct zone *zone, const struct cap *cap)
 {
 	struct binding *funds = (struct binding *)(uintptr_t)zone->funds, *found = NULL;
 
@@ -332,7 +332,7 @@ void unbind_funds(struct zone *zone)
 			unbind_plain(&zone->funds[i]);
 }
 
-static void fund_climb(struct binding *fund)
+CORE_LOCKED static void fund_climb(struct binding *fund)
 {
 	const struct cap *cap = cap_at(fund->slot);
 	struct zone *zone = fund->zone;
@@ -356,7 +356,7 @@ bool unbind_fund_is_awaited(const struct cap *cap)
 
 /* A context or zone whose page is taken away cannot go on; it keeps nothing of
  * the frame, since it is never entered again. */
-static void page_repossess(struct binding *b)
+CORE_LOCKED static void page_repossess(struct binding *b)
 {
 	if (b->kind == BINDING_CONTEXT)
 		context_of_binding(b)->dead = true;
@@ -393,7 +393,7 @@ bool unbind_cap(struct cap *cap, uint32_t *budget)
 	return true;
 }
 
-static void page_expire(struct binding *b)
+CORE_LOCKED static void page_expire(struct binding *b)
 {
 	if (b->kind == BINDING_NONE)
 		return;
@@ -403,7 +403,7 @@ static void page_expire(struct binding *b)
 		expiry_note(b->zone, cap_at(b->slot));
 }
 
-static void fund_expire(struct binding *fund)
+CORE_LOCKED static void fund_expire(struct binding *fund)
 {
 	if (fund->kind == BINDING_NONE)
 		return;

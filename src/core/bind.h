@@ -46,60 +46,60 @@ struct bindings {
 void bindings_init(struct bindings *bindings);
 
 /* Frames of the pool that one bind_pages() may take; UINT64_MAX: too many intervals. */
-uint64_t bind_cost(const struct zone *zone);
+CORE_LOCKED uint64_t bind_cost(const struct zone *zone);
 
 /* True if nothing in [first, end) was mapped under another capability. */
-bool bind_only(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end);
+CORE_LOCKED bool bind_only(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end);
 
 /*
  * Maps `count` pages under `cap` and records it; whatever was mapped there is
  * replaced. Cannot fail: the caller has checked range, rights, bind_cost() and
  * hal_space_cost(). prot as for hal_space_map().
  */
-void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vaddr, exo_frame_t frame,
-                uint64_t count, uint32_t prot);
+CORE_LOCKED void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vaddr, exo_frame_t frame,
+                            uint64_t count, uint32_t prot);
 
 /* Unmaps [first, end), whoever mapped it. At most *budget pages: returns false if more is left. */
-bool unbind_pages(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_t *budget);
+CORE_LOCKED bool unbind_pages(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_t *budget);
 
 /* Undoes all that `cap` was used for, about *budget pages at a time; true when done. */
-bool unbind_cap(struct cap *cap, uint32_t *budget);
+CORE_LOCKED bool unbind_cap(struct cap *cap, uint32_t *budget);
 
 /* Undoes the bindings whose capability has expired; true when done. */
-bool unbind_expired(struct zone *zone, uint32_t *budget);
+CORE_LOCKED bool unbind_expired(struct zone *zone, uint32_t *budget);
 
 /* Forgets a dying zone's intervals (its space goes as a whole); true when done. */
-bool unbind_zone(struct zone *zone, uint32_t *budget);
+CORE_LOCKED bool unbind_zone(struct zone *zone, uint32_t *budget);
 
 /* Binds frame as context or answer page; `binding` is the caller's. */
-void bind_frame(struct binding *binding, enum binding_kind kind, struct zone *zone,
-                struct cap *cap, exo_frame_t frame);
-void unbind_frame(struct binding *binding);
+CORE_LOCKED void bind_frame(struct binding *binding, enum binding_kind kind, struct zone *zone,
+                            struct cap *cap, exo_frame_t frame);
+CORE_LOCKED void unbind_frame(struct binding *binding);
 
 /* Binds a quantum slot, of which `binding` is a part, to one of its capabilities. number: over all CPUs. */
-void bind_slot(struct binding *binding, struct zone *zone, struct cap *cap, uint64_t number);
-void unbind_slot(struct binding *binding);
+CORE_LOCKED void bind_slot(struct binding *binding, struct zone *zone, struct cap *cap, uint64_t number);
+CORE_LOCKED void unbind_slot(struct binding *binding);
 
 /* A zone lives from memory of at most so many capabilities. */
 #define ZONE_FUNDS_MAX 4
 
 /* False: the zone has memory of too many other capabilities already. */
-bool bind_fund_room(const struct zone *zone, const struct cap *cap);
+CORE_LOCKED bool bind_fund_room(const struct zone *zone, const struct cap *cap);
 
 /*
  * Records that frames of `cap` are in the zone's fund. When the capability goes the zone
  * must go, and until its last frame is free the record climbs to the capability's parent, so
  * that whoever takes memory back can tell when it is back (unbind_fund_is_awaited()).
  */
-void bind_fund(struct zone *zone, struct cap *cap);
+CORE_LOCKED void bind_fund(struct zone *zone, struct cap *cap);
 
 /* Forgets them: the zone has no fund any more. */
-void unbind_funds(struct zone *zone);
+CORE_LOCKED void unbind_funds(struct zone *zone);
 
 /* True while frames that came from `cap` are in the fund of a zone on its way out. */
-bool unbind_fund_is_awaited(const struct cap *cap);
+CORE_LOCKED bool unbind_fund_is_awaited(const struct cap *cap);
 
 /* False while something that the zone has mapped is being revoked, or might be. */
-bool bindings_are_sound(const struct zone *zone);
+CORE_LOCKED bool bindings_are_sound(const struct zone *zone);
 
 #endif

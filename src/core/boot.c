@@ -19,7 +19,7 @@ struct core core;
 #define BOOT_FRAMES_MIN UINT64_C(1024)
 
 /* Gives the untouched upper part of the fund back; returns the end of what stays. */
-static exo_frame_t fund_trim(struct zone *zone, exo_frame_t end)
+CORE_LOCKED static exo_frame_t fund_trim(struct zone *zone, exo_frame_t end)
 {
 	exo_frame_t keep;
 
@@ -39,7 +39,7 @@ static exo_frame_t fund_trim(struct zone *zone, exo_frame_t end)
 	return keep;
 }
 
-static exo_cap_t boot_cap(enum exo_cap_type type, uint64_t first, uint64_t count)
+CORE_LOCKED static exo_cap_t boot_cap(enum exo_cap_type type, uint64_t first, uint64_t count)
 {
 	struct cap_spec spec = {
 		.type = type, .rights = EXO_R_ALL, .first = first, .count = count,
@@ -52,7 +52,7 @@ static exo_cap_t boot_cap(enum exo_cap_type type, uint64_t first, uint64_t count
 	return cap_commit(slot, &spec);
 }
 
-static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory_first)
+CORE_LOCKED static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory_first)
 {
 	const struct hal_boot_info *info = core.info;
 	uint64_t zone = (uint64_t)(uintptr_t)core.libos;
@@ -87,6 +87,7 @@ void core_start(void)
 	exo_frame_t first, end;
 	uint64_t fund;
 
+	core_lock_init();
 	core.info = info;
 	core.ns_per_cycle = (UINT64_C(1000000) << 32) / (info->cycles_per_ms ? info->cycles_per_ms : 1);
 	if (info->frame_count < BOOT_FRAMES_MIN)
@@ -100,6 +101,7 @@ void core_start(void)
 	atomic_store_explicit(&core.cap_fresh, 1, memory_order_relaxed);
 	frame_table_init();
 
+	core_lock_take();
 	first = info->first_frame + frame_table_frames(info->frame_count);
 	fund = info->frame_count / LIBOS_FUND_PART + LIBOS_FUND_MIN;
 	end = first + fund;
@@ -114,5 +116,6 @@ void core_start(void)
 		hal_panic("boot: the LibOS cannot be set up");
 	end = fund_trim(core.libos, end);
 	boot_page_fill(boot, end);
+	core_lock_give();
 	hal_libos_run(&core.libos->space, boot);
 }

@@ -1,17 +1,23 @@
 /*
  * The way into the kernel: decode, dispatch, account. All calls come through
- * call_dispatch(), whoever makes them.
+ * call_dispatch() or, where the lock is held already, call_serve(), whoever makes them.
  */
 #ifndef CORE_CALL_H
 #define CORE_CALL_H
 
+#include <core/lock.h>
 #include <core/zone.h>
 
-/* Serves call `number` (without prefix) of `caller`; args: six. */
+/* Serves call `number` (without prefix) of `caller`; args: six. Takes the core lock, unless the
+ * call is one that only looks and there is nothing in its way. */
+GUARD_EXCLUDES(core_lock)
 struct exo_result call_dispatch(struct zone *caller, uint64_t number, const uint64_t *args);
 
+/* The same with the lock held. It may be given up and taken again in between (exo_run, exo_wait). */
+CORE_LOCKED struct exo_result call_serve(struct zone *caller, uint64_t number, const uint64_t *args);
+
 /* Copies from and to the caller's memory; E_ADDRESS. */
-EXO_MUST_USE enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, uint64_t size);
-EXO_MUST_USE enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to, const void *from, uint64_t size);
+CORE_LOCKED EXO_MUST_USE enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, uint64_t size);
+CORE_LOCKED EXO_MUST_USE enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to, const void *from, uint64_t size);
 
 #endif

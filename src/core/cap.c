@@ -4,21 +4,6 @@
 #include <core/reap.h>
 #include <core/state.h>
 
-cap_slot_t cap_slot(const struct cap *cap)
-{
-	return (cap_slot_t)(cap - core.caps);
-}
-
-struct cap *cap_at(cap_slot_t slot)
-{
-	return &core.caps[slot];
-}
-
-exo_cap_t cap_name(const struct cap *cap)
-{
-	return cap_name_of_state(atomic_load_explicit(&cap->state, memory_order_relaxed), cap_slot(cap));
-}
-
 /* ---- Free list --------------------------------------------------------- */
 
 /*
@@ -70,23 +55,21 @@ static uint32_t limit_of(const struct zone *zone)
 
 enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent, cap_slot_t *slot)
 {
-	uint32_t used = atomic_load_explicit(&core.caps_used, memory_order_relaxed);
-
-	if (owner != core.libos && (owner->cap_count >= limit_of(owner) || used >= CAP_SLOTS - CAP_RESERVE))
+	if (owner != core.libos && (owner->cap_count >= limit_of(owner) || core.caps_used >= CAP_SLOTS - CAP_RESERVE))
 		return EXO_E_SLOTS;
 	if (parent && parent->depth >= CAP_DEPTH_MAX)
 		return EXO_E_SLOTS;
 	*slot = slot_pop();
 	if (*slot == CAP_NIL)
 		return EXO_E_SLOTS;
-	atomic_fetch_add_explicit(&core.caps_used, 1, memory_order_relaxed);
+	core.caps_used++;
 	return EXO_OK;
 }
 
 void cap_unreserve(cap_slot_t slot)
 {
 	cap_tag_clear(cap_at(slot));
-	atomic_fetch_sub_explicit(&core.caps_used, 1, memory_order_relaxed);
+	core.caps_used--;
 	slot_push(slot);
 }
 
@@ -102,13 +85,13 @@ void cap_unref(struct cap *cap)
 	atomic_fetch_sub_explicit(&cap->refs, 1, memory_order_relaxed);
 }
 
-static void child_link(struct cap *parent, struct cap *cap)
+CORE_LOCKED static void child_link(struct cap *parent, struct cap *cap)
 {
 	cap_slot_t slot = cap_slot(cap);
 
 	cap->prev = CAP_NIL;
 	cap->next = CAP_NIL;
-	cap->parent = parent ? cap_slot(parent) : CAP_NIL;
+	CAP_STORE(cap->parent, parent ? cap_slot(parent) : CAP_NIL);
 	if (!parent)
 		return;
 	cap->next = parent->child;
@@ -118,7 +101,7 @@ static void child_link(struct cap *parent, struct cap *cap)
 	cap_ref(parent);
 }
 
-static void child_unlink(struct cap *cap)
+CORE_LOCKED static void child_unlink(struct cap *cap)
 {
 	if (cap->parent == CAP_NIL)
 		return;
@@ -144,7 +127,7 @@ bool cap_splice(struct cap *cap, uint32_t *budget)
 	return cap->child == CAP_NIL;
 }
 
-static void owner_link(struct zone *zone, struct cap *cap)
+CORE_LOCKED static void owner_link(struct zone *zone, struct cap *cap)
 {
 	cap_slot_t slot = cap_slot(cap);
 
@@ -156,7 +139,7 @@ static void owner_link(struct zone *zone, struct cap *cap)
 	zone->cap_count++;
 }
 
-static void owner_unlink(struct zone *zone, struct cap *cap)
+CORE_LOCKED static void owner_unlink(struct zone *zone, struct cap *cap)
 {
 	if (cap->owner_prev != CAP_NIL)
 		cap_at(cap->owner_prev)->owner_next = cap->owner_next;
@@ -172,7 +155,7 @@ static cap_slot_t *object_head(struct cap *cap)
 	return cap->type == EXO_CAP_ZONE ? &cap->zone->caps_naming : &cap->context->caps_naming;
 }
 
-static void object_link(struct cap *cap)
+CORE_LOCKED static void object_link(struct cap *cap)
 {
 	cap_slot_t *head = object_head(cap);
 
@@ -185,7 +168,7 @@ static void object_link(struct cap *cap)
 }
 
 /* True if it was the last. */
-static bool object_unlink(struct cap *cap)
+CORE_LOCKED static bool object_unlink(struct cap *cap)
 {
 	cap_slot_t *head = object_head(cap);
 
@@ -202,29 +185,36 @@ static bool object_unlink(struct cap *cap)
 
 exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec)
 {
-	struct cap *cap = cap_at(slot);
-	uint64_t generation = (atomic_load_explicit(&cap->state, memory_order_relaxed) >> CAP_GEN_SHIFT) + 1;
-	uint64_t state = generation << CAP_GEN_SHIFT | CAP_LIVE;
+	cap_tag_set(slot, spec);
+	return cap_commit_tagged(slot, spec);
+}
 
-	cap->type = (uint8_t)spec->type;
+exo_cap_t cap_commit_tagged(cap_slot_t slot, const struct cap_spec *spec)
+{
+	struct cap *cap = cap_at(slot);
+	exo_cap_t name = cap_name_next(slot);
+	uint64_t state = name >> CAP_GEN_SHIFT << CAP_GEN_SHIFT | CAP_LIVE;
+
+	CAP_STORE(cap->type, (uint8_t)spec->type);
 	cap->depth = spec->parent ? (uint8_t)(spec->parent->depth + 1) : 0;
-	cap->rights = (uint16_t)spec->rights;
-	cap->owner = (uint16_t)spec->owner->number;
-	cap->first = spec->first;
-	cap->count = spec->count;
-	cap->expires = spec->expires;
+	CAP_STORE(cap->rights, (uint16_t)spec->rights);
+	CAP_STORE(cap->owner, (uint16_t)spec->owner->number);
+	CAP_STORE(cap->first, spec->first);
+	CAP_STORE(cap->count, spec->count);
+	CAP_STORE(cap->expires, spec->expires);
 	cap->child = CAP_NIL;
 	cap->revoke_next = CAP_NIL;
 	atomic_store_explicit(&cap->refs, 0, memory_order_relaxed);
 	cap->seal_epoch = 0;
 	cap->seal_last = 0;
-	cap_tag_set(cap, state);
 	child_link(spec->parent, cap);
 	owner_link(spec->owner, cap);
 	if (cap_is_object(spec->type))
 		object_link(cap);
+	/* This CPU has just made the tag. */
+	cpu_this()->validated[slot % CAP_VALIDATED] = name;
 	atomic_store_explicit(&cap->state, state, memory_order_release);
-	return cap_name_of_state(state, slot);
+	return name;
 }
 
 void cap_remove(struct cap *cap)
@@ -249,17 +239,55 @@ void cap_remove(struct cap *cap)
 
 /* ---- Look-up ----------------------------------------------------------- */
 
+static uint64_t state_of(const struct cap *cap)
+{
+	return atomic_load_explicit(&cap->state, memory_order_acquire);
+}
+
+/*
+ * One way up, hand over hand: from a slot to its parent, which counts as seen if the slot is still in
+ * the life it was in and still has that parent. A live slot's parent is live, and a drop makes
+ * children pass to their grandparent; no slot ever comes in between. So a link that is the
+ * same before and after was the same all the time, the parent lived, and `above` is of that life.
+ * 1: revoked, 0: not, -1: something changed on the way.
+ */
+static int climb(const struct cap *cap)
+{
+	uint64_t state = state_of(cap);
+	cap_slot_t slot;
+
+	while ((slot = CAP_LOAD(cap->parent)) != CAP_NIL) {
+		const struct cap *parent = cap_at(slot);
+		uint64_t above = state_of(parent);
+
+		if (CAP_LOAD(cap->parent) != slot || (state_of(cap) ^ state) & ~CAP_REVOKING)
+			return -1;
+		if (above & CAP_REVOKING)
+			return 1;
+		cap = parent;
+		state = above;
+	}
+	return (state_of(cap) ^ state) & ~CAP_REVOKING ? -1 : 0;
+}
+
+/* Each failure is a drop or the end of one of the slots above, of which there are at most so many.
+ * With the lock held nothing changes, and the first way succeeds. */
 bool cap_is_revoked(const struct cap *cap)
 {
-	for (cap_slot_t slot = cap->parent; slot != CAP_NIL; slot = cap_at(slot)->parent)
-		if (atomic_load_explicit(&cap_at(slot)->state, memory_order_relaxed) & CAP_REVOKING)
-			return true;
-	return false;
+	for (unsigned tries = 0; tries <= CAP_DEPTH_MAX; tries++) {
+		int revoked = climb(cap);
+
+		if (revoked >= 0)
+			return revoked;
+	}
+	return true; /* `cap` itself has gone */
 }
 
 bool cap_is_expired(const struct cap *cap)
 {
-	return cap->expires != EXO_NO_EXPIRY && hal_time_ns() >= cap->expires;
+	uint64_t expires = CAP_LOAD(cap->expires);
+
+	return expires != EXO_NO_EXPIRY && hal_time_ns() >= expires;
 }
 
 bool cap_covers(const struct cap *cap, uint64_t first, uint64_t count)
@@ -285,20 +313,21 @@ enum exo_status cap_lookup(const struct zone *zone, exo_cap_t name, enum exo_cap
 {
 	struct cap *cap = cap_find(name);
 
-	if (!cap || cap->owner != zone->number)
+	if (!cap || CAP_LOAD(cap->owner) != zone->number)
 		return EXO_E_CAP;
 	if (validate(cap, name) != EXO_OK)
 		return EXO_E_FORGED;
-	if (core.revoking != CAP_NIL && cap_is_revoked(cap))
+	if (reap_is_needed() && cap_is_revoked(cap))
 		return EXO_E_REVOKED;
-	if (type != EXO_CAP_NONE && cap->type != type)
+	if (type != EXO_CAP_NONE && CAP_LOAD(cap->type) != type)
 		return EXO_E_TYPE;
-	if ((cap->rights & rights) != rights)
+	if ((CAP_LOAD(cap->rights) & rights) != rights)
 		return EXO_E_RIGHTS;
 	if (cap_is_expired(cap))
 		return EXO_E_EXPIRED;
 	*out = cap;
-	return EXO_OK;
+	/* Of the same life still: then all that was read is of it. */
+	return cap_find(name) ? EXO_OK : EXO_E_CAP;
 }
 
 void cap_describe(const struct cap *cap, struct exo_cap_info *info)

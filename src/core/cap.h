@@ -10,6 +10,7 @@
 #ifndef CORE_CAP_H
 #define CORE_CAP_H
 
+#include <core/lock.h>
 #include <exo/abi.h>
 #include <stdatomic.h>
 
@@ -45,18 +46,19 @@ struct cap {
 	union {
 		uint64_t count; /* of an extent */
 		struct {        /* ring of all capabilities of one object */
-			cap_slot_t object_next, object_prev;
+			cap_slot_t object_next CORE_GUARDED, object_prev CORE_GUARDED;
 		};
 	};
 	uint64_t expires;
-	uint32_t seal_epoch, seal_last; /* seal.h */
+	uint32_t seal_epoch CORE_GUARDED, seal_last CORE_GUARDED; /* seal.h */
 	uint8_t type;
 	uint8_t depth; /* at least parent's + 1 */
 	uint16_t rights;
 	uint16_t owner; /* zone number */
-	cap_slot_t parent, child, next, prev;
-	cap_slot_t owner_next, owner_prev; /* ring of all that a zone owns */
-	cap_slot_t revoke_next;
+	cap_slot_t parent; /* guarded by the core lock, but read without it (cap_is_revoked()) */
+	cap_slot_t child CORE_GUARDED, next CORE_GUARDED, prev CORE_GUARDED;
+	cap_slot_t owner_next CORE_GUARDED, owner_prev CORE_GUARDED; /* ring of all that a zone owns */
+	cap_slot_t revoke_next CORE_GUARDED;
 	_Atomic uint32_t refs; /* children and bindings; of a free slot: the next free one */
 };
 
@@ -69,6 +71,18 @@ struct cap_tag {
 /* Each CPU remembers the names of so many capabilities whose tags it has
  * found good. A name never comes back, so an entry never needs to be taken out. */
 #define CAP_VALIDATED 1024
+
+/*
+ * A look-up may run without the core lock while the slot that it looks at is freed and
+ * reused. So the immutable fields (type, rights, owner, first, count, expires), the parent
+ * and the tag are read with CAP_LOAD and written with CAP_STORE wherever the reader may be
+ * without the lock. Acquire and release, because the look-up ends by reading `state` again:
+ * a field of the slot's next life was stored after `state` had changed, so whoever loaded
+ * that field sees the change. They are not declared _Atomic, since they have no
+ * writer while the slot lives, and whoever holds the lock needs no order.
+ */
+#define CAP_LOAD(field)         __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
+#define CAP_STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
 
 /* What a new capability shall be. For objects `first` is the object's pointer. */
 struct cap_spec {
@@ -90,20 +104,19 @@ static inline bool cap_is_object(enum exo_cap_type type)
 	return type == EXO_CAP_ZONE || type == EXO_CAP_CONTEXT;
 }
 
-cap_slot_t cap_slot(const struct cap *cap);
-struct cap *cap_at(cap_slot_t slot);
-
 static inline exo_cap_t cap_name_of_state(uint64_t state, cap_slot_t slot)
 {
 	return (state >> CAP_GEN_SHIFT) << CAP_GEN_SHIFT | slot;
 }
 
-exo_cap_t cap_name(const struct cap *cap);
-
 /*
  * The one look-up: `name` must be a live capability of `zone`, of `type` (NONE:
  * any) with all of `rights`, neither expired nor revoked. E_CAP, E_FORGED, E_REVOKED,
  * E_TYPE, E_RIGHTS, E_EXPIRED.
+ * With or without the core lock; wait-free: at most CAP_DEPTH_MAX^2 steps, whatever other CPUs
+ * do. Without the lock EXO_OK says that all of it held at one moment of the call; *cap may be freed
+ * right after, so only with the lock held may it be used. Without the lock a refusal may be wrong (the
+ * slot was reused meanwhile) and must be asked for again with the lock.
  */
 EXO_MUST_USE enum exo_status cap_lookup(const struct zone *zone, exo_cap_t name,
                                         enum exo_cap_type type, uint32_t rights, struct cap **cap);
@@ -112,7 +125,8 @@ EXO_MUST_USE enum exo_status cap_lookup(const struct zone *zone, exo_cap_t name,
  * zone has shown: those are looked up with its zone. */
 struct cap *cap_find(exo_cap_t name);
 
-/* True while a revocation above `cap` is unfinished: it must not be used. */
+/* True while a revocation above `cap` is unfinished: it must not be used. With or without the
+ * lock; without it true may also mean that `cap` has gone. */
 bool cap_is_revoked(const struct cap *cap);
 
 bool cap_is_expired(const struct cap *cap);
@@ -125,29 +139,33 @@ bool cap_covers(const struct cap *cap, uint64_t first, uint64_t count);
  * anything: reserve (E_SLOTS), then commit, which cannot fail, or unreserve.
  * parent may be NULL.
  */
-EXO_MUST_USE enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent,
-                                         cap_slot_t *slot);
-exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec);
-void cap_unreserve(cap_slot_t slot);
+CORE_LOCKED EXO_MUST_USE enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent,
+                                                     cap_slot_t *slot);
+CORE_LOCKED exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec);
+/* The same for a slot that has its tag already (cap_tag_derive()). */
+CORE_LOCKED exo_cap_t cap_commit_tagged(cap_slot_t slot, const struct cap_spec *spec);
+CORE_LOCKED void cap_unreserve(cap_slot_t slot);
 
 /* Moves up to *budget children of `cap` to its parent; true when none is left. */
-bool cap_splice(struct cap *cap, uint32_t *budget);
+CORE_LOCKED bool cap_splice(struct cap *cap, uint32_t *budget);
 
 /* Frees a slot that has neither children nor bindings. If it was the last of
  * its object, the object goes (zones through the reaper). */
-void cap_remove(struct cap *cap);
+CORE_LOCKED void cap_remove(struct cap *cap);
 
 /* Adds to or takes from the count of bindings and children. */
-void cap_ref(struct cap *cap);
-void cap_unref(struct cap *cap);
+CORE_LOCKED void cap_ref(struct cap *cap);
+CORE_LOCKED void cap_unref(struct cap *cap);
 
 /* Fills `info`. */
-void cap_describe(const struct cap *cap, struct exo_cap_info *info);
+CORE_LOCKED void cap_describe(const struct cap *cap, struct exo_cap_info *info);
 
 /* cap_tag.c. Makes this boot's keys; false: no entropy. */
 EXO_MUST_USE bool cap_keys_init(void);
-/* Writes the tag of a slot that will have this state; this CPU need not check it again. */
-void cap_tag_set(const struct cap *cap, uint64_t state);
+/* Writes the tag of what cap_commit() will make of a reserved slot. */
+void cap_tag_set(cap_slot_t slot, const struct cap_spec *spec);
+/* Checks the parent's tag, always, and writes that of the slot as above. E_FORGED: wrote nothing. */
+EXO_MUST_USE enum exo_status cap_tag_derive(cap_slot_t slot, const struct cap_spec *spec);
 /* A free slot has no tag: damage that makes it look alive does not make it good. */
 void cap_tag_clear(const struct cap *cap);
 /* Checks the tag, always. E_FORGED. */

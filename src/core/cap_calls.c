@@ -11,46 +11,39 @@
 enum exo_status call_cap_derive(struct zone *caller, struct cap *cap, uint32_t rights, uint64_t first,
                                 uint64_t count, uint64_t expires, uint64_t *value)
 {
-	struct cap_spec spec = {
-		.type = cap->type, .rights = rights, .first = cap->first, .count = 1,
-		.expires = expires, .owner = caller, .parent = cap,
-	};
-	enum exo_status status = derive_check(cap, rights, expires);
+	struct cap_spec spec = derive_spec(cap, rights, expires, caller);
+	enum exo_status status;
 	cap_slot_t slot;
 
-	if (status != EXO_OK)
-		return status;
-	if (cap_is_extent(cap->type) ? !cap_covers(cap, first, count) : first != 0 || count != 0)
-		return EXO_E_RANGE;
-	status = cap_reserve(caller, cap, &slot);
-	if (status != EXO_OK)
-		return status;
 	if (cap_is_extent(cap->type)) {
 		spec.first = first;
 		spec.count = count;
+	} else if (first != 0 || count != 0) {
+		spec.count = 0; /* what is no extent has no parts */
 	}
-	*value = cap_commit(slot, &spec);
-	return EXO_OK;
+	status = derive_reserve(&spec, &slot);
+	if (status == EXO_OK)
+		*value = cap_commit_tagged(slot, &spec);
+	return status;
 }
 
 enum exo_status call_cap_grant(struct zone *caller, struct cap *cap, exo_cap_t zone, uint32_t rights,
                                uint64_t *value)
 {
-	enum exo_status status = derive_check(cap, cap->rights & rights, cap->expires);
+	struct cap_spec spec;
 	struct cap *target;
+	enum exo_status status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
 	cap_slot_t slot;
 
-	if (status == EXO_OK)
-		status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
 	if (status != EXO_OK)
 		return status;
 	if (zone_is_gone(target->zone))
 		return EXO_E_DEAD;
-	status = cap_reserve(target->zone, cap, &slot);
-	if (status != EXO_OK)
-		return status;
-	*value = derive_commit(slot, cap, cap->rights & rights, cap->expires, target->zone);
-	return EXO_OK;
+	spec = derive_spec(cap, cap->rights & rights, cap->expires, target->zone);
+	status = derive_reserve(&spec, &slot);
+	if (status == EXO_OK)
+		*value = cap_commit_tagged(slot, &spec);
+	return status;
 }
 
 enum exo_status call_cap_drop(struct zone *caller, struct cap *cap, uint64_t *value)

@@ -37,44 +37,98 @@ bool cap_keys_init(void)
 	return true;
 }
 
-/* The core's own memory, never shown: words as they are. */
-static void tag_make(const struct cap *cap, uint64_t state, struct cap_tag *tag)
-{
-	uint64_t words[] = {
-		cap_name_of_state(state, cap_slot(cap)),
-		(uint64_t)cap->type << 32 | (uint64_t)cap->rights << 16 | cap->owner,
-		cap->first,
-		cap_is_object(cap->type) ? 1 : cap->count,
-		cap->expires,
-	};
-	uint8_t mac[SHA256_SIZE];
+/* What a tag covers, as 32-bit words. */
+#define TAGGED 10
+_Static_assert(TAGGED <= HMAC_WORDS, "two can be made at once");
 
-	hmac_sha256(&core.tag_key, words, sizeof(words), mac);
-	memcpy(tag, mac, sizeof(*tag));
+static void put(uint32_t *to, uint64_t value)
+{
+	to[0] = (uint32_t)(value >> 32);
+	to[1] = (uint32_t)value;
 }
 
-void cap_tag_set(const struct cap *cap, uint64_t state)
+static void words_of(uint32_t words[16], const struct cap *cap)
 {
-	exo_cap_t name = cap_name_of_state(state, cap_slot(cap));
+	put(words, cap_name_of_state(atomic_load_explicit(&cap->state, memory_order_acquire), cap_slot(cap)));
+	put(words + 2, (uint64_t)CAP_LOAD(cap->type) << 32 | (uint64_t)CAP_LOAD(cap->rights) << 16 | CAP_LOAD(cap->owner));
+	put(words + 4, CAP_LOAD(cap->first));
+	put(words + 6, cap_is_object(CAP_LOAD(cap->type)) ? 1 : CAP_LOAD(cap->count));
+	put(words + 8, CAP_LOAD(cap->expires));
+	hmac_words_end(words, TAGGED);
+}
 
-	tag_make(cap, state, &core.cap_tags[cap_slot(cap)]);
-	cpu_this()->validated[cap_slot(cap) % CAP_VALIDATED] = name;
+/* The same of what cap_commit() will make. */
+static void words_of_spec(uint32_t words[16], cap_slot_t slot, const struct cap_spec *spec)
+{
+	put(words, cap_name_next(slot));
+	put(words + 2, (uint64_t)spec->type << 32 | (uint64_t)spec->rights << 16 | spec->owner->number);
+	put(words + 4, spec->first);
+	put(words + 6, cap_is_object(spec->type) ? 1 : spec->count);
+	put(words + 8, spec->expires);
+	hmac_words_end(words, TAGGED);
+}
+
+static struct cap_tag tag_of(const uint32_t mac[8])
+{
+	return (struct cap_tag){ { (uint64_t)mac[0] << 32 | mac[1], (uint64_t)mac[2] << 32 | mac[3] } };
+}
+
+static void tag_store(cap_slot_t slot, struct cap_tag tag)
+{
+	struct cap_tag *to = &core.cap_tags[slot];
+
+	CAP_STORE(to->word[0], tag.word[0]);
+	CAP_STORE(to->word[1], tag.word[1]);
+}
+
+/* Takes the same time wherever they differ: the whole difference is looked at once. */
+static bool tag_is(cap_slot_t slot, struct cap_tag right)
+{
+	const struct cap_tag *tag = &core.cap_tags[slot];
+	volatile uint64_t difference = (CAP_LOAD(tag->word[0]) ^ right.word[0]) | (CAP_LOAD(tag->word[1]) ^ right.word[1]);
+
+	return difference == 0;
+}
+
+void cap_tag_set(cap_slot_t slot, const struct cap_spec *spec)
+{
+	uint32_t words[1][16];
+
+	words_of_spec(words[0], slot, spec);
+	hmac_sha256_words(&core.tag_key, words, 1);
+	tag_store(slot, tag_of(words[0]));
+}
+
+enum exo_status cap_tag_derive(cap_slot_t slot, const struct cap_spec *spec)
+{
+	uint32_t words[2][16];
+
+	words_of(words[0], spec->parent);
+	words_of_spec(words[1], slot, spec);
+	hmac_sha256_words(&core.tag_key, words, 2);
+	if (!tag_is(cap_slot(spec->parent), tag_of(words[0])))
+		return EXO_E_FORGED;
+	tag_store(slot, tag_of(words[1]));
+	return EXO_OK;
 }
 
 void cap_tag_clear(const struct cap *cap)
 {
-	memset(&core.cap_tags[cap_slot(cap)], 0, sizeof(struct cap_tag));
+	tag_store(cap_slot(cap), (struct cap_tag){ { 0, 0 } });
 }
 
 enum exo_status cap_tag_check(const struct cap *cap)
 {
-	struct cap_tag tag;
+	uint32_t words[1][16];
 
-	tag_make(cap, atomic_load_explicit(&cap->state, memory_order_relaxed), &tag);
-	return bytes_are_equal(&tag, &core.cap_tags[cap_slot(cap)], sizeof(tag)) ? EXO_OK : EXO_E_FORGED;
+	words_of(words[0], cap);
+	hmac_sha256_words(&core.tag_key, words, 1);
+	return tag_is(cap_slot(cap), tag_of(words[0])) ? EXO_OK : EXO_E_FORGED;
 }
 
-/* Out of line: the first use. The entry that it replaces is only asked for again. */
+/* Out of line: the first use. The entry that it replaces is only asked for again. If, without the lock,
+ * the slot began another life meanwhile, what matched was that one's tag, and `name` is a name
+ * that nothing has any more: it does no harm in the cache. */
 enum exo_status cap_validate_slow(const struct cap *cap, exo_cap_t name)
 {
 	enum exo_status status = cap_tag_check(cap);

@@ -2,6 +2,7 @@
  * core_check(): every invariant of docs/invariants.md.
  * Each part returns NULL or the text of what is broken.
  */
+#include <core/bpf.h>
 #include <core/check.h>
 #include <core/reap.h>
 #include <core/state.h>
@@ -39,7 +40,7 @@ static const char *check_derivation(const struct cap *cap, const struct cap *par
 	return NULL;
 }
 
-static const char *check_refs(const struct cap *cap)
+CORE_LOCKED static const char *check_refs(const struct cap *cap)
 {
 	cap_slot_t slot = cap_slot(cap), prev = CAP_NIL;
 	uint32_t refs = 0;
@@ -60,7 +61,7 @@ static const char *check_refs(const struct cap *cap)
 	return NULL;
 }
 
-static const char *check_cap(const struct cap *cap)
+CORE_LOCKED static const char *check_cap(const struct cap *cap)
 {
 	const struct zone *owner = cap->owner < ZONE_MAX ? core.zones[cap->owner] : NULL;
 	const char *broken = check_refs(cap);
@@ -76,7 +77,7 @@ static const char *check_cap(const struct cap *cap)
 	return cap->parent == CAP_NIL ? NULL : check_derivation(cap, cap_at(cap->parent));
 }
 
-static const char *check_table(void)
+CORE_LOCKED static const char *check_table(void)
 {
 	uint32_t used = 0, revoking = 0, free = 0;
 
@@ -162,7 +163,7 @@ static const char *check_contexts(const struct zone *zone)
 	return NULL;
 }
 
-static const char *check_rings(const struct zone *zone)
+CORE_LOCKED static const char *check_rings(const struct zone *zone)
 {
 	uint32_t owned = 0, naming = 0;
 
@@ -191,7 +192,7 @@ static const char *check_fund(const struct zone *zone)
 }
 
 /* Below its parent, above its children; and it lives from somebody's memory. */
-static const char *check_family(const struct zone *zone)
+CORE_LOCKED static const char *check_family(const struct zone *zone)
 {
 	const struct zone *child = zone->child;
 	uint32_t count = 0, funds = 0;
@@ -212,10 +213,17 @@ static const char *check_family(const struct zone *zone)
 	return NULL;
 }
 
+static const char *check_program(const struct zone *zone)
+{
+	ENSURE(zone->program_count <= EXO_ANSWER_PROGRAM_MAX, "zone: answer program too long");
+	ENSURE(zone->program_count == 0 || bpf_check(zone->program, zone->program_count) == EXO_OK, "zone: answer program");
+	return NULL;
+}
+
 static const char *check_zone(const struct zone *zone)
 {
 	static const char *(*const checks[])(const struct zone *) = {
-		check_bindings, check_pages, check_contexts, check_rings, check_fund, check_family,
+		check_bindings, check_pages, check_contexts, check_rings, check_fund, check_family, check_program,
 	};
 	const char *broken = NULL;
 
@@ -231,10 +239,9 @@ struct totals {
 	uint32_t zones, contexts;
 };
 
-static const char *check_frames(const struct totals *totals)
+CORE_LOCKED static const char *check_frames(const struct totals *totals)
 {
 	uint64_t funded = 0, mapped = 0;
-	bool saturated = false;
 
 	for (uint64_t i = 0; i < core.info->frame_count; i++) {
 		const struct frame *frame = &core.frames[i];
@@ -244,11 +251,10 @@ static const char *check_frames(const struct totals *totals)
 			ENSURE(frame->fund == FRAME_KERNEL || core.zones[frame->fund], "frame: its zone is gone");
 			funded += frame->fund != FRAME_KERNEL;
 		}
-		saturated |= frame->maps == FRAME_MAPS_MAX;
 		mapped += frame->maps;
 	}
 	ENSURE(funded == core.frames_funded && funded == totals->funded, "frame: funded frames are lost");
-	ENSURE(saturated || mapped == totals->mapped, "frame: mappings are miscounted");
+	ENSURE(mapped == totals->mapped, "frame: mappings are miscounted");
 	return NULL;
 }
 
@@ -281,7 +287,7 @@ static const char *check_slot(const struct quantum_slot *slot, uint64_t number)
 	return NULL;
 }
 
-static const char *check_quanta(void)
+CORE_LOCKED static const char *check_quanta(void)
 {
 	for (uint64_t cpu = 0; cpu < CORE_CPU_MAX; cpu++) {
 		const struct quantum *vector = &core.cpus[cpu].quantum;
@@ -301,7 +307,7 @@ static const char *check_quanta(void)
 	return NULL;
 }
 
-static const char *check_queues(void)
+CORE_LOCKED static const char *check_queues(void)
 {
 	uint64_t at = 0;
 

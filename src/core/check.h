@@ -4,8 +4,10 @@
 #ifndef CORE_CHECK_H
 #define CORE_CHECK_H
 
+#include <core/lock.h>
+
 /* NULL, or a static text that says which invariant is broken. For tests; between
  * calls, or from a script inside hal_ctx_enter(). */
-const char *core_check(void);
+CORE_LOCKED const char *core_check(void);
 
 #endif

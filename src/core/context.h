@@ -23,14 +23,14 @@ struct context {
 };
 
 /* Frames of the zone's pool that context_new() may take. */
-uint64_t context_cost(const struct zone *zone);
+CORE_LOCKED uint64_t context_cost(const struct zone *zone);
 
 /* Makes a context whose page is `page`, bound under `memory`. Cannot fail: the
  * caller has checked cost and page. */
-struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t page);
+CORE_LOCKED struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t page);
 
 /* Ends it; no capability names it any more. If it is running, it ends when it stops. */
-void context_destroy(struct context *context);
+CORE_LOCKED void context_destroy(struct context *context);
 
 /* The context that a BINDING_CONTEXT is part of. */
 struct context *context_of_binding(struct binding *binding);

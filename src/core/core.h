@@ -11,7 +11,14 @@
  * first LibOS. */
 EXO_NORETURN void core_start(void);
 
-/* Serves one kernel call of the first LibOS's zone. args: six. */
+/* Serves one kernel call of the first LibOS's zone. args: six. On any CPU, several at a time. */
 struct exo_result core_call(uint64_t number, const uint64_t *args);
+
+/* For a HAL that can interrupt the first LibOS while it computes: when that must happen at the latest, ns
+ * (UINT64_MAX: not at all). Changes with any call. */
+uint64_t core_turn_end(void);
+
+/* The first LibOS was interrupted: if its turn is over, other quantum slots have theirs, and only then it may go on. */
+void core_interrupted(void);
 
 #endif

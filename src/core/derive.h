@@ -10,9 +10,16 @@
 
 /* May something with these rights and this deadline come from `cap`? E_AGAIN: what it
  * has begotten is being revoked; E_FORGED; E_RIGHTS; E_RANGE: it would live longer. */
-EXO_MUST_USE enum exo_status derive_check(const struct cap *cap, uint32_t rights, uint64_t expires);
+CORE_LOCKED EXO_MUST_USE enum exo_status derive_check(const struct cap *cap, uint32_t rights, uint64_t expires);
 
-/* Commits a copy of `cap`, below it, with other rights, deadline and owner. Returns its name. */
-exo_cap_t derive_commit(cap_slot_t slot, struct cap *cap, uint32_t rights, uint64_t expires, struct zone *owner);
+/* A copy of `cap`, below it, with other rights, deadline and owner. */
+struct cap_spec derive_spec(struct cap *cap, uint32_t rights, uint64_t expires, struct zone *owner);
+
+/*
+ * May `spec` come from its parent? As derive_check(); E_RANGE also if an extent is no part of
+ * the parent's, or something else has a count that is not 1. If so, takes a slot and makes
+ * its tag; E_SLOTS. What follows is cap_commit_tagged(), or cap_unreserve().
+ */
+CORE_LOCKED EXO_MUST_USE enum exo_status derive_reserve(const struct cap_spec *spec, cap_slot_t *slot);
 
 #endif

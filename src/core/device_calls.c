@@ -48,8 +48,8 @@ enum exo_status call_clock_read(struct zone *caller, struct cap *timer, uint64_t
 	return EXO_OK;
 }
 
-static enum exo_status write_out(const struct zone *caller, void (*write)(const void *, uint64_t), exo_vaddr_t bytes,
-                                 uint64_t size, uint64_t *value)
+CORE_LOCKED static enum exo_status write_out(const struct zone *caller, void (*write)(const void *, uint64_t),
+                                             exo_vaddr_t bytes, uint64_t size, uint64_t *value)
 {
 	unsigned char chunk[BYTES_CHUNK];
 
@@ -160,7 +160,7 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 		const struct cpu_state *cpu = &core.cpus[i];
 
 		out.transitions += cpu->transitions;
-		out.calls += cpu->calls;
+		out.calls += atomic_load_explicit(&cpu->calls, memory_order_relaxed);
 		out.syscalls += cpu->syscalls;
 		out.faults += cpu->faults;
 		out.exceptions += cpu->exceptions;
@@ -170,7 +170,7 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 		out.audit_dropped += cpu->audit.dropped;
 	}
 	out.uptime_ns = hal_time_ns() - core.info->boot_ns;
-	out.caps_used = atomic_load_explicit(&core.caps_used, memory_order_relaxed);
+	out.caps_used = core.caps_used;
 	out.caps_total = CAP_SLOTS - 1;
 	out.zones = core.zone_count;
 	out.contexts = (uint32_t)core.context_count;

@@ -10,7 +10,7 @@ void event_raise(struct zone *zone, uint64_t events)
 		zone->pending |= events;
 }
 
-static void timer_arm(void)
+CORE_LOCKED static void timer_arm(void)
 {
 	hal_timer_arm(core.timers ? core.timers->timer_at : UINT64_MAX);
 }
@@ -54,7 +54,7 @@ void timer_set(struct zone *zone, uint64_t at_ns)
 		timer_arm();
 }
 
-static void timers_fire(void)
+CORE_LOCKED static void timers_fire(void)
 {
 	uint64_t now = hal_time_ns();
 

@@ -7,16 +7,16 @@
 #include <core/zone.h>
 
 /* Marks events as pending; zone may be NULL. */
-void event_raise(struct zone *zone, uint64_t events);
+CORE_LOCKED void event_raise(struct zone *zone, uint64_t events);
 
 /* Hands out what the devices have reported since the last time. */
-void events_collect(void);
+CORE_LOCKED void events_collect(void);
 
 /* Collects, then takes the zone's pending events. */
-uint64_t events_take(struct zone *zone);
+CORE_LOCKED uint64_t events_take(struct zone *zone);
 
 /* Sets the zone's timer; at_ns UINT64_MAX: off. A time in the past fires at once. */
-void timer_set(struct zone *zone, uint64_t at_ns);
-void timer_cancel(struct zone *zone);
+CORE_LOCKED void timer_set(struct zone *zone, uint64_t at_ns);
+CORE_LOCKED void timer_cancel(struct zone *zone);
 
 #endif

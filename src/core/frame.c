@@ -45,16 +45,10 @@ bool frames_are_unused(exo_frame_t first, uint64_t count)
 
 void frame_use(exo_frame_t frame)
 {
-	struct frame *f = frame_at(frame);
-
-	if (f->maps < FRAME_MAPS_MAX)
-		f->maps++;
+	frame_at(frame)->maps++;
 }
 
 void frame_unuse(exo_frame_t frame)
 {
-	struct frame *f = frame_at(frame);
-
-	if (f->maps < FRAME_MAPS_MAX)
-		f->maps--;
+	frame_at(frame)->maps--;
 }

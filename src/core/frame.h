@@ -6,6 +6,7 @@
 #ifndef CORE_FRAME_H
 #define CORE_FRAME_H
 
+#include <core/lock.h>
 #include <exo/abi.h>
 
 struct zone;
@@ -15,11 +16,11 @@ struct zone;
 #define FRAME_KERNEL 0xffff /* the core's own, from boot on */
                             /* else: number of the zone whose fund it is in */
 
-#define FRAME_MAPS_MAX UINT16_MAX /* saturated: counts no more, never fundable again */
-
 struct frame {
 	uint16_t fund; /* FRAME_* or a zone number */
-	uint16_t maps; /* mappings, context pages, answer pages that use it */
+	/* Mappings, context pages, answer pages that use it. Cannot overflow: the page
+	 * tables of so many would be 32 GiB. */
+	uint32_t maps;
 };
 
 /* frame must be inside the extent. */
@@ -32,12 +33,12 @@ uint64_t frame_table_frames(uint64_t frame_count);
 void frame_table_init(void);
 
 /* No frame of it is kernel memory. The range is inside the extent. */
-bool frames_are_plain(exo_frame_t first, uint64_t count);
+CORE_LOCKED bool frames_are_plain(exo_frame_t first, uint64_t count);
 
 /* None is kernel memory, none is mapped. */
-bool frames_are_unused(exo_frame_t first, uint64_t count);
+CORE_LOCKED bool frames_are_unused(exo_frame_t first, uint64_t count);
 
-void frame_use(exo_frame_t frame);
-void frame_unuse(exo_frame_t frame);
+CORE_LOCKED void frame_use(exo_frame_t frame);
+CORE_LOCKED void frame_unuse(exo_frame_t frame);
 
 #endif

@@ -36,14 +36,14 @@ static uint32_t rights_for(uint32_t prot)
 	return rights;
 }
 
-static enum exo_status map_unmap(struct map_request *request, const struct exo_map_op *op)
+CORE_LOCKED static enum exo_status map_unmap(struct map_request *request, const struct exo_map_op *op)
 {
 	exo_vaddr_t end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
 
 	return unbind_pages(request->zone, op->vaddr, end, &request->budget) ? EXO_OK : EXO_E_AGAIN;
 }
 
-static enum exo_status map_pages(struct map_request *request, const struct exo_map_op *op)
+CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const struct exo_map_op *op)
 {
 	struct zone *zone = request->zone;
 	uint64_t records = bind_cost(zone);
@@ -59,7 +59,7 @@ static enum exo_status map_pages(struct map_request *request, const struct exo_m
 	return EXO_OK;
 }
 
-static enum exo_status map_one(struct map_request *request, const struct exo_map_op *op)
+CORE_LOCKED static enum exo_status map_one(struct map_request *request, const struct exo_map_op *op)
 {
 	exo_vaddr_t end;
 
@@ -84,8 +84,8 @@ static enum exo_status map_one(struct map_request *request, const struct exo_map
 	return EXO_OK;
 }
 
-static enum exo_status map_all(struct zone *caller, struct map_request *request, exo_vaddr_t ops, uint64_t count,
-                               uint64_t *value)
+CORE_LOCKED static enum exo_status map_all(struct zone *caller, struct map_request *request,
+                                           exo_vaddr_t ops, uint64_t count, uint64_t *value)
 {
 	struct exo_map_op chunk[OPS_CHUNK];
 

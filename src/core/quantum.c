@@ -1,6 +1,7 @@
 /*
  * The quantum vector: picking, turns, and their end.
  */
+#include <core/core.h>
 #include <core/event.h>
 #include <core/quantum.h>
 #include <core/reap.h>
@@ -29,9 +30,10 @@ bool quantum_is_mine(const struct zone *caller, uint64_t *number)
 }
 
 /* The first LibOS's turn begins: it lasts until somebody else wants one. */
-static void first_begins(struct quantum *vector)
+CORE_LOCKED static void first_begins(struct quantum *vector)
 {
 	vector->turn_end = vector->bound > 0 ? hal_time_ns() + QUANTUM_FIRST_NS : UINT64_MAX;
+	vector->missed = core.libos->pending != 0;
 }
 
 /* ---- Binding ----------------------------------------------------------- */
@@ -101,7 +103,7 @@ void quantum_describe(uint64_t number, struct exo_quantum_info *info)
 
 /* ---- Who is next ------------------------------------------------------- */
 
-static bool is_ready(const struct quantum_slot *slot, uint64_t now)
+CORE_LOCKED static bool is_ready(const struct quantum_slot *slot, uint64_t now)
 {
 	const struct context *context = slot->context;
 
@@ -111,7 +113,7 @@ static bool is_ready(const struct quantum_slot *slot, uint64_t now)
 }
 
 /* The ready slot of highest priority that has had no turn in this round, or NULL. */
-static struct quantum_slot *pick(struct quantum *vector)
+CORE_LOCKED static struct quantum_slot *pick(struct quantum *vector)
 {
 	struct quantum_slot *best = NULL;
 	uint64_t now = hal_time_ns();
@@ -157,7 +159,7 @@ bool quantum_wait(uint64_t number, uint64_t until)
 }
 
 /* Its time is over while it computes: it is told once, and may then end the turn itself. */
-static bool time_is_over(struct quantum *vector, struct quantum_slot *slot)
+CORE_LOCKED static bool time_is_over(struct quantum *vector, struct quantum_slot *slot)
 {
 	struct context *context = slot->context;
 	uint64_t now;
@@ -181,14 +183,14 @@ static bool time_is_over(struct quantum *vector, struct quantum_slot *slot)
 }
 
 /* A main context has nobody but the kernel to ask: anything else that stops it is its end. */
-static void main_dies(struct context *context, const struct hal_trap *trap)
+CORE_LOCKED static void main_dies(struct context *context, const struct hal_trap *trap)
 {
 	run_event_store(context, trap);
 	zone_kill(context->zone);
 }
 
 /* One entry into the slot's context and what comes of it; false: the turn is over. */
-static bool turn_step(struct quantum *vector, struct quantum_slot *slot, struct run *run)
+CORE_LOCKED static bool turn_step(struct quantum *vector, struct quantum_slot *slot, struct run *run)
 {
 	struct context *context = run->context;
 	struct exo_result result;
@@ -228,7 +230,7 @@ static bool turn_step(struct quantum *vector, struct quantum_slot *slot, struct 
 	return false;
 }
 
-static void turn(struct quantum *vector, struct quantum_slot *slot)
+CORE_LOCKED static void turn(struct quantum *vector, struct quantum_slot *slot)
 {
 	struct run run = {
 		.context = slot->context,
@@ -271,7 +273,7 @@ bool quantum_turn(struct quantum *vector)
 	if (slot)
 		turn(vector, slot);
 	/* Time in which nobody calls the kernel would leave what revocation began. */
-	if (core.revoking != CAP_NIL || core.dying)
+	if (reap_is_needed())
 		reap_some(REAP_HELP_BUDGET);
 	first_begins(vector);
 	return slot != NULL;
@@ -287,13 +289,36 @@ void quantum_round(struct quantum *vector)
 	first_begins(vector);
 }
 
+uint64_t core_turn_end(void)
+{
+	return cpu_this()->quantum.turn_end;
+}
+
+void core_interrupted(void)
+{
+	struct quantum *vector = &cpu_this()->quantum;
+
+	if (!quantum_is_over(vector, hal_time_ns()))
+		return;
+	core_lock_take();
+	quantum_round(vector);
+	core_lock_give();
+}
+
 void quantum_cpu_main(void)
 {
 	struct quantum *vector = &cpu_this()->quantum;
 
+	core_lock_take();
 	for (;;) {
+		uint64_t next;
+
 		events_collect();
-		if (!quantum_turn(vector))
-			hal_idle(quantum_next(vector));
+		if (quantum_turn(vector))
+			continue;
+		next = quantum_next(vector);
+		core_lock_give();
+		hal_idle(next);
+		core_lock_take();
 	}
 }

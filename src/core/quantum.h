@@ -35,12 +35,13 @@ struct quantum {
 	uint32_t bound;     /* slots with a context */
 	uint32_t current;   /* slot whose turn it is; 0: the first LibOS's, or nobody's */
 	uint32_t round;
+	bool missed;        /* something came for the first LibOS while others had their turns */
 	struct quantum_slot slots[EXO_QUANTUM_SLOTS];
 };
 
 /* The slot whose time the caller may spend now, as a number over all CPUs; false: none, because it is no LibOS, is
  * not the main context of the slot, or is in exo_run() already. */
-bool quantum_is_mine(const struct zone *caller, uint64_t *slot);
+CORE_LOCKED bool quantum_is_mine(const struct zone *caller, uint64_t *slot);
 
 /* Its turn is over and somebody else is bound: the first LibOS only. */
 static inline bool quantum_is_over(const struct quantum *vector, uint64_t now)
@@ -49,28 +50,28 @@ static inline bool quantum_is_over(const struct quantum *vector, uint64_t now)
 }
 
 /* Gives every other ready slot one turn; then the first LibOS's turn begins anew. */
-void quantum_round(struct quantum *vector);
+CORE_LOCKED void quantum_round(struct quantum *vector);
 
 /* Gives one turn to whoever is next; false: nobody is ready. */
-bool quantum_turn(struct quantum *vector);
+CORE_LOCKED bool quantum_turn(struct quantum *vector);
 
 /* When a slot that waits wants to be looked at again; UINT64_MAX: never. */
-uint64_t quantum_next(const struct quantum *vector);
+CORE_LOCKED uint64_t quantum_next(const struct quantum *vector);
 
 /* exo_wait() in a slot: true if the turn is given away, and the answer comes with the next turn. */
-bool quantum_wait(uint64_t slot, uint64_t until);
+CORE_LOCKED bool quantum_wait(uint64_t slot, uint64_t until);
 
 /* Binds; everything is checked. slot: over all CPUs. */
-void quantum_bind(uint64_t slot, struct context *context, struct cap *cap, struct cap *cpu,
+CORE_LOCKED void quantum_bind(uint64_t slot, struct context *context, struct cap *cap, struct cap *cpu,
                   const struct cpu_quantum *quantum, uint64_t ns);
 
 /* Frees the slot. If its turn goes on, that ends at its next stop. */
-void quantum_release(struct quantum_slot *slot);
+CORE_LOCKED void quantum_release(struct quantum_slot *slot);
 
 /* Nothing can be bound to it: something is, or what was still has its turn. */
-bool quantum_is_taken(uint64_t slot);
+CORE_LOCKED bool quantum_is_taken(uint64_t slot);
 
-void quantum_describe(uint64_t slot, struct exo_quantum_info *info);
+CORE_LOCKED void quantum_describe(uint64_t slot, struct exo_quantum_info *info);
 
 struct quantum_slot *quantum_slot_at(uint64_t slot);
 struct quantum_slot *quantum_of_binding(struct binding *binding);

@@ -92,7 +92,9 @@ enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, 
 		if (quantum_turn(vector))
 			continue;
 		next = quantum_next(vector);
+		core_lock_give();
 		hal_idle(next < until ? next : until);
+		core_lock_take();
 	}
 	return EXO_OK;
 }

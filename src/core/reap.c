@@ -5,6 +5,23 @@
 #include <core/reap.h>
 #include <core/state.h>
 
+/* Counted before a revocation shows in a state and after it has gone from there, so that a
+ * look-up that finds nothing to do was made before it began or will see what it did. */
+static void backlog_add(void)
+{
+	atomic_fetch_add_explicit(&core.backlog, 1, memory_order_release);
+}
+
+static void backlog_remove(void)
+{
+	atomic_fetch_sub_explicit(&core.backlog, 1, memory_order_release);
+}
+
+bool reap_is_needed(void)
+{
+	return atomic_load_explicit(&core.backlog, memory_order_acquire) != 0;
+}
+
 /* ---- Revocation -------------------------------------------------------- */
 
 void reap_revoke(struct cap *cap)
@@ -17,6 +34,7 @@ void reap_revoke(struct cap *cap)
 		tail = &cap_at(*tail)->revoke_next;
 	*tail = cap_slot(cap);
 	cap->revoke_next = CAP_NIL;
+	backlog_add();
 	atomic_fetch_or_explicit(&cap->state, CAP_REVOKING, memory_order_release);
 }
 
@@ -29,6 +47,7 @@ void reap_revoke_done(struct cap *cap)
 	*link = cap->revoke_next;
 	cap->revoke_next = CAP_NIL;
 	atomic_fetch_and_explicit(&cap->state, ~CAP_REVOKING, memory_order_release);
+	backlog_remove();
 }
 
 /* Leaves first: so the tree is whole after every step. */
@@ -60,7 +79,7 @@ uint64_t reap_revoke_some(struct cap *top, uint32_t *budget)
 
 /* ---- Zones ------------------------------------------------------------- */
 
-static void dying_append(struct zone *zone)
+CORE_LOCKED static void dying_append(struct zone *zone)
 {
 	struct zone **tail = &core.dying;
 
@@ -68,15 +87,17 @@ static void dying_append(struct zone *zone)
 		tail = &(*tail)->reap_next;
 	*tail = zone;
 	zone->reap_next = NULL;
+	backlog_add();
 }
 
-static void dying_remove(struct zone *zone)
+CORE_LOCKED static void dying_remove(struct zone *zone)
 {
 	struct zone **link = &core.dying;
 
 	while (*link != zone)
 		link = &(*link)->reap_next;
 	*link = zone->reap_next;
+	backlog_remove();
 }
 
 void reap_zone(struct zone *zone)
@@ -89,7 +110,7 @@ void reap_zone(struct zone *zone)
 }
 
 /* Removes the capabilities of a ring, from its head; each ring shrinks by that. */
-static bool ring_remove(cap_slot_t *head, uint32_t *budget)
+CORE_LOCKED static bool ring_remove(cap_slot_t *head, uint32_t *budget)
 {
 	while (*head != CAP_NIL) {
 		struct cap *cap = cap_at(*head);
@@ -105,7 +126,7 @@ static bool ring_remove(cap_slot_t *head, uint32_t *budget)
 	return true;
 }
 
-static bool contexts_remove(struct zone *zone, uint32_t *budget)
+CORE_LOCKED static bool contexts_remove(struct zone *zone, uint32_t *budget)
 {
 	struct context *context;
 

@@ -18,23 +18,27 @@
 #define REAP_HELP_BUDGET 64
 
 /* From now on everything derived from `cap` is revoked. */
-void reap_revoke(struct cap *cap);
+CORE_LOCKED void reap_revoke(struct cap *cap);
 
 /* Takes `cap` off the queue: nothing derived from it is left. */
-void reap_revoke_done(struct cap *cap);
+CORE_LOCKED void reap_revoke_done(struct cap *cap);
 
 /* From now on the zone runs no more, and goes. Not for the first LibOS. */
-void reap_zone(struct zone *zone);
+CORE_LOCKED void reap_zone(struct zone *zone);
 
 /* Does one revocation's work; *budget is what may be done and what is left of it.
  * Returns the number of slots that went. It is finished when `cap` is not CAP_REVOKING. */
-uint64_t reap_revoke_some(struct cap *cap, uint32_t *budget);
+CORE_LOCKED uint64_t reap_revoke_some(struct cap *cap, uint32_t *budget);
 
 /* Does one zone's work; true when the zone is gone (`zone` is then no pointer any more). */
-bool reap_zone_some(struct zone *zone, uint32_t *budget);
+CORE_LOCKED bool reap_zone_some(struct zone *zone, uint32_t *budget);
 
 /* Does what is queued, oldest first. */
-void reap_some(uint32_t budget);
+CORE_LOCKED void reap_some(uint32_t budget);
+
+/* False if nothing is left to be done. With or without the lock: without it, work that begins
+ * now may be missed. */
+bool reap_is_needed(void);
 
 static inline bool cap_is_revoking(const struct cap *cap)
 {

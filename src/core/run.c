@@ -14,18 +14,18 @@ static bool is_current(const struct cap *cap, exo_cap_t name)
 	uint64_t state = atomic_load_explicit(&cap->state, memory_order_acquire);
 
 	return (state & ~CAP_REVOKING) == (name >> CAP_GEN_SHIFT << CAP_GEN_SHIFT | CAP_LIVE) &&
-	       (core.revoking == CAP_NIL || !cap_is_revoked(cap));
+	       (!reap_is_needed() || !cap_is_revoked(cap));
 }
 
 /* The second step: is there a reason not to let this zone run? */
-static enum exo_status entry_check(struct context *context)
+CORE_LOCKED static enum exo_status entry_check(struct context *context)
 {
 	struct zone *zone = context->zone;
 	uint32_t budget = REAP_BUDGET;
 
 	if (context->dead || context->doomed || zone_is_gone(zone))
 		return EXO_E_DEAD;
-	if (core.revoking != CAP_NIL &&
+	if (reap_is_needed() &&
 	    (!bindings_are_sound(zone) || cap_is_revoked(cap_at(context->page_binding.slot))))
 		return EXO_E_AGAIN;
 	if (zone->bindings.expires != EXO_NO_EXPIRY && hal_time_ns() >= zone->bindings.expires) {
@@ -57,7 +57,10 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 	zone->running++;
 	context->running = true;
 	cycles = hal_cycles();
+	/* Others may do anything meanwhile, but free what is running. */
+	core_lock_give();
 	hal_ctx_enter(&context->hal, run->deadline, trap);
+	core_lock_take();
 	cycles = hal_cycles() - cycles;
 	context->running = false;
 	zone->running--;
@@ -78,7 +81,7 @@ struct exo_result run_call(struct context *context, const struct hal_trap *trap)
 	/* Pinned, so that a call that ends the context or the zone does so afterwards. */
 	zone->running++;
 	context->running = true;
-	result = call_dispatch(zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
+	result = call_serve(zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
 	context->running = false;
 	zone->running--;
 	return result;
@@ -139,7 +142,7 @@ uint64_t run_deadline(const struct run *run, uint64_t quantum)
 
 /* Only the first LibOS's turn has an end that it does not see: the others have theirs, and what
  * they took is not taken from the quantum that it asked for. False: that is over, too. */
-static bool turn_renewed(struct run *run, uint64_t quantum)
+CORE_LOCKED static bool turn_renewed(struct run *run, uint64_t quantum)
 {
 	struct quantum *vector = &cpu_this()->quantum;
 	uint64_t before = hal_time_ns(), used = before - run->start_ns;
@@ -152,7 +155,7 @@ static bool turn_renewed(struct run *run, uint64_t quantum)
 }
 
 /* The context was stopped from outside; true: not for anything that its runner wants to know. */
-static bool goes_on(struct run *run, uint64_t quantum, struct hal_trap *trap)
+CORE_LOCKED static bool goes_on(struct run *run, uint64_t quantum, struct hal_trap *trap)
 {
 	bool renewed = trap->event == EXO_EV_QUANTUM && turn_renewed(run, quantum);
 
@@ -166,7 +169,7 @@ static bool goes_on(struct run *run, uint64_t quantum, struct hal_trap *trap)
 	return renewed || (trap->event == EXO_EV_PENDING && run->runner != core.libos);
 }
 
-static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *value)
+CORE_LOCKED static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *value)
 {
 	struct hal_trap trap;
 
@@ -210,14 +213,18 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 		return EXO_E_STATE;
 	if (!cap_covers(run.cpu, slot, 1))
 		return EXO_E_RANGE;
+	/* On another CPU, or below us on this one; or a slot's. */
 	if (run.context->running || run.context->in_slot)
 		return EXO_E_BUSY;
 	run.start_ns = hal_time_ns();
 	if (quantum_is_over(vector, run.start_ns)) {
 		quantum_round(vector);
 		run.start_ns = hal_time_ns();
-		if (caller->pending != 0)
-			quantum = 0; /* it wants to hear of that */
+	}
+	if (vector->missed) {
+		/* The machine has told of it already, in somebody else's turn: it will not stop the context for it. */
+		vector->missed = false;
+		quantum = caller->pending != 0 ? 0 : quantum;
 	}
 	vector->slots[vector->current].inner = true;
 	status = run_loop(&run, quantum, value);

@@ -22,16 +22,16 @@ struct run {
  * E_REVOKED, E_DEAD, E_AGAIN (a revocation is still taking things from the zone):
  * it was not entered. `trap`: why it stopped.
  */
-EXO_MUST_USE enum exo_status zone_transition(const struct run *run, struct hal_trap *trap);
+CORE_LOCKED EXO_MUST_USE enum exo_status zone_transition(const struct run *run, struct hal_trap *trap);
 
 /* When it must stop: `quantum` ns after its start, and not after the end of the turn, or of a capability
  * that it lives from. */
-uint64_t run_deadline(const struct run *run, uint64_t quantum);
+CORE_LOCKED uint64_t run_deadline(const struct run *run, uint64_t quantum);
 
 /* Serves the kernel call that the context stopped with; its zone is the caller. The answer is not yet given. */
-struct exo_result run_call(struct context *context, const struct hal_trap *trap);
+CORE_LOCKED struct exo_result run_call(struct context *context, const struct hal_trap *trap);
 
 /* Tells whoever owns the context, in its page, why it stopped. */
-enum exo_event run_event_store(const struct context *context, const struct hal_trap *trap);
+CORE_LOCKED enum exo_event run_event_store(const struct context *context, const struct hal_trap *trap);
 
 #endif

@@ -31,14 +31,14 @@ void seal_encode(const struct seal *seal, struct exo_seal *out);
 EXO_MUST_USE enum exo_status seal_decode(const uint8_t *bytes, uint64_t size, struct seal *seal);
 
 /* The nonce that the next single-use seal of `cap` gets; 0: none is left. */
-uint32_t seal_nonce_next(const struct cap *cap);
+CORE_LOCKED uint32_t seal_nonce_next(const struct cap *cap);
 /* Gives that nonce out. */
-void seal_nonce_take(struct cap *cap);
+CORE_LOCKED void seal_nonce_take(struct cap *cap);
 /* True if it may still be used; and using it. */
-bool seal_nonce_is_good(const struct cap *cap, uint32_t nonce);
-void seal_nonce_use(const struct cap *cap, uint32_t nonce);
+CORE_LOCKED bool seal_nonce_is_good(const struct cap *cap, uint32_t nonce);
+CORE_LOCKED void seal_nonce_use(const struct cap *cap, uint32_t nonce);
 
 /* Ends all seals of `cap`. */
-void seal_revoke(struct cap *cap);
+CORE_LOCKED void seal_revoke(struct cap *cap);
 
 #endif

@@ -63,7 +63,7 @@ enum exo_status call_cap_seal(struct zone *caller, struct cap *cap, uint32_t rig
 }
 
 /* Does it hold, here and now? */
-static enum exo_status seal_check(const struct zone *caller, const struct seal *seal, struct cap **out)
+CORE_LOCKED static enum exo_status seal_check(const struct zone *caller, const struct seal *seal, struct cap **out)
 {
 	struct cap *cap = cap_find(seal->cap);
 
@@ -85,6 +85,7 @@ enum exo_status call_cap_unseal(struct zone *caller, exo_vaddr_t bytes, uint64_t
                                 uint64_t *value)
 {
 	uint8_t copy[EXO_SEAL_SIZE];
+	struct cap_spec spec;
 	struct seal seal;
 	struct cap *cap;
 	cap_slot_t slot;
@@ -101,13 +102,12 @@ enum exo_status call_cap_unseal(struct zone *caller, exo_vaddr_t bytes, uint64_t
 		return status;
 	if (rights & ~seal.rights)
 		return EXO_E_RIGHTS;
-	status = derive_check(cap, rights, seal.expires);
-	if (status == EXO_OK)
-		status = cap_reserve(caller, cap, &slot);
+	spec = derive_spec(cap, rights, seal.expires, caller);
+	status = derive_reserve(&spec, &slot);
 	if (status != EXO_OK)
 		return status;
 	if (seal.nonce != 0)
 		seal_nonce_use(cap, seal.nonce);
-	*value = derive_commit(slot, cap, rights, seal.expires, caller);
+	*value = cap_commit_tagged(slot, &spec);
 	return EXO_OK;
 }

@@ -49,10 +49,8 @@ static inline void store_be32(uint8_t *p, uint32_t x)
 		h = t1 + t2;                                                                    \
 	} while (0)
 
-static void schedule(uint32_t w[64], const uint8_t *block)
+static void schedule(uint32_t w[64])
 {
-	for (unsigned t = 0; t < 16; t++)
-		w[t] = load_be32(block + 4 * t);
 	for (unsigned t = 16; t < 64; t++) {
 		uint32_t s0 = rotr(w[t - 15], 7) ^ rotr(w[t - 15], 18) ^ w[t - 15] >> 3;
 		uint32_t s1 = rotr(w[t - 2], 17) ^ rotr(w[t - 2], 19) ^ w[t - 2] >> 10;
@@ -61,13 +59,13 @@ static void schedule(uint32_t w[64], const uint8_t *block)
 	}
 }
 
-static void compress(uint32_t state[8], const uint8_t *block)
+/* The first 16 words of w are the block. */
+static void compress_words(uint32_t state[8], const uint32_t from[8], uint32_t w[64])
 {
-	uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
-	uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
-	uint32_t w[64];
+	uint32_t a = from[0], b = from[1], c = from[2], d = from[3];
+	uint32_t e = from[4], f = from[5], g = from[6], h = from[7];
 
-	schedule(w, block);
+	schedule(w);
 	for (unsigned t = 0; t < 64; t += 8) {
 		ROUND(a, b, c, d, e, f, g, h, t);
 		ROUND(h, a, b, c, d, e, f, g, t + 1);
@@ -78,14 +76,25 @@ static void compress(uint32_t state[8], const uint8_t *block)
 		ROUND(c, d, e, f, g, h, a, b, t + 6);
 		ROUND(b, c, d, e, f, g, h, a, t + 7);
 	}
-	state[0] += a;
-	state[1] += b;
-	state[2] += c;
-	state[3] += d;
-	state[4] += e;
-	state[5] += f;
-	state[6] += g;
-	state[7] += h;
+	state[0] = from[0] + a;
+	state[1] = from[1] + b;
+	state[2] = from[2] + c;
+	state[3] = from[3] + d;
+	state[4] = from[4] + e;
+	state[5] = from[5] + f;
+	state[6] = from[6] + g;
+	state[7] = from[7] + h;
+}
+
+static void compress(uint32_t state[8], const uint8_t *block)
+{
+	uint32_t w[64];
+
+	if (hal_sha256_blocks(state, block, 1))
+		return;
+	for (unsigned t = 0; t < 16; t++)
+		w[t] = load_be32(block + 4 * t);
+	compress_words(state, state, w);
 }
 
 void sha256_init(struct sha256 *sha)
@@ -177,6 +186,26 @@ void hmac_sha256(const struct hmac_key *key, const void *bytes, uint64_t size, u
 	resume(&sha, key->outer);
 	sha256_add(&sha, mac, SHA256_SIZE);
 	sha256_end(&sha, mac);
+}
+
+/* ---- HMAC of short messages -------------------------------------------- */
+
+static void hmac_portable(const struct hmac_key *key, uint32_t words[16])
+{
+	uint32_t w[64];
+
+	memcpy(w, words, 16 * sizeof(w[0]));
+	compress_words(w, key->inner, w);
+	hmac_words_end(w, 8);
+	compress_words(words, key->outer, w);
+}
+
+void hmac_sha256_words(const struct hmac_key *key, uint32_t words[][16], uint32_t count)
+{
+	if (hal_hmac_words(words, key->inner, key->outer, count))
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		hmac_portable(key, words[i]);
 }
 
 bool bytes_are_equal(const void *a, const void *b, uint64_t size)

@@ -31,6 +31,24 @@ struct hmac_key {
 void hmac_key_init(struct hmac_key *key, const void *secret, uint64_t size);
 void hmac_sha256(const struct hmac_key *key, const void *bytes, uint64_t size, uint8_t mac[SHA256_SIZE]);
 
+/*
+ * The codes of `count` messages, 1 or 2, of at most HMAC_WORDS words of 32 bits each, which
+ * hmac_words_end() has ended: each takes the place of its message's first eight words, the others
+ * are used up. Words are numbers (as bytes they would be big-endian). On a machine that hashes
+ * by itself, the second costs next to nothing.
+ */
+#define HMAC_WORDS 13
+void hmac_sha256_words(const struct hmac_key *key, uint32_t words[][16], uint32_t count);
+
+/* FIPS 180-4, section 5.1.1: a one bit, zeroes, and the length in bits, the key's pad included. */
+static inline void hmac_words_end(uint32_t words[16], uint32_t size)
+{
+	words[size] = UINT32_C(0x80000000);
+	for (uint32_t i = size + 1; i < 15; i++)
+		words[i] = 0;
+	words[15] = (SHA256_BLOCK + 4 * size) * 8;
+}
+
 /* True if equal; takes the same time wherever they differ. */
 bool bytes_are_equal(const void *a, const void *b, uint64_t size);
 

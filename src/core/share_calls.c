@@ -28,7 +28,7 @@ static enum exo_status page_find(const struct zone *zone, const struct cap *memo
 	return EXO_OK;
 }
 
-static enum exo_status range_check(const struct zone *from, const struct zone *to, const struct cap *memory,
+CORE_LOCKED static enum exo_status range_check(const struct zone *from, const struct zone *to, const struct cap *memory,
                                    exo_vaddr_t address, uint64_t size)
 {
 	uint64_t records = bind_cost(to);
@@ -47,7 +47,7 @@ static enum exo_status range_check(const struct zone *from, const struct zone *t
 	return EXO_OK;
 }
 
-static enum exo_status zones_check(const struct zone *from, const struct zone *to, exo_vaddr_t address, uint64_t size)
+CORE_LOCKED static enum exo_status zones_check(const struct zone *from, const struct zone *to, exo_vaddr_t address, uint64_t size)
 {
 	if (((address | size) & (EXO_FRAME_SIZE - 1)) != 0 || size == 0 || size > SHARE_MAX << EXO_FRAME_SHIFT ||
 	    address < EXO_USER_BASE || address >= EXO_USER_LIMIT || size > EXO_USER_LIMIT - address)
@@ -87,26 +87,20 @@ enum exo_status call_zone_map(struct zone *caller, struct cap *from, exo_cap_t t
 enum exo_status call_share_pages(struct zone *caller, struct cap *memory, exo_frame_t first, uint64_t count,
                                  exo_cap_t zone, uint32_t rights, uint64_t *value)
 {
-	struct cap_spec spec = {
-		.type = EXO_CAP_MEMORY, .rights = memory->rights & rights, .first = first, .count = count,
-		.expires = memory->expires, .parent = memory,
-	};
-	enum exo_status status = derive_check(memory, spec.rights, spec.expires);
+	struct cap_spec spec;
 	struct cap *target;
+	enum exo_status status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
 	cap_slot_t slot;
 
-	if (status == EXO_OK)
-		status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
 	if (status != EXO_OK)
 		return status;
-	if (!cap_covers(memory, first, count))
-		return EXO_E_RANGE;
 	if (zone_is_gone(target->zone))
 		return EXO_E_DEAD;
-	status = cap_reserve(target->zone, memory, &slot);
-	if (status != EXO_OK)
-		return status;
-	spec.owner = target->zone;
-	*value = cap_commit(slot, &spec);
-	return EXO_OK;
+	spec = derive_spec(memory, memory->rights & rights, memory->expires, target->zone);
+	spec.first = first;
+	spec.count = count;
+	status = derive_reserve(&spec, &slot);
+	if (status == EXO_OK)
+		*value = cap_commit_tagged(slot, &spec);
+	return status;
 }

@@ -1,7 +1,6 @@
 /*
- * All kernel globals: one struct, one instance.
- * One CPU runs in the kernel at a time (docs/locking.md); what each CPU counts
- * and records for itself is already its own.
+ * All kernel globals: one struct, one instance. What is not marked CORE_GUARDED is
+ * either written at boot only, or atomic, or a CPU's own (docs/locking.md).
  */
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
@@ -9,6 +8,7 @@
 #include <core/audit.h>
 #include <core/cap.h>
 #include <core/frame.h>
+#include <core/lock.h>
 #include <core/quantum.h>
 #include <core/sha256.h>
 #include <core/zone.h>
@@ -18,44 +18,48 @@
 
 /* What one CPU counts and records; summed by exo_stats_read(). */
 struct cpu_state {
-	uint64_t transitions, calls, syscalls, faults, exceptions, preemptions, refusals;
-	exo_cap_t validated[CAP_VALIDATED]; /* cap_tag.c, by slot */
-	struct quantum quantum;
-	struct audit audit;
+	_Atomic uint64_t calls; /* written by this CPU only, also without the lock */
+	uint64_t transitions CORE_GUARDED, syscalls CORE_GUARDED, faults CORE_GUARDED;
+	uint64_t exceptions CORE_GUARDED, preemptions CORE_GUARDED, refusals CORE_GUARDED;
+	exo_cap_t validated[CAP_VALIDATED]; /* cap_tag.c, by slot; for this CPU only */
+	struct quantum quantum; /* of its slots others may bind and release some, with the lock */
+	struct audit audit CORE_GUARDED;
 };
 
 struct core {
+	struct lock lock;
 	const struct hal_boot_info *info;
 	uint64_t ns_per_cycle; /* of hal_cycles(), times 2^32 */
 	struct zone *libos; /* the first LibOS; device events go to it */
 
 	/* frame.h */
 	struct frame *frames; /* one per frame of the extent */
-	uint64_t frames_funded;
+	uint64_t frames_funded CORE_GUARDED;
 
 	/* zone.h */
-	struct zone *zones[ZONE_MAX]; /* by number; [0] is never used */
-	uint32_t zone_count;
-	uint32_t zone_hint; /* where the search for a free number starts */
-	uint64_t context_count, context_serial, zone_serial;
+	struct zone *zones[ZONE_MAX] CORE_GUARDED; /* by number; [0] is never used */
+	uint32_t zone_count CORE_GUARDED;
+	uint32_t zone_hint CORE_GUARDED; /* where the search for a free number starts */
+	uint64_t context_count CORE_GUARDED, context_serial CORE_GUARDED, zone_serial CORE_GUARDED;
 
 	/* event.h: zones with an armed timer, earliest first */
-	struct zone *timers;
+	struct zone *timers CORE_GUARDED;
 
 	/* reap.h: work that calls have left behind */
-	cap_slot_t revoking;  /* queue of capabilities whose subtree is going */
-	struct zone *dying;   /* queue of zones that are going */
+	cap_slot_t revoking CORE_GUARDED; /* queue of capabilities whose subtree is going */
+	struct zone *dying CORE_GUARDED;  /* queue of zones that are going */
+	_Atomic uint32_t backlog; /* entries of both queues */
 
 	/* cap.h */
 	struct hmac_key tag_key, seal_key;
 	uint8_t boot_id[16]; /* public: tells this boot's seals from others' */
 	_Atomic uint64_t cap_free; /* pops << 16 | first free slot */
 	_Atomic uint32_t cap_fresh; /* slots from here on were never used */
-	_Atomic uint32_t caps_used;
-	struct binding *cap_bindings[CAP_SLOTS]; /* by slot: what it is used for */
-	struct cap caps[CAP_SLOTS];
+	uint32_t caps_used CORE_GUARDED;
+	struct binding *cap_bindings[CAP_SLOTS] CORE_GUARDED; /* by slot: what it is used for */
+	_Alignas(64) struct cap caps[CAP_SLOTS];
 	struct cap_tag cap_tags[CAP_SLOTS];
-	uint64_t cap_seals_used[CAP_SLOTS]; /* seal.h; meaningless while seal_last is 0 */
+	uint64_t cap_seals_used[CAP_SLOTS] CORE_GUARDED; /* seal.h; meaningless while seal_last is 0 */
 
 	struct cpu_state cpus[CORE_CPU_MAX];
 };
@@ -71,6 +75,31 @@ static inline struct cpu_state *cpu_this(void)
 static inline uint64_t cycles_to_ns(uint64_t cycles)
 {
 	return (cycles >> 32) * core.ns_per_cycle + ((cycles & UINT32_MAX) * core.ns_per_cycle >> 32);
+}
+
+/* ---- cap.h: short ways between slots, capabilities and names -------------- */
+
+static inline cap_slot_t cap_slot(const struct cap *cap)
+{
+	return (cap_slot_t)(cap - core.caps);
+}
+
+static inline struct cap *cap_at(cap_slot_t slot)
+{
+	return &core.caps[slot];
+}
+
+static inline exo_cap_t cap_name(const struct cap *cap)
+{
+	return cap_name_of_state(atomic_load_explicit(&cap->state, memory_order_relaxed), cap_slot(cap));
+}
+
+/* The name that the slot's next capability will have. */
+static inline exo_cap_t cap_name_next(cap_slot_t slot)
+{
+	uint64_t state = atomic_load_explicit(&cap_at(slot)->state, memory_order_relaxed);
+
+	return cap_name_of_state(state + (UINT64_C(1) << CAP_GEN_SHIFT), slot);
 }
 
 #endif

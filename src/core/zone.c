@@ -15,7 +15,7 @@ uint32_t zone_number_find(void)
 	return 0;
 }
 
-static void parent_link(struct zone *zone, struct zone *parent)
+CORE_LOCKED static void parent_link(struct zone *zone, struct zone *parent)
 {
 	zone->parent = parent;
 	if (!parent)
@@ -27,7 +27,7 @@ static void parent_link(struct zone *zone, struct zone *parent)
 	parent->child = zone;
 }
 
-static void parent_unlink(struct zone *zone)
+CORE_LOCKED static void parent_unlink(struct zone *zone)
 {
 	if (zone->prev)
 		zone->prev->next = zone->next;
@@ -106,7 +106,7 @@ void zone_describe(const struct zone *zone, struct exo_zone_info *info)
 	info->number = zone->number;
 	info->kind = zone->kind;
 	info->transitions = zone->transitions;
-	info->calls = zone->calls;
+	info->calls = zone->calls + atomic_load_explicit(&zone->looks, memory_order_relaxed);
 	info->syscalls = zone->syscalls;
 	info->faults = zone->faults;
 	info->cycles = zone->cycles;

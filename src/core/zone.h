@@ -51,6 +51,8 @@ struct zone {
 	uint64_t mapped_pages;
 	struct binding answers;   /* the answer page, if bound */
 	struct binding funds[ZONE_FUNDS_MAX]; /* capabilities that it lives from */
+	uint32_t program_count;
+	struct exo_bpf_insn program[EXO_ANSWER_PROGRAM_MAX]; /* bpf_check() has accepted it */
 
 	uint64_t pending;         /* EXO_PEND_*, not yet taken */
 	uint64_t timer_at;        /* UINT64_MAX: off */
@@ -58,6 +60,7 @@ struct zone {
 	struct zone *reap_next;
 
 	uint64_t transitions, calls, syscalls, faults, cycles;
+	_Atomic uint64_t looks;   /* calls that were served without the core lock; not in `calls` */
 };
 
 _Static_assert(sizeof(struct zone) <= EXO_FRAME_SIZE, "lives in one frame");
@@ -77,10 +80,10 @@ static inline bool zone_is_gone(const struct zone *zone)
 }
 
 /* Marks it dead, with an audit record; the zone that it was made below hears of it. */
-void zone_kill(struct zone *zone);
+CORE_LOCKED void zone_kill(struct zone *zone);
 
 /* A free number, or 0. */
-uint32_t zone_number_find(void);
+CORE_LOCKED uint32_t zone_number_find(void);
 
 /*
  * Makes a zone in the first of its frames and puts it in the table; the rest
@@ -88,18 +91,19 @@ uint32_t zone_number_find(void);
  * unused, and at least ZONE_FRAMES_MIN, and initialises space and kind-specific parts.
  * parent: what it is made below, less deep than ZONE_DEPTH_MAX; NULL for the first.
  */
-struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_frame_t first, uint64_t count);
+CORE_LOCKED struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_frame_t first,
+                                  uint64_t count);
 
 /* Puts frames into the fund. Checked by the caller likewise. */
-void zone_fund_add(struct zone *zone, exo_frame_t first, uint64_t count);
+CORE_LOCKED void zone_fund_add(struct zone *zone, exo_frame_t first, uint64_t count);
 
 /* Takes frames out of the pool, at most *budget, and makes them plain memory
  * again; true when only the zone's own frame is left. */
-bool zone_fund_release(struct zone *zone, uint32_t *budget);
+CORE_LOCKED bool zone_fund_release(struct zone *zone, uint32_t *budget);
 
 /* Last step of a zone's end: its number and its own frame become free. */
-void zone_free(struct zone *zone);
+CORE_LOCKED void zone_free(struct zone *zone);
 
-void zone_describe(const struct zone *zone, struct exo_zone_info *info);
+CORE_LOCKED void zone_describe(const struct zone *zone, struct exo_zone_info *info);
 
 #endif

@@ -8,8 +8,8 @@
 #include <core_calls.h>
 
 /* Frames of `memory` that shall become kernel memory. */
-static enum exo_status fund_check(struct zone *caller, exo_cap_t memory, exo_frame_t first, uint64_t count,
-                                  struct cap **cap)
+CORE_LOCKED static enum exo_status fund_check(struct zone *caller, exo_cap_t memory, exo_frame_t first,
+                                              uint64_t count, struct cap **cap)
 {
 	enum exo_status status = cap_lookup(caller, memory, EXO_CAP_MEMORY, EXO_R_FUND, cap);
 
@@ -29,7 +29,7 @@ struct creation {
 	char name[sizeof(((struct zone *)0)->name)];
 };
 
-static enum exo_status create_check(struct zone *caller, const struct cap *parent, exo_cap_t memory,
+CORE_LOCKED static enum exo_status create_check(struct zone *caller, const struct cap *parent, exo_cap_t memory,
                                     exo_vaddr_t name, uint64_t name_size, struct creation *creation)
 {
 	enum exo_status status = fund_check(caller, memory, creation->first, creation->count, &creation->memory);
@@ -53,7 +53,7 @@ static enum exo_status create_check(struct zone *caller, const struct cap *paren
 	return creation->number == 0 ? EXO_E_SLOTS : EXO_OK;
 }
 
-static enum exo_status create_commit(struct zone *caller, struct cap *parent, const struct creation *creation,
+CORE_LOCKED static enum exo_status create_commit(struct zone *caller, struct cap *parent, const struct creation *creation,
                                      uint64_t *value)
 {
 	struct cap_spec spec = {
@@ -174,8 +174,8 @@ enum exo_status call_list_zones(struct zone *caller, struct cap *audit, exo_vadd
 }
 
 /* A frame of `memory` that the LibOS will share with the kernel. */
-static enum exo_status page_check(struct zone *caller, exo_cap_t memory, uint32_t rights, exo_frame_t page,
-                                  struct cap **cap)
+CORE_LOCKED static enum exo_status page_check(struct zone *caller, exo_cap_t memory, uint32_t rights, exo_frame_t page,
+                                              struct cap **cap)
 {
 	enum exo_status status = cap_lookup(caller, memory, EXO_CAP_MEMORY, rights, cap);
 

@@ -4,11 +4,13 @@
  * Plain functions, resolved at link time: src/hal/hosted, src/hal/x86_64, or
  * the scripted tests/support/fake. Nothing outside src/hal knows the machine.
  * Unless a function says otherwise it may be called on any CPU, with no lock
- * held, outside hal_ctx_enter(), and does not sleep.
+ * held, outside hal_ctx_enter(), and does not sleep. The core calls with its lock held,
+ * except hal_ctx_enter(), hal_idle(), hal_cpu_relax(), the clocks and hashing.
  *
  * Upward there are just these: the HAL calls core_start() once when the machine
- * is ready (it does not return), and core_call() for each kernel call of the
- * in-process or ring-3 LibOS (see hal_libos_run()). Both are in core/core.h.
+ * is ready (it does not return), core_interrupted() where it can, and core_call() for each kernel call of the
+ * in-process or ring-3 LibOS (see hal_libos_run()). Both are in core/core.h. A HAL that runs answer programs
+ * takes the pure function bpf_run() from core/bpf.h besides.
  */
 #ifndef HAL_H
 #define HAL_H
@@ -119,6 +121,10 @@ exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo
 /* Attaches the answer page (exo/context.h); the frame stays the LibOS's. */
 void hal_space_answers(struct hal_space *space, exo_frame_t frame);
 
+/* Attaches an answer program that bpf_check() has accepted, to be run beside the answer page; it stays where it is and
+ * as it is till another one (or NULL) takes its place. No context of the space runs now. false: this machine runs none. */
+bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *program);
+
 /* Copies between the kernel and addresses of a space, with the rights that the
  * space's program has there. false: some byte is not accessible; how much was
  * copied is then undefined. Must not be called while a context of the space runs. */
@@ -193,12 +199,33 @@ void hal_timer_arm(uint64_t at_ns);
 
 uint32_t hal_cpu_id(void);
 
+/* In a loop that waits for another CPU: `turn` counts how often in a row, from 0. On a machine
+ * whose CPUs may themselves be taken away (hosted) it gives way after a while. */
+void hal_cpu_relax(uint32_t turn);
+
 /* Device events that came since the last call: EXO_PEND_* bits. Cheap enough to be
  * called at every kernel entry. */
 uint64_t hal_events_take(void);
 
 /* Sleeps until a device event, the armed timer, or the time; may return early. */
 void hal_idle(uint64_t until_ns);
+
+/* ---- Hashing ------------------------------------------------------------ */
+
+/*
+ * SHA-256's compression (FIPS 180-4, section 6.2.2) by the machine: hashes `count` blocks of
+ * 64 bytes into `state`. false: this machine has no instructions for it, and nothing was
+ * changed; the core then computes by itself. The answer stays the same from core_start() on.
+ */
+EXO_MUST_USE bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count);
+
+/*
+ * HMAC-SHA256 (RFC 2104) of `count` messages, 1 or 2, under one key, each of which fits one
+ * block after the pad: words[i] is that block, ended (FIPS 180-4, section 5.1.1), as numbers;
+ * inner and outer are the states after the pads. The code takes the place of the block's first
+ * eight words. Two cost little more than one, since neither waits for the other. false as above.
+ */
+EXO_MUST_USE bool hal_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_t outer[8], uint32_t count);
 
 /* ---- Console, entropy, end --------------------------------------------- */
 

@@ -3,6 +3,7 @@
  *
  * The boot command line is a sequence of elements, each ended by '\n':
  *   strace  audit  stats    switches
+ *   bench                   measures kernel calls instead of running a program
  *   env=VAR=VALUE           one variable of the first program's environment
  *   arg=TEXT                the first program, then its arguments, in order
  */
@@ -141,6 +142,8 @@ static void options_parse(void)
 			o->audit = true;
 		else if (str_equal(element, "stats"))
 			o->stats = true;
+		else if (str_equal(element, "bench"))
+			o->bench = true;
 		else if (str_starts(element, "env="))
 			add_env(element + 4);
 		else if (str_starts(element, "arg="))
@@ -167,6 +170,8 @@ void libos_start(const struct exo_boot *boot)
 	process_table_init();
 	options_parse();
 	tty_console_init();
+	if (libos.options.bench)
+		libos_bench();
 	if (boot->image_size)
 		image = frame_ptr(boot->image_first);
 	else

@@ -26,7 +26,7 @@ struct libos_options {
 	const char *args[LIBOS_ARGS_MAX + 1]; /* PROGRAM ARGS…; default /bin/sh */
 	const char *env[LIBOS_ARGS_MAX + 1];
 	uint32_t arg_count, env_count;
-	bool strace, audit, stats;
+	bool strace, audit, stats, bench;
 };
 
 /* What --stats adds up for zones that are gone, and where --audit stands. */
@@ -48,6 +48,7 @@ struct libos {
 	struct process_table procs;   /* proc/process.h */
 	struct vfs vfs;               /* fs/vfs.h */
 	struct tty console;           /* tty/tty.h */
+	bool no_answer_programs;      /* this machine runs none */
 	uint64_t realtime_offset_ns;  /* set by clock_settime */
 	char hostname[65], domainname[65];
 };
@@ -70,6 +71,9 @@ EXO_NORETURN void libos_halt(uint32_t status);
 void libos_report_poll(void);
 void libos_report_zone(exo_cap_t zone);
 void libos_report_end(void);
+
+/* bench.c: measures kernel calls, tells the operator, and halts. */
+EXO_NORETURN void libos_bench(void);
 
 /* ns since boot; ns since 1970 (with the offset that clock_settime set). */
 uint64_t libos_now(void);

@@ -1,5 +1,6 @@
 /* LibOS zones beside the first: the quantum vector, nested runs, and what comes back when one goes. */
 #include "core_env.h"
+#include <core/core.h>
 #include <core/reap.h>
 
 #define BASE    UINT64_C(0x400000)
@@ -672,5 +673,28 @@ CORE_TEST(quantum, events_in_a_turn_reach_the_first_libos)
 	fake.now_ns += 2 * QUANTUM_FIRST_NS;
 	OK(exo_run(context, boot->cpu, 3 * QUANTUM_FIRST_NS, &event));
 	cr_assert_eq(event, EXO_EV_PENDING);
+	guest_end(&g);
+}
+
+/* A machine that can interrupt the first LibOS gives the others their turns in the middle of what it does. */
+CORE_TEST(quantum, the_first_libos_can_be_interrupted)
+{
+	struct guest g = guest_make(1, 0, raises, NULL);
+	exo_cap_t zone = zone_make(32), context;
+	exo_frame_t page;
+	uint64_t event;
+
+	context = context_make(zone, &page);
+	actor_start(page, 3, endless);
+	cr_assert_eq(core_turn_end(), UINT64_MAX);
+	bind_turn(&g, TURN_NS, 0);
+	core_interrupted();
+	cr_assert_eq(quantum_info(1).turns, 0, "its turn is not over");
+	fake.now_ns = core_turn_end();
+	core_interrupted();
+	cr_assert_eq(quantum_info(1).turns, 1);
+	cr_assert(core_turn_end() > fake.now_ns);
+	OK(exo_run(context, boot->cpu, 1000000, &event));
+	cr_assert_eq(event, EXO_EV_PENDING, "what came meanwhile");
 	guest_end(&g);
 }

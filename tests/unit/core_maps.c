@@ -360,3 +360,18 @@ CORE_TEST(maps, agrees_with_a_model)
 	OK(exo_cap_revoke(boot->memory, NULL));
 	cr_assert_eq(intervals(zone), 0);
 }
+
+/* Its count holds any number, so that nobody can spoil a frame for its next owner. */
+CORE_TEST(maps, a_frame_mapped_seventy_thousand_times_can_still_be_funded)
+{
+	exo_cap_t zone = zone_make(200);
+	exo_frame_t f = frames_take(1);
+
+	for (uint64_t i = 0; i < 70000; i++)
+		OK(map_under(zone, boot->memory, BASE + i * PAGE, f, 1, RW));
+	cr_assert_eq(exo_zone_fund(zone, boot->memory, f, 1, NULL), EXO_E_OVERLAP);
+	OK(map_under(zone, EXO_CAP_NONE, BASE, 0, 69999, 0));
+	cr_assert_eq(exo_zone_fund(zone, boot->memory, f, 1, NULL), EXO_E_OVERLAP);
+	OK(map_under(zone, EXO_CAP_NONE, BASE + 69999 * PAGE, 0, 1, 0));
+	OK(exo_zone_fund(zone, boot->memory, f, 1, NULL));
+}

@@ -1,6 +1,9 @@
-/* SHA-256 and HMAC-SHA256: vectors of NIST and of RFC 4231. */
+/* SHA-256 and HMAC-SHA256: vectors of NIST and of RFC 4231, by the core itself and, where the processor can, by the machine. */
 #include <core/sha256.h>
 #include <criterion/criterion.h>
+#include <fake/fake.h>
+#include <hal/x86/sha256.h>
+#include <hal/x86/vectors.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +13,18 @@ static void hex(const uint8_t digest[SHA256_SIZE], char text[2 * SHA256_SIZE + 1
 		sprintf(text + 2 * i, "%02x", digest[i]);
 }
 
+/* The computation once with the machine's help, if it gives any, and once without. */
+#define BOTH_WAYS(body)                                                              \
+	do {                                                                         \
+		for (int way_ = 0; way_ < 2; way_++) {                               \
+			fake.no_sha = way_;                                          \
+			body;                                                        \
+		}                                                                    \
+		fake.no_sha = false;                                                 \
+	} while (0)
+
 /* In pieces of `step` bytes. */
-static void hash_is(const void *bytes, uint64_t size, uint64_t step, const char *expected)
+static void hash_once(const void *bytes, uint64_t size, uint64_t step, const char *expected)
 {
 	char text[2 * SHA256_SIZE + 1];
 	uint8_t digest[SHA256_SIZE];
@@ -25,7 +38,36 @@ static void hash_is(const void *bytes, uint64_t size, uint64_t step, const char 
 	cr_assert_str_eq(text, expected);
 }
 
-static void mac_is(const void *key, uint64_t key_size, const void *bytes, uint64_t size, const char *expected)
+static void hash_is(const void *bytes, uint64_t size, uint64_t step, const char *expected)
+{
+	BOTH_WAYS(hash_once(bytes, size, step, expected));
+}
+
+static uint32_t load_be(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The short way, for messages of whole words: alone, and first or second of two. */
+static void short_is(const struct hmac_key *key, const uint8_t *bytes, uint32_t count, const uint8_t mac[SHA256_SIZE])
+{
+	for (uint32_t lanes = 1; lanes <= 2; lanes++) {
+		for (uint32_t which = 0; which < lanes; which++) {
+			uint32_t words[2][16] = { { 1, 2, 3 }, { 4, 5, 6 } };
+
+			hmac_words_end(words[0], 3);
+			hmac_words_end(words[1], 3);
+			for (uint32_t i = 0; i < count; i++)
+				words[which][i] = load_be(bytes + 4 * i);
+			hmac_words_end(words[which], count);
+			hmac_sha256_words(key, words, lanes);
+			for (uint32_t i = 0; i < 8; i++)
+				cr_assert_eq(words[which][i], load_be(mac + 4 * i));
+		}
+	}
+}
+
+static void mac_once(const void *key, uint64_t key_size, const void *bytes, uint64_t size, const char *expected)
 {
 	char text[2 * SHA256_SIZE + 1];
 	uint8_t mac[SHA256_SIZE];
@@ -36,6 +78,13 @@ static void mac_is(const void *key, uint64_t key_size, const void *bytes, uint64
 	hex(mac, text);
 	text[strlen(expected)] = 0; /* one vector is truncated */
 	cr_assert_str_eq(text, expected);
+	if (size % 4 == 0 && size / 4 <= HMAC_WORDS)
+		short_is(&k, bytes, (uint32_t)size / 4, mac);
+}
+
+static void mac_is(const void *key, uint64_t key_size, const void *bytes, uint64_t size, const char *expected)
+{
+	BOTH_WAYS(mac_once(key, key_size, bytes, size, expected));
 }
 
 /* NIST, "Descriptions of SHA-256": one block, two blocks; and the empty and the long message of the CAVP sets. */
@@ -81,6 +130,45 @@ Test(sha256, rfc_4231)
 	       "This is a test using a larger than block-size key and a larger than block-size data. "
 	       "The key needs to be hashed before being used by the HMAC algorithm.", 152,
 	       "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
+}
+
+/* Every length that fits, against the long way. */
+Test(sha256, short_messages)
+{
+	uint8_t bytes[4 * HMAC_WORDS], mac[SHA256_SIZE];
+	struct hmac_key key;
+
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 37 + 5);
+	hmac_key_init(&key, "a key", 5);
+	for (uint32_t count = 0; count <= HMAC_WORDS; count++) {
+		fake.no_sha = true;
+		hmac_sha256(&key, bytes, 4 * count, mac);
+		BOTH_WAYS(short_is(&key, bytes, count, mac));
+	}
+}
+
+/* What hal/x86_64/hash.c relies on: the program's vector registers are as they were. */
+Test(sha256, registers_are_kept)
+{
+	static uint8_t before[16][16], after[16][16];
+	struct vectors kept;
+
+	for (unsigned i = 0; i < 256; i++)
+		before[i / 16][i % 16] = (uint8_t)(i + 1);
+	/* The very instructions that are tested set and read the registers here. */
+	memcpy(kept.xmm, before, sizeof(before));
+	vectors_restore(&kept);
+	vectors_save(&kept);
+	__asm__ volatile("pxor %%xmm0, %%xmm0; pxor %%xmm7, %%xmm7; pxor %%xmm8, %%xmm8; pxor %%xmm15, %%xmm15" : : : "memory");
+	vectors_restore(&kept);
+	__asm__ volatile("movups %%xmm0, 0(%0); movups %%xmm7, 112(%0); movups %%xmm8, 128(%0); movups %%xmm15, 240(%0)"
+	                 : : "r"(after) : "memory");
+	for (unsigned i = 0; i < 16; i++) {
+		if (i == 0 || i == 7 || i == 8 || i == 15)
+			cr_assert_eq(memcmp(before[i], after[i], 16), 0, "xmm%u", i);
+		cr_assert_eq(memcmp(before[i], kept.xmm[i], 16), 0, "xmm%u", i);
+	}
 }
 
 Test(sha256, comparing_and_wiping)

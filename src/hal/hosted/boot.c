@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define CONTROL_SIZE  (CTL_ZONES + (uint64_t)ZONE_MAX * CTL_STRIDE)
 #define XSTATE_WANTED UINT32_C(0x2e7) /* x87 SSE AVX, AVX-512, PKRU */
 #define EXIT_PANIC    134
+#define RELAX_SPINS   200
 
 struct machine host_machine;
 static char boot_cmdline[sizeof(((struct exo_boot *)0)->cmdline)];
@@ -41,6 +43,15 @@ void *hal_phys_ptr(exo_frame_t frame)
 uint32_t hal_cpu_id(void)
 {
 	return 0;
+}
+
+/* A host thread that holds the lock may have lost its core: then looking on does not help. */
+void hal_cpu_relax(uint32_t turn)
+{
+	if (turn < RELAX_SPINS)
+		__builtin_ia32_pause();
+	else
+		sched_yield();
 }
 
 /* The components that we save: those of XSTATE_WANTED whose standard place is
@@ -88,6 +99,7 @@ bool host_machine_start(const struct options *options, const char **message)
 	uint64_t first = FIRST_FRAME << EXO_FRAME_SHIFT;
 
 	host_time_start();
+	host_hash_start();
 	host_machine.cpus = 1;
 	host_machine.xmask = vector_components();
 	host_machine.memory_fd = memory_file("feuerbird-memory", first + options->memory);

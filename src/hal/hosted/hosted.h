@@ -163,6 +163,7 @@ struct machine {
 extern struct machine host_machine;
 
 void host_time_start(void);
+void host_hash_start(void); /* hash.c */
 void host_order_no_answers(struct space *space);
 bool host_machine_start(const struct options *options, const char **message);
 /* Reads the root image, or packs a directory, to the upper end of memory. */

@@ -29,6 +29,7 @@ static const char usage[] =
 	"  --strace[=FILE]  print every system call, to standard error or FILE\n"
 	"  --audit          print the audit records at the end\n"
 	"  --stats          print what each zone did at the end\n"
+	"  --bench          print what kernel calls cost, instead of running PROGRAM\n"
 	"  --check          walk the kernel's invariants at the end; a broken one is status 134\n"
 	"  --version        print the version\n"
 	"  --help           print this\n"
@@ -139,6 +140,8 @@ static int parse(struct options *options, char **argv)
 			option_line(options, "audit", "");
 		else if (strcmp(word, "--stats") == 0)
 			option_line(options, "stats", "");
+		else if (strcmp(word, "--bench") == 0)
+			option_line(options, "bench", "");
 		else if (strcmp(word, "--check") == 0)
 			options->check = true;
 		else if (strcmp(word, "--strace") == 0)

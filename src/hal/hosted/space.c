@@ -309,6 +309,15 @@ void hal_space_answers(struct hal_space *hal, exo_frame_t frame)
 	host_order_answers(space, frame);
 }
 
+/* The page is read by the zone's own stub, which must not be trusted with a program; and here the
+ * LibOS is as near as anything that could run one. */
+bool hal_space_program(struct hal_space *hal, const struct exo_bpf_insn *program)
+{
+	(void)hal;
+	(void)program;
+	return false;
+}
+
 /* Does prot allow it? Write implies readable here as on the machine. */
 static bool allows(uint64_t entry, uint32_t access)
 {

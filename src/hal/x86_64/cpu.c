@@ -2,6 +2,7 @@
  * What the CPU can do, and switching on what of it we use. Leaf and bit numbers
  * are from the Intel SDM, vol. 2, CPUID.
  */
+#include <hal/x86/sha256.h>
 #include <hal/x86_64/machine.h>
 
 #define XSTATE_X87_SSE UINT64_C(0x3)
@@ -45,6 +46,7 @@ void cpu_detect(struct features *can)
 	can->rdseed = bit(seven.b, 18);
 	can->smap = bit(seven.b, 20);
 	can->umip = bit(seven.c, 2);
+	can->sha = x86_sha_present();
 	can->gib_pages = extended >= 0x80000001 && bit(cpuid(0x80000001, 0).d, 26);
 	if (can->xsave)
 		can->xcr0 = choose_xcr0();

@@ -227,7 +227,7 @@ static void tell_syscall(struct context *c, struct hal_trap *trap)
 	const struct exo_regs *r = &c->regs;
 
 	trap->event = EXO_EV_SYSCALL;
-	trap->nr = r->rax;
+	trap->nr = (uint32_t)r->rax; /* as Linux looks at it */
 	trap->args[0] = r->rdi;
 	trap->args[1] = r->rsi;
 	trap->args[2] = r->rdx;
@@ -235,7 +235,13 @@ static void tell_syscall(struct context *c, struct hal_trap *trap)
 	trap->args[4] = r->r8;
 	trap->args[5] = r->r9;
 	page->nr = trap->nr;
-	memcpy(page->args, trap->args, sizeof(page->args));
+	/* Written out: a call of memcpy() would cost more than the words. */
+	page->args[0] = trap->args[0];
+	page->args[1] = trap->args[1];
+	page->args[2] = trap->args[2];
+	page->args[3] = trap->args[3];
+	page->args[4] = trap->args[4];
+	page->args[5] = trap->args[5];
 	page->valid = 0;
 	c->state = STATE_SYSCALL;
 }
@@ -258,18 +264,6 @@ static void tell_exception(struct context *c, const struct stop *stop, struct ha
 	tell_regs(c);
 }
 
-/* True: the answer page has the result of this system call, and it is in rax. */
-static bool answered(struct context *c)
-{
-	const struct exo_answer_page *page = c->space->answers;
-	uint64_t nr = c->regs.rax;
-
-	if (!page || nr >= EXO_ANSWER_COUNT || !(page->present[nr / 64] >> nr % 64 & 1))
-		return false;
-	c->regs.rax = page->value[nr];
-	return true;
-}
-
 /* ---- The calls ---------------------------------------------------------- */
 
 void context_run(struct context *c, struct stop *stop)
@@ -282,7 +276,7 @@ void context_run(struct context *c, struct stop *stop)
 	do {
 		stop->vector = user_enter(&c->regs, c->by_sysret);
 		c->by_sysret = stop->vector == TRAP_SYSCALL;
-	} while (stop->vector == TRAP_SYSCALL && answered(c));
+	} while (stop->vector == TRAP_SYSCALL && context_answered(c));
 	if (stop->vector == TRAP_SYSCALL)
 		return;
 	stop->error = (uint32_t)cpu->error;
@@ -333,7 +327,7 @@ void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap
 	struct context *c = of(ctx);
 	struct cpu *cpu = this_cpu();
 
-	memset(trap, 0, sizeof(*trap));
+	*trap = (struct hal_trap){ 0 };
 	split_choose();
 	load(runner(), c);
 	if (cpu->pending) {

@@ -174,20 +174,23 @@ void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 	if (machine.boottime)
 		log_format("boottime: LibOS entered after %lu us\n", hal_time_ns() / 1000);
 	for (;;) {
+		uint64_t turn_end = core_turn_end();
 		uint32_t vector;
 
 		space_load(c->space);
-		timer_need(cpu->timer_at);
+		timer_need(turn_end < cpu->timer_at ? turn_end : cpu->timer_at);
 		if (c->regs.rip >= EXO_USER_LIMIT)
 			panic_libos("bad instruction pointer", &c->regs, space);
 		vector = user_enter(&c->regs, c->by_sysret);
 		c->by_sysret = vector == TRAP_SYSCALL;
 		if (vector == TRAP_SYSCALL)
 			serve(&c->regs);
-		else if (vector >= VEC_PIC)
-			irq_handle(vector);
-		else
+		if (vector < VEC_PIC)
 			panic_libos(trap_name(vector), &c->regs, space);
+		if (vector != TRAP_SYSCALL) {
+			irq_handle(vector);
+			core_interrupted();
+		}
 	}
 }
 

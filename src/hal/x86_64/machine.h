@@ -85,7 +85,7 @@ static inline struct cpu *this_cpu(void)
 
 struct features {
 	bool xsave, avx, fsgsbase, smep, smap, umip, pcid, global, gib_pages;
-	bool apic, tsc_deadline, rdrand, rdseed;
+	bool apic, tsc_deadline, rdrand, rdseed, sha;
 	uint64_t xcr0;
 };
 
@@ -241,6 +241,7 @@ struct space {
 	uint64_t pcid;     /* slot in cpu.pcid_owner */
 	uint64_t stale;    /* the TLB may hold what is no longer so */
 	const struct exo_answer_page *answers;
+	const struct exo_bpf_insn *program; /* the core's; NULL: none */
 };
 _Static_assert(sizeof(struct space) <= sizeof(struct hal_space), "fits");
 
@@ -267,6 +268,8 @@ struct stop {
 
 /* On the CPU that runs contexts: enters ring 3 until something is for the LibOS. */
 void context_run(struct context *c, struct stop *stop);         /* ctx.c */
+/* After a system call of c: true if its space's answer page or program has the result, which is in rax then. */
+bool context_answered(struct context *c);                       /* answer.c */
 /* Brings fs and gs bases into c->regs, and the vector state into the page. */
 void context_settle(struct context *c, bool with_fp);
 

@@ -47,6 +47,8 @@ void serial_init(void)
 	serial.com1 = port_init(COM1);
 	if (machine.control)
 		serial.com2 = port_init(COM2);
+	/* UEFI firmware talks on every port that it finds: our first line starts afresh. */
+	control_write("\n");
 }
 
 /* A runner that does not read makes the system wait; a broken port must not. */

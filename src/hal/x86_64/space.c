@@ -308,6 +308,12 @@ void hal_space_answers(struct hal_space *space, exo_frame_t frame)
 	of(space)->answers = hal_phys_ptr(frame);
 }
 
+bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *program)
+{
+	of(space)->program = program;
+	return true;
+}
+
 void *hal_phys_ptr(exo_frame_t frame)
 {
 	return phys_ptr(frame << EXO_FRAME_SHIFT);

@@ -152,6 +152,12 @@ void kernel_trap(struct trap_frame *frame)
 	panic_trap(trap_name(frame->vector), frame);
 }
 
+void hal_cpu_relax(uint32_t turn)
+{
+	(void)turn;
+	__builtin_ia32_pause();
+}
+
 uint32_t hal_cpu_id(void)
 {
 	return this_cpu()->id;

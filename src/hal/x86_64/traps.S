@@ -154,7 +154,10 @@ trap_common:
 	mov %rbx, RFLAGS(%rax)
 	pop %rbx
 	mov %rbx, RSP(%rax)
-	cld
+	/* The gate has cleared TF, NT and IF; DF and AC, which would let the kernel touch
+	 * ring 3's pages in spite of SMAP, are still the program's. */
+	pushq $2
+	popfq
 	mov %ecx, %eax
 	resume_kernel
 1:	push %rax

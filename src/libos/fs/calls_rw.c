@@ -38,12 +38,23 @@ static int64_t do_write(struct thread *self, struct file *file, const struct io_
 	return r;
 }
 
+/* A device that always does the same may be worth an answer program. */
+static void consider(struct thread *self, const struct file *file, uint64_t fd)
+{
+	uint32_t known = file->ops->always & ((file_readable(file) ? FILE_EMPTY | FILE_ZEROES : 0u) |
+	                                      (file_writable(file) ? FILE_SWALLOWS : 0u));
+	if (known)
+		answers_file(self, (uint32_t)fd, (uint8_t)known);
+}
+
 int64_t sys_read(struct thread *self, const uint64_t *args_)
 {
 	struct file *file = fd_io_file(self, args_[0]);
 	struct io_vec vec = { args_[1], min_u64(args_[2], IO_SIZE_MAX) };
 	if ((int64_t)args_[2] < 0)
 		return file ? -EFAULT : -EBADF; /* no such address range */
+	if (file && file->ops->always)
+		consider(self, file, args_[0]);
 	return do_read(self, file, &vec, 1, file ? &file->position : NULL);
 }
 
@@ -53,6 +64,8 @@ int64_t sys_write(struct thread *self, const uint64_t *args_)
 	struct io_vec vec = { args_[1], min_u64(args_[2], IO_SIZE_MAX) };
 	if ((int64_t)args_[2] < 0)
 		return file ? -EFAULT : -EBADF; /* no such address range */
+	if (file && file->ops->always)
+		consider(self, file, args_[0]);
 	return do_write(self, file, &vec, 1, file ? &file->position : NULL);
 }
 

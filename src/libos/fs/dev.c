@@ -85,8 +85,10 @@ static int zero_mmap(struct file *file, bool *anonymous)
 	return 0;
 }
 
-static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = device_seek };
-static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = device_seek, .mmap = zero_mmap };
+static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = device_seek,
+                                           .always = FILE_SWALLOWS | FILE_EMPTY };
+static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = device_seek, .mmap = zero_mmap,
+                                           .always = FILE_SWALLOWS | FILE_ZEROES };
 static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = device_seek };
 static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = device_seek };
 

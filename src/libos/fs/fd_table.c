@@ -8,6 +8,7 @@
 
 struct fd_table {
 	uint32_t refs, capacity, lowest;
+	struct process *told; /* fd_table_told(); NULL: nobody */
 	struct file **files;
 	uint64_t *open, *cloexec; /* capacity / 64 words each; in the block of `files` */
 	struct file *first_files[FD_FIRST_CAPACITY];
@@ -60,6 +61,7 @@ struct fd_table *fd_table_copy(const struct fd_table *from)
 	if (!t)
 		return NULL;
 	t->refs = 1;
+	t->told = NULL;
 	t->lowest = from->lowest;
 	memset(t->first_files, 0, sizeof(t->first_files));
 	t->first_bits[0] = t->first_bits[1] = 0;
@@ -83,8 +85,16 @@ struct fd_table *fd_table_copy(const struct fd_table *from)
 	return t;
 }
 
+void fd_table_told(struct fd_table *t, struct process *process)
+{
+	t->told = process;
+}
+
 void fd_table_get(struct fd_table *t)
 {
+	if (t->told)
+		answers_forget_files(t->told);
+	t->told = NULL;
 	t->refs++;
 }
 
@@ -168,6 +178,8 @@ static struct file *take_out(struct fd_table *t, uint32_t fd)
 	t->files[fd] = NULL;
 	mark(t->open, fd, false);
 	mark(t->cloexec, fd, false);
+	if (t->told)
+		answers_forget_file(t->told, fd);
 	if (fd < t->lowest)
 		t->lowest = fd;
 	return file;
@@ -190,6 +202,8 @@ int fd_replace(struct fd_table *t, struct file *file, int fd, bool cloexec)
 	t->files[fd] = file;
 	mark(t->open, (uint32_t)fd, true);
 	mark(t->cloexec, (uint32_t)fd, cloexec);
+	if (t->told)
+		answers_forget_file(t->told, (uint32_t)fd);
 	if (old)
 		drop_file(t, old);
 	return fd;

@@ -7,6 +7,7 @@
 #include <libos/fs/vfs.h>
 #include <libos/sched/sched.h>
 
+struct process;
 struct vm_space;
 struct thread;
 
@@ -33,6 +34,13 @@ int64_t io_put_zero(struct io *io, uint64_t size);
 struct poll_table; /* poll.c: collects the wait queues while polling */
 void poll_watch(struct poll_table *table, struct waitq *q); /* NULL table: just asks */
 
+/* What every read and write of some devices does: file_ops.always. The kernel may then answer them. */
+enum {
+	FILE_SWALLOWS = 1, /* a write takes all bytes and looks at none */
+	FILE_EMPTY = 2,    /* a read is at the end */
+	FILE_ZEROES = 4,   /* a read gives zeroes, as many as asked for */
+};
+
 struct file_ops {
 	/* Bytes moved or -errno. position: read and advanced. Blocks unless file->flags has O_NONBLOCK.
 	 * -ERESTARTSYS when a signal came before any byte moved. */
@@ -46,6 +54,7 @@ struct file_ops {
 	int (*fsync)(struct file *file);     /* NULL: nothing to do, 0 */
 	/* May it be mapped? NULL: -ENODEV unless inode->ops->page. /dev/zero: *anonymous = true. */
 	int (*mmap)(struct file *file, bool *anonymous);
+	uint8_t always; /* FILE_*; 0: it depends */
 };
 
 struct file {
@@ -81,6 +90,9 @@ struct file *fd_file(struct fd_table *table, int fd);
 int fd_install(struct fd_table *table, struct file *file, int minimum, bool cloexec, uint64_t limit);
 int fd_close(struct thread *thread, struct fd_table *table, int fd);
 bool fd_cloexec(const struct fd_table *table, int fd);
+/* The answer page of `process`, whose table this is, says something of its descriptors: that is taken back when
+ * one of them is closed or gets another file, and for all of them when the table becomes shared. */
+void fd_table_told(struct fd_table *table, struct process *process);
 int fd_next(const struct fd_table *table, int from); /* lowest open descriptor >= from, -1: none */
 
 /* Regular-file i/o over inode_ops.page (tmpfs and friends). */

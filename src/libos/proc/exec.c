@@ -275,6 +275,7 @@ static void become(struct thread *self, struct program *prog, struct signal_acti
 	start_registers(self, prog);
 	p->space = prog->space;
 	p->answers = NULL;
+	p->answer_program = false;
 	p->answer_calls = 0;
 	if (!first)
 		thread_context_free(old_ctx, old_frame);

@@ -97,6 +97,7 @@ struct process {
 	int32_t next_timer_id, parent_death_signal;
 	struct exo_answer_page *answers;  /* the zone's answer page once it is worth it */
 	uint32_t answer_calls;
+	bool answer_program;              /* the zone has its answer program */
 	bool child_subreaper, keep_caps;
 	uint32_t sched_policy;
 	uint64_t max_resident_pages, children_max_resident;
@@ -163,6 +164,12 @@ struct process_table {
 void process_table_init(void);
 /* Makes pid 1 from the boot options and starts it. Halts with a clear message when it cannot. */
 void process_start_init(void);
+
+/* answers.c: a descriptor of the calling process is of a file that always does the same (FILE_*). Counts that, and has
+ * the kernel answer when it is worth it and the machine can. */
+void answers_file(struct thread *self, uint32_t fd, uint8_t always);
+void answers_forget_file(struct process *p, uint32_t fd);
+void answers_forget_files(struct process *p);
 
 struct process *process_find(int32_t pid);           /* NULL: none; zombies are found */
 struct thread *thread_find(int32_t tid);

@@ -11,7 +11,6 @@
 #include <libos/lib/string.h>
 #include <libos/vm/space.h>
 
-#define HOLD (EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE)
 
 struct grant {
 	struct grant *next;
@@ -21,13 +20,13 @@ struct grant {
 };
 
 static const uint32_t rights_of[] = {
-	[EXO_DEV_AUDIT] = EXO_R_READ | HOLD,
-	[EXO_DEV_MEMORY] = EXO_R_READ | EXO_R_WRITE | EXO_R_EXEC | EXO_R_FUND | HOLD,
-	[EXO_DEV_ZONE] = EXO_R_READ | EXO_R_CREATE | EXO_R_MAP | HOLD,
-	[EXO_DEV_CPU] = EXO_R_READ | EXO_R_EXEC | HOLD,
-	[EXO_DEV_CONSOLE] = EXO_R_WRITE | HOLD,
-	[EXO_DEV_TIMER] = EXO_R_READ | EXO_R_WRITE | HOLD,
-	[EXO_DEV_ENTROPY] = EXO_R_READ | HOLD,
+	[EXO_DEV_AUDIT] = EXO_DEV_AUDIT_RIGHTS,
+	[EXO_DEV_MEMORY] = EXO_R_READ | EXO_R_WRITE | EXO_R_EXEC | EXO_R_FUND | EXO_DEV_HOLD,
+	[EXO_DEV_ZONE] = EXO_R_READ | EXO_R_CREATE | EXO_R_MAP | EXO_DEV_HOLD,
+	[EXO_DEV_CPU] = EXO_R_READ | EXO_R_EXEC | EXO_DEV_HOLD,
+	[EXO_DEV_CONSOLE] = EXO_R_WRITE | EXO_DEV_HOLD,
+	[EXO_DEV_TIMER] = EXO_R_READ | EXO_R_WRITE | EXO_DEV_HOLD,
+	[EXO_DEV_ENTROPY] = EXO_R_READ | EXO_DEV_HOLD,
 };
 #define KINDS (sizeof(rights_of) / sizeof(rights_of[0]))
 

@@ -56,6 +56,9 @@ int vm_fund(struct vm_space *space);
  * returned page belongs to the space and may be written at any time. NULL: no memory. */
 struct exo_answer_page *vm_answers(struct vm_space *space);
 
+/* Attaches an answer program to a space that has an answer page. False: it will not run. */
+bool vm_answer_program(struct vm_space *space, const struct exo_bpf_insn *program, uint64_t count);
+
 /* Sends queued mapping changes to the kernel. Called by the run loop before each exo_run(). */
 int vm_commit(struct vm_space *space);
 

@@ -194,6 +194,13 @@ struct exo_answer_page *vm_answers(struct vm_space *space)
 	return frame_ptr(space->answers);
 }
 
+bool vm_answer_program(struct vm_space *space, const struct exo_bpf_insn *program, uint64_t count)
+{
+	uint64_t runs = 0;
+
+	return exo_zone_answer_program(space->zone, program, count, &runs) == EXO_OK && runs != 0;
+}
+
 /* A change that the kernel could not make: the pages count as not mapped, so that they fault again. Some
  * may still be mapped as they were before, to frames that are about to be freed: so unmapping, which
  * cannot fail, takes the change's place. */

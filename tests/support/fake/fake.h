@@ -55,7 +55,9 @@ struct fake {
 	uint64_t events;          /* EXO_PEND_* raised by "devices" */
 	uint64_t random;          /* state of the generator */
 	bool entropy_fails;
+	bool no_sha;              /* as if the processor had no SHA extensions */
 	bool space_fails;         /* hal_space_init() says E_DEVICE */
+	bool runs_programs;       /* what hal_space_program() says; none is run */
 	const char *input;        /* console input not yet read */
 	uint64_t input_size;
 	uint16_t rows, columns;
@@ -74,6 +76,7 @@ struct fake {
 	uint64_t output_size;
 	uint32_t status;
 	const char *panic;
+	const struct exo_bpf_insn *answer_program; /* the last one */
 	uint64_t enters, flushes, tables, spaces, contexts; /* the last three: alive now */
 };
 

@@ -3,6 +3,8 @@
  */
 #include <core/core.h>
 #include <fake/fake.h>
+#include <hal/x86/sha256.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +138,12 @@ uint32_t hal_cpu_id(void)
 	return 0;
 }
 
+void hal_cpu_relax(uint32_t turn)
+{
+	(void)turn;
+	sched_yield();
+}
+
 uint64_t hal_events_take(void)
 {
 	uint64_t events = fake.events;
@@ -160,7 +168,7 @@ void hal_idle(uint64_t until_ns)
 		fake.now_ns = wake;
 }
 
-/* ---- Console, entropy, end --------------------------------------------- */
+/* ---- Console, entropy ------------------------------------------------- */
 
 void hal_console_write(const void *bytes, uint64_t size)
 {
@@ -213,6 +221,33 @@ bool hal_entropy(void *bytes, uint64_t size)
 	}
 	return true;
 }
+
+/* ---- Hashing ----------------------------------------------------------- */
+
+static bool has_sha(void)
+{
+	static _Atomic int answer = -1; /* asking takes long */
+
+	if (answer < 0)
+		answer = x86_sha_present();
+	return answer && !fake.no_sha;
+}
+
+bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count)
+{
+	if (has_sha())
+		x86_sha256_blocks(state, blocks, count);
+	return has_sha();
+}
+
+bool hal_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_t outer[8], uint32_t count)
+{
+	if (has_sha())
+		x86_hmac_words(words, inner, outer, count);
+	return has_sha();
+}
+
+/* ---- End --------------------------------------------------------------- */
 
 void hal_halt(uint32_t status)
 {

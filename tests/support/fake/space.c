@@ -205,6 +205,13 @@ void hal_space_answers(struct hal_space *space, exo_frame_t frame)
 	space->word[SPACE_ANSWERS] = frame;
 }
 
+bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *program)
+{
+	(void)space;
+	fake.answer_program = program;
+	return fake.runs_programs;
+}
+
 /* ---- Copies ------------------------------------------------------------ */
 
 static bool libos_may(exo_vaddr_t address, uint64_t size)

@@ -199,13 +199,13 @@ call_mapper:
 1:	mov	R + R_MDONE(%rip), %eax
 	cmp	R + R_MPOSTED(%rip), %eax
 	je	3f
-	mov	%eax, W + W_RIP + 24(%rip)
+	mov	%eax, W + W_SEEN(%rip)
 	lea	R + R_MPOSTED(%rip), %rdi
 	mov	$FUTEX_WAKE, %esi
 	mov	$1, %edx
 	lea	2f(%rip), %r11
 	jmp	do_futex_save
-2:	mov	W + W_RIP + 24(%rip), %edx
+2:	mov	W + W_SEEN(%rip), %edx
 	lea	R + R_MDONE(%rip), %rdi
 	mov	$FUTEX_WAIT, %esi
 	lea	1b(%rip), %r11
@@ -239,6 +239,10 @@ load:
 	wrfsbase %rax
 	mov	R + R_LOAD + LOAD_GS(%rip), %rax
 	wrgsbase %rax
+	xor	%eax, %eax
+	testl	$0x100, R + R_LOAD + LOAD_FLAGS(%rip)
+	cmovnz	R + R_LOAD + LOAD_RIP(%rip), %rax
+	mov	%rax, W + W_STEP(%rip)
 	lea	R + R_LOAD + LOAD_FLAGS(%rip), %rsp
 	popfq
 	mov	R + R_LOAD + LOAD_RAX(%rip), %rax
@@ -263,7 +267,15 @@ load:
 	.globl stub_signal
 stub_signal:
 	mov	FRAME_GREGS - FRAME_UC + GREG_RIP(%rdx), %rax
-	lea	stub_text(%rip), %rcx
+	/* A jump cannot set the trap flag for the next instruction only, sigreturn can: so
+	 * the program's first step after a load begins here. */
+	cmp	$5, %edi
+	jne	2f
+	cmp	W + W_STEP(%rip), %rax
+	jne	2f
+	movq	$0, W + W_STEP(%rip)
+	jmp	do_sigreturn
+2:	lea	stub_text(%rip), %rcx
 	sub	%rcx, %rax
 	cmp	$STUB_SPAN, %rax
 	jae	1f
@@ -297,6 +309,10 @@ frame_go:
 	xrstor64 (%rcx)
 	mov	FRAME_GREGS + GREG_RIP(%rbx), %rax
 	mov	%rax, W + W_RIP(%rip)
+	xor	%ecx, %ecx
+	testl	$0x100, FRAME_GREGS + GREG_FLAGS(%rbx)
+	cmovnz	%rax, %rcx
+	mov	%rcx, W + W_STEP(%rip)
 	mov	FRAME_GREGS + GREG_FLAGS(%rbx), %rax
 	/* A signal in here would put its frame below rsp: so rsp stays below what
 	 * has still to be read, and leaves the signal stack with the last load. */
