@@ -28,6 +28,7 @@ objects  = $(patsubst %,$(1)/%.o,$(basename $(2)))
 CORE_C    := $(call find_c,src/core)
 LIBOS_C   := $(call find_c,src/libos)
 LIBOS_S   := $(call find_s,src/libos)
+V6_C      := $(wildcard src/libos_v6/*.c)
 HALX86_C  := $(wildcard src/hal/x86/*.c)
 HOSTED_C  := $(wildcard src/hal/hosted/*.c) $(HALX86_C)
 HOSTED_S  := $(wildcard src/hal/hosted/*.S)
@@ -38,7 +39,7 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C)
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: help run test deps hosted iso qemu root bench bench-peers fuzz fuzz-build unit stress layers budget format coverage clean docs
+.PHONY: help run test deps hosted iso qemu root v6 v6-sim bench bench-peers fuzz fuzz-build unit stress layers budget format coverage clean docs
 
 help:  ## This list
 	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
@@ -95,6 +96,17 @@ $(H)/src/libos/%.o: src/libos/%.c $(GENERATED)
 	$(call note,CC)
 	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
 
+$(H)/src/libos_v6/%.o: src/libos_v6/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
+
+# The simulator with the teaching LibOS in the place of the POSIX one.
+v6-sim: $(H)/feuerbird-v6
+$(H)/feuerbird-v6: $(call objects,$(H),$(CORE_C) $(V6_C) $(HOSTED_C) $(HOSTED_S)) build/v6/archive.o
+	$(call note,LD)
+	$(CC) $(SANFLAGS) -o $@ $^ -pthread
+
 $(H)/src/libos/%.o: src/libos/%.S
 	@mkdir -p $(@D)
 	$(call note,CC)
@@ -126,7 +138,7 @@ build/bin/%: bin/%.c $(GENERATED) $(wildcard include/exo/*.h include/libos/*.h b
 	$(call note,LD)
 	$(MUSL_CC) $(STD) -D_GNU_SOURCE -Iinclude -I$(GEN) -static -o $@ $<
 
-build/root.cpio: tools/mkroot $(BIN)
+build/root.cpio: tools/mkroot $(BIN) build/bin/libos-v6.elf
 	$(call note,ROOT)
 	tools/mkroot $@ build/bin
 
@@ -180,6 +192,39 @@ $(X)/libos.elf: $(LIBOS_OBJ) src/hal/x86_64/user/libos.ld
 build/feuerbird.iso: $(X)/feuerbird.elf $(X)/libos.elf build/root.cpio tools/mkiso
 	$(call note,ISO)
 	tools/mkiso $@ $(X)/feuerbird.elf $(X)/libos.elf build/root.cpio
+
+# ---- the teaching LibOS: its programs, their archive, one ring-3 ELF for both targets ---
+V6        := build/v6
+V6_PROGRAMS := $(patsubst src/libos_v6/user/%.c,$(V6)/bin/%,$(filter-out %/lib.c,$(wildcard src/libos_v6/user/*.c)))
+V6_ETC    := $(wildcard src/libos_v6/etc/*)
+V6_OBJ    := $(call objects,$(X)/user,$(V6_C) $(X86USER))
+V6_LIB    := $(call objects,$(X)/user,src/libos_v6/user/crt.S src/libos_v6/user/lib.c src/hal/x86_64/user/mem.S)
+
+$(V6)/bin/%: $(X)/user/src/libos_v6/user/%.o $(V6_LIB) src/hal/x86_64/user/libos.ld
+	@mkdir -p $(@D)
+	$(CC) $(LD_FLAGS) -s -T src/hal/x86_64/user/libos.ld -o $@ $< $(V6_LIB)
+
+# Names, dates and owners are fixed, so that the same input gives the same bytes.
+$(V6)/archive.cpio: $(V6_PROGRAMS) $(V6_ETC)
+	$(call note,ROOT)
+	@rm -rf $(V6)/tree && mkdir -p $(V6)/tree/bin $(V6)/tree/etc
+	@cp $(V6_PROGRAMS) $(V6)/tree/bin && cp $(V6_ETC) $(V6)/tree/etc && find $(V6)/tree -exec touch -d @1700000000 {} +
+	cd $(V6)/tree && find * | LC_ALL=C sort | cpio --quiet --reproducible -R 0:0 -o -H newc > ../archive.cpio.new
+	mv $@.new $@
+
+$(V6)/archive.o: $(V6)/archive.cpio
+	cd $(V6) && ld -r -b binary -z noexecstack -o archive.o archive.cpio && \
+		objcopy --rename-section .data=.rodata,alloc,load,readonly,data,contents archive.o
+
+$(V6)/libos-v6.elf: $(V6_OBJ) $(V6)/archive.o src/hal/x86_64/user/libos.ld
+	$(call note,LD)
+	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(V6_OBJ) $(V6)/archive.o
+
+build/bin/libos-v6.elf: $(V6)/libos-v6.elf
+	@mkdir -p $(@D)
+	objcopy -g $< $@
+
+v6: build/bin/libos-v6.elf  ## Build the teaching LibOS alone
 
 # ---- unit tests on the fake HAL, under ASan+UBSan -----------------------------------
 U         := build/unit
@@ -292,6 +337,12 @@ $(F)/%: fuzz/%.c $(wildcard fuzz/*.h) $(F)/libfeuerbird.a
 # The hash is compared with another one; nothing else needs it.
 $(F)/core_sha256: FUZZ_LIBS := -lcrypto
 
+# The teaching LibOS: its parsers alone, and all of it on the scripted machine.
+$(F)/v6_files: $(F)/obj/src/libos_v6/archive.o
+$(F)/v6_calls: build/v6/archive.o $(V6_C) src/libos_v6/v6.h
+$(F)/v6_calls: FUZZ_LIBS := build/v6/archive.o
+$(F)/v6_files: FUZZ_LIBS := $(F)/obj/src/libos_v6/archive.o
+
 fuzz-build: $(FUZZERS)
 fuzz: deps fuzz-build  ## Run every fuzz target for FUZZ_SECONDS (60)
 	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
@@ -318,7 +369,7 @@ bench: hosted iso build/tools/bench_core  ## Measure against native Linux, side 
 bench-peers: hosted iso  ## The same beside User-Mode Linux, gVisor and Linux in QEMU
 	@tools/bench-peers
 
-layers: hosted  ## Prove that dependencies point one way
+layers: hosted v6-sim  ## Prove that dependencies point one way
 	@tools/layers
 budget:  ## Count the lines of the kernel and of long files
 	@tools/budget

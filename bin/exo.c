@@ -331,6 +331,7 @@ static int help(int status)
 	      "       exo extents    memory extents by address\n"
 	      "       exo audit [-f] takes the records of the audit ring; -f: and waits for more\n"
 	      "       exo stats      counts of the whole system\n"
+	      "       exo libos [OPTION...] FILE [ARGUMENT...]: starts a second LibOS (exo libos -h)\n"
 	      "       exo help\n",
 	      status ? stderr : stdout);
 	return status;
@@ -343,6 +344,12 @@ int main(int argc, char **argv)
 
 	if (strcmp(what, "help") == 0 || strcmp(what, "--help") == 0)
 		return help(argc > 1 ? 0 : 2);
+	if (strcmp(what, "libos") == 0) {
+		/* A program of its own: what it is given goes with it. */
+		execv("/bin/exo-libos", argv + 1);
+		fprintf(stderr, "exo: /bin/exo-libos: %s\n", strerror(errno));
+		return 127;
+	}
 	if (argc > 2 + follow)
 		return help(2);
 	for (size_t i = 0; i < 5; i++) {

@@ -68,9 +68,8 @@ _Static_assert(sizeof(struct exo_batch_op) == 64, "one cache line");
 #define EXO_PEND_REVOKED  UINT64_C(0x80) /* a capability of this zone was revoked */
 #define EXO_PEND_QUANTUM  UINT64_C(0x100) /* its turn was over: exo_ctx_page.notice */
 #define EXO_PEND_ZONE     UINT64_C(0x200) /* a zone that was made below this one has died */
-
-#define EXO_PEND_ZONE     UINT64_C(0x200) /* a program's zone that this zone runs has an interrupt pending */
 #define EXO_PEND_IRQ      UINT64_C(0x400) /* interrupts: exo_irq_take() */
+#define EXO_PEND_ZONE_IRQ UINT64_C(0x800) /* a zone that was made below this one has an interrupt pending */
 
 /* exo_clock_read() */
 #define EXO_CLOCK_MONOTONIC UINT64_C(0) /* ns since boot */

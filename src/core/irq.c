@@ -29,7 +29,7 @@ CORE_LOCKED static void deliver(uint32_t line)
 		event_raise(b->zone, EXO_PEND_IRQ);
 		/* A program's zone cannot wait for events; whoever runs it can. */
 		if (b->zone->kind == EXO_ZONE_APP)
-			event_raise(core.libos, EXO_PEND_ZONE);
+			event_raise(b->zone->parent, EXO_PEND_ZONE_IRQ);
 	}
 }
 

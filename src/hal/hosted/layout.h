@@ -98,6 +98,7 @@
 #define W_ASLEEP 104  /* u32 hint: sleeps on its bell */
 #define W_RIP    112  /* scratch of the stub */
 #define W_STEP   136  /* with the trap flag loaded: where to; the trap before its first instruction is ours */
+#define W_SEEN   144  /* scratch too: R_MDONE before the mapper was woken */
 #define W_SAVE   0x1000 /* struct exo_regs of a fast stop (rbx rbp rsp r12-r15) */
 #define W_SAVEFP 0x1200
 #define W_STACK  0x2000

@@ -192,21 +192,25 @@ wait_out:
 	and	$~ACTION_MAPPER, %eax
 	jmp	*%r8
 
-/* Wakes the mapper and waits until its list is done; then to W_RIP. */
+/* Has the mapper do what is posted and waits until that is done; then to W_RIP. The simulator may
+ * post the next list as soon as it sees this one done, before we do: then the mapper sleeps again, so it is woken
+ * each time before we wait, and what we wait with was read before that. */
 call_mapper:
+1:	mov	R + R_MDONE(%rip), %eax
+	cmp	R + R_MPOSTED(%rip), %eax
+	je	3f
+	mov	%eax, W + W_SEEN(%rip)
 	lea	R + R_MPOSTED(%rip), %rdi
 	mov	$FUTEX_WAKE, %esi
 	mov	$1, %edx
-	lea	1f(%rip), %r11
+	lea	2f(%rip), %r11
 	jmp	do_futex_save
-1:	mov	R + R_MDONE(%rip), %edx
-	cmp	R + R_MPOSTED(%rip), %edx
-	je	2f
+2:	mov	W + W_SEEN(%rip), %edx
 	lea	R + R_MDONE(%rip), %rdi
 	mov	$FUTEX_WAIT, %esi
 	lea	1b(%rip), %r11
 	jmp	do_futex_save
-2:	jmp	*W + W_RIP(%rip)
+3:	jmp	*W + W_RIP(%rip)
 
 /* rdi, esi, edx as for futex(); returns to r11. Keeps r8, r9 and r10. */
 do_futex_save:
