@@ -1,0 +1,193 @@
+/* What another CPU runs, seen from the core: one thread plays both CPUs, in a fixed order. The real
+ * thing, with threads, is tests/stress. */
+#include "core_env.h"
+
+static exo_cap_t zone, memory, context, cpu;
+static exo_frame_t page;
+static unsigned entries;
+static void (*meanwhile)(void); /* what CPU 0 does while CPU 1 is in the context for the first time */
+static bool kicked;
+
+/* CPU_TEST(name) { body, run as the LibOS on CPU 1 } */
+#define CPU_TEST(name)                                                \
+	static void cpus_##name(void);                                \
+	static void cpus_##name##_libos(const struct exo_boot *b)     \
+	{                                                             \
+		world(b);                                             \
+		cpus_##name();                                        \
+		fake_cpu_become(0);                                   \
+		SOUND();                                              \
+	}                                                             \
+	Test(core_cpus, name)                                         \
+	{                                                             \
+		fake_reset();                                         \
+		fake.cpu_count = 2;                                   \
+		cr_assert_eq(fake_boot(cpus_##name##_libos), FAKE_RETURNED); \
+	}                                                             \
+	static void cpus_##name(void)
+
+static exo_cap_t same(exo_cap_t cap)
+{
+	struct exo_cap_info info = inspect(cap);
+	exo_cap_t out = 0;
+
+	if (exo_cap_derive(cap, info.rights, 0, 0, EXO_NO_EXPIRY, &out) != EXO_OK)
+		OK(exo_cap_derive(cap, info.rights, info.first, info.count, EXO_NO_EXPIRY, &out));
+	return out;
+}
+
+static void program(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	if (entries++ > 0) {
+		fake_syscall(entry, 60, 0, 0, 0, 0, 0, 0);
+		return;
+	}
+	fake_cpu_become(0);
+	meanwhile();
+	SOUND();
+	fake_cpu_become(1);
+	kicked = fake_is_kicked();
+}
+
+static void world(const struct exo_boot *b)
+{
+	boot = b;
+	next_frame = b->memory_first;
+	entries = 0;
+	kicked = false;
+	fake.program = program;
+	cpu = same(boot->cpu);
+	memory = same(boot->memory);
+	page = frames_take(1);
+	memset(frame_ptr(page), 0, PAGE);
+	zone = zone_make(16);
+	OK(exo_ctx_create(zone, same(memory), page, &context));
+	fake_cpu_become(1);
+}
+
+static enum exo_status run(void (*other)(void), uint64_t *event)
+{
+	meanwhile = other;
+	return exo_run(context, same(cpu), 1000000, event);
+}
+
+/* ---- Revocation ----------------------------------------------------------- */
+
+static void take_page(void)
+{
+	IS(E_AGAIN, exo_cap_revoke(memory, NULL));
+	IS(E_AGAIN, exo_cap_revoke(memory, NULL));
+	cr_assert_eq(frame_at(page)->maps, 1, "the frame stays bound while the other CPU may write to it");
+	cr_assert_eq(fake.contexts, 1);
+}
+
+CPU_TEST(page)
+{
+	uint64_t event;
+
+	IS(E_AGAIN, run(take_page, &event));
+	cr_assert(kicked);
+	cr_assert_eq(entries, 1);
+	OK(exo_cap_revoke(memory, NULL));
+	cr_assert_eq(frame_at(page)->maps, 0);
+	cr_assert_eq(fake.contexts, 0, "the HAL knows nothing of a context without its page");
+	IS(E_DEAD, exo_run(context, cpu, 1000, &event));
+}
+
+static void take_cpu(void)
+{
+	OK(exo_cap_revoke(cpu, NULL));
+}
+
+CPU_TEST(cpu_capability)
+{
+	uint64_t event;
+
+	IS(E_REVOKED, run(take_cpu, &event));
+	cr_assert(kicked);
+	cr_assert_eq(entries, 1);
+}
+
+static void drop_context(void)
+{
+	OK(exo_cap_drop(context, NULL));
+	cr_assert_eq(fake.contexts, 1, "it runs: it is not freed");
+}
+
+CPU_TEST(last_capability_of_context)
+{
+	uint64_t event;
+
+	IS(E_REVOKED, run(drop_context, &event));
+	cr_assert(kicked);
+	cr_assert_eq(fake.contexts, 0);
+}
+
+static void destroy_zone(void)
+{
+	IS(E_AGAIN, exo_zone_destroy(zone, NULL));
+	cr_assert_eq(fake.spaces, 1);
+}
+
+CPU_TEST(zone)
+{
+	uint64_t event;
+
+	IS(E_DEAD, run(destroy_zone, &event));
+	cr_assert(kicked);
+	IS(E_CAP, exo_zone_destroy(zone, NULL)); /* every call helps: it is gone */
+	cr_assert_eq(fake.spaces, 0);
+}
+
+/* ---- What does not concern it ------------------------------------------------ */
+
+static void revoke_other(void)
+{
+	exo_cap_t other = same(boot->timer);
+
+	same(other);
+	OK(exo_cap_revoke(other, NULL));
+}
+
+CPU_TEST(kick_for_nothing)
+{
+	uint64_t event;
+
+	OK(run(revoke_other, &event));
+	cr_assert(kicked);
+	cr_assert_eq(entries, 2, "it went on, and its LibOS does not know");
+	cr_assert_eq(event, EXO_EV_SYSCALL);
+}
+
+static void enter_too(void)
+{
+	uint64_t event;
+
+	IS(E_BUSY, exo_run(context, cpu, 1000, &event));
+	IS(E_BUSY, exo_ctx_save(context, NULL));
+}
+
+CPU_TEST(busy)
+{
+	uint64_t event;
+
+	OK(run(enter_too, &event));
+	cr_assert_eq(event, EXO_EV_QUANTUM);
+}
+
+static void raise_event(void)
+{
+	OK(exo_timer_set(boot->timer, 0, NULL));
+}
+
+CPU_TEST(event)
+{
+	uint64_t event;
+
+	OK(run(raise_event, &event));
+	cr_assert(kicked);
+	cr_assert_eq(event, EXO_EV_PENDING);
+	OK(exo_event_take(boot->zone, &event));
+	cr_assert_eq(event, EXO_PEND_TIMER);
+}
