@@ -60,6 +60,9 @@ static void set_time(unsigned b)
 		set(YEAR, 0x01), set(CENTURY, 0x20), set(MONTH, 0x02), set(DAY, 0x03);
 		set(HOUR, b & 2 ? 0x23 : 0x80 | 0x11), set(MINUTE, 0x59), set(SECOND, 0x58);
 	}
+	wait_ms(5);
+	cr_assert_eq(get(SECOND), b & 4 ? 58u : 0x58u, "the time stands still while it is set");
+	cr_assert_eq(get(A) & 0x80, 0);
 	set(B, b);
 }
 
@@ -87,23 +90,13 @@ Test(hosted_rtc, set_and_run)
 		unsigned b = modes[i], bcd = !(b & 4);
 
 		set_time(b);
-		/* The host may be in the last moment of a second. */
-		cr_assert(get(SECOND) == (bcd ? 0x58u : 58u) || get(SECOND) == (bcd ? 0x59u : 59u));
-		cr_assert_eq(get(HOUR), b & 2 ? (bcd ? 0x23u : 23u) : 0x80 | (bcd ? 0x11u : 11u));
-		cr_assert_eq(get(WEEKDAY), 7, "a Saturday");
-		wait_ms(2100);
-		cr_assert_leq(get(SECOND), 1);
+		for (int k = 0; k < 500 && get(DAY) == 3; k++)
+			wait_ms(20);
 		cr_assert_eq(get(MINUTE), 0);
 		cr_assert_eq(get(HOUR), b & 2 ? 0u : bcd ? 0x12u : 12u);
 		cr_assert_eq(get(DAY), 4);
 		cr_assert_eq(get(WEEKDAY), 1);
 	}
-	/* The time stands still while it is set. */
-	set(B, 0x82);
-	set(SECOND, 0x30);
-	wait_ms(1100);
-	cr_assert_eq(get(SECOND), 0x30);
-	cr_assert_eq(get(A) & 0x80, 0);
 }
 
 Test(hosted_rtc, periodic)
