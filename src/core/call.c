@@ -32,9 +32,19 @@ static bool is_refusal(enum exo_status status)
 	       status == EXO_E_OVERLAP || (status >= EXO_E_SEAL_SIZE && status <= EXO_E_REPLAYED);
 }
 
-CORE_LOCKED static void account(struct zone *caller, uint64_t number, exo_cap_t cap, enum exo_status status)
+static bool takes_cap(uint64_t number)
+{
+	const struct core_call_entry *entry = core_call_entry(number);
+
+	return entry && entry->takes_cap;
+}
+
+/* Returns `status`. Apart from call_one(), so that calls which leave no record are quick. */
+CORE_LOCKED __attribute__((noinline)) static enum exo_status account(struct zone *caller, uint64_t number,
+                                                                     const uint64_t *args, enum exo_status status)
 {
 	struct cpu_state *cpu = cpu_this();
+	exo_cap_t cap = takes_cap(number) ? args[0] : EXO_CAP_NONE;
 	uint16_t call = number > UINT16_MAX ? UINT16_MAX : (uint16_t)number;
 
 	if (is_refusal(status)) {
@@ -43,29 +53,21 @@ CORE_LOCKED static void account(struct zone *caller, uint64_t number, exo_cap_t 
 	} else if (authority_calls >> number & 1) {
 		audit_add(&cpu->audit, EXO_AUDIT_CALL, caller->number, call, cap, status, hal_time_ns());
 	}
+	return status;
 }
 
 static enum exo_status decode(struct zone *caller, uint64_t number, const uint64_t *args, uint64_t *value)
 {
 	const struct core_call_entry *entry = core_call_entry(number);
-	struct cap *cap = NULL;
+	enum exo_status status;
+	struct cap *cap;
 
 	if (!entry)
 		return EXO_E_CALL;
-	if (entry->takes_cap) {
-		enum exo_status status = cap_lookup(caller, args[0], entry->type, entry->rights, &cap);
-
-		if (status != EXO_OK)
-			return status;
-	}
-	return entry->decode(caller, cap, args, value);
-}
-
-static bool takes_cap(uint64_t number)
-{
-	const struct core_call_entry *entry = core_call_entry(number);
-
-	return entry && entry->takes_cap;
+	if (!entry->takes_cap)
+		return entry->decode(caller, NULL, args, value);
+	status = cap_lookup(caller, args[0], entry->type, entry->rights, &cap);
+	return status == EXO_OK ? entry->decode(caller, cap, args, value) : status;
 }
 
 /* Of this CPU's own counter, which others may read: no other CPU writes it. */
@@ -82,8 +84,8 @@ enum exo_status call_one(struct zone *caller, uint64_t number, const uint64_t *a
 	enum exo_status status = decode(caller, number, args, value);
 
 	if (status != EXO_OK || authority_calls >> number & 1)
-		account(caller, number, takes_cap(number) ? args[0] : EXO_CAP_NONE, status);
-	return status;
+		return account(caller, number, args, status);
+	return EXO_OK;
 }
 
 struct exo_result call_serve(struct zone *caller, uint64_t number, const uint64_t *args)
