@@ -23,6 +23,7 @@
 
 #define SAMPLES_MAX 10001
 #define RUN         64   /* operations in a sample */
+#define BATCH       64
 #define CHECKS      1024 /* the same for what takes few cycles */
 #define MAP_BASE    UINT64_C(0x400000)
 
@@ -368,6 +369,35 @@ static uint64_t nop_run(uint32_t n)
 	return fence() - start;
 }
 
+/* One entry among many: a batch, less what a batch of one costs, by the entries that it has more. */
+static struct exo_batch_op batch[BATCH];
+
+static uint64_t batch_of(uint32_t entries, uint32_t n)
+{
+	enum exo_status status;
+	uint64_t done, start;
+
+	for (uint32_t i = 0; i < entries; i++)
+		batch[i] = (struct exo_batch_op){ .call = EXO_NR_NOP };
+	start = fence();
+	for (uint32_t i = 0; i < n; i++) {
+		/* E_AGAIN: others had the processor for so long that the batch's time was over. */
+		status = exo_batch(batch, entries, &done);
+		must(status == EXO_E_AGAIN ? EXO_OK : status, "batch");
+	}
+	return fence() - start;
+}
+
+static uint64_t batch_run(uint32_t n)
+{
+	return batch_of(BATCH, n) / (BATCH - 1);
+}
+
+static uint64_t batch_empty(uint32_t n)
+{
+	return batch_of(1, n) / (BATCH - 1);
+}
+
 static uint64_t inspect_run(uint32_t n)
 {
 	struct exo_cap_info info;
@@ -531,6 +561,7 @@ static const struct row {
 	{ "clock", clock_run, empty_run, CHECKS, 0, "hal_time_ns(), which each record of a call needs" },
 	{ "map-page", map_run, map_empty, RUN, 200, "mem_map of one page, the whole call, a mapping being one store" },
 	{ "nop", nop_run, empty_run, CHECKS, 0, "the whole call" },
+	{ "batch-entry", batch_run, batch_empty, RUN, 25, "one of 64 no-ops in a batch, beyond the entry" },
 	{ "inspect", inspect_run, empty_run, CHECKS, 0, "the whole call" },
 	{ "refused", refused_run, empty_run, CHECKS, 0, "the whole call, with no capability" },
 };

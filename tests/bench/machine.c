@@ -22,12 +22,16 @@ static void (*libos_run)(const struct exo_boot *boot);
 static uint64_t ns_per_cycle; /* times 2^32 */
 static uint64_t page_entries[BENCH_PAGES];
 static bool sha;
+static struct {
+	uint64_t cycles, ns; /* of hal_time_ns() */
+} base;
 
 void bench_boot(uint64_t cycles_per_ms, bool use_sha, void (*libos)(const struct exo_boot *boot))
 {
 	sha = use_sha && x86_sha_present();
 	info.cycles_per_ms = cycles_per_ms;
 	ns_per_cycle = (UINT64_C(1000000) << 32) / cycles_per_ms;
+	base.cycles = bench_cycles();
 	libos_run = libos;
 	core_start();
 }
@@ -46,15 +50,14 @@ uint64_t hal_time_real_ns(void) { return hal_time_ns(); }
 /* As in the simulator (hal/hosted/time.c): a product of 64 bits, from a base that moves along. */
 uint64_t hal_time_ns(void)
 {
-	static uint64_t base_cycles, base_ns;
-	uint64_t cycles = bench_cycles(), span = cycles - base_cycles;
+	uint64_t cycles = bench_cycles(), span = cycles - base.cycles;
 
-	if (span >= UINT64_C(1) << 27) {
-		base_ns += span / info.cycles_per_ms * 1000000;
-		base_cycles = cycles;
+	if (span >= UINT64_C(1) << 30) {
+		base.ns += span * ns_per_cycle >> 32;
+		base.cycles = cycles;
 		span = 0;
 	}
-	return base_ns + (span * ns_per_cycle >> 32);
+	return base.ns + (span * ns_per_cycle >> 32);
 }
 
 /* ---- Spaces: a window of pages, an entry each ------------------------------------ */
