@@ -292,11 +292,6 @@ bool cap_is_expired(const struct cap *cap)
 	return expires != EXO_NO_EXPIRY && hal_time_ns() >= expires;
 }
 
-bool cap_covers(const struct cap *cap, uint64_t first, uint64_t count)
-{
-	return count > 0 && first >= cap->first && count <= cap->count && first - cap->first <= cap->count - count;
-}
-
 struct cap *cap_find(exo_cap_t name)
 {
 	struct cap *cap = cap_at((cap_slot_t)name);

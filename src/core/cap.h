@@ -133,7 +133,10 @@ bool cap_is_revoked(const struct cap *cap);
 bool cap_is_expired(const struct cap *cap);
 
 /* True if [first, count) lies inside the capability's extent and is not empty. */
-bool cap_covers(const struct cap *cap, uint64_t first, uint64_t count);
+static inline bool cap_covers(const struct cap *cap, uint64_t first, uint64_t count)
+{
+	return count > 0 && first >= cap->first && count <= cap->count && first - cap->first <= cap->count - count;
+}
 
 /*
  * Creation in two steps, so that a call can take its slot before it changes

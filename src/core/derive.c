@@ -22,15 +22,6 @@ enum exo_status derive_check(const struct cap *cap, uint32_t rights, uint64_t ex
 	return rule(cap, rights, expires);
 }
 
-struct cap_spec derive_spec(struct cap *cap, uint32_t rights, uint64_t expires, struct zone *owner)
-{
-	return (struct cap_spec){
-		.type = cap->type, .rights = rights, .first = cap->first,
-		.count = cap_is_extent(cap->type) ? cap->count : 1,
-		.expires = expires, .owner = owner, .parent = cap,
-	};
-}
-
 /* Everything but the tag, which is checked together with the making of the new one. */
 CORE_LOCKED static enum exo_status reserve(const struct cap_spec *spec, cap_slot_t *slot)
 {

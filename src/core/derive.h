@@ -13,7 +13,14 @@
 CORE_LOCKED EXO_MUST_USE enum exo_status derive_check(const struct cap *cap, uint32_t rights, uint64_t expires);
 
 /* A copy of `cap`, below it, with other rights, deadline and owner. */
-struct cap_spec derive_spec(struct cap *cap, uint32_t rights, uint64_t expires, struct zone *owner);
+static inline struct cap_spec derive_spec(struct cap *cap, uint32_t rights, uint64_t expires, struct zone *owner)
+{
+	return (struct cap_spec){
+		.type = cap->type, .rights = rights, .first = cap->first,
+		.count = cap_is_extent(cap->type) ? cap->count : 1,
+		.expires = expires, .owner = owner, .parent = cap,
+	};
+}
 
 /*
  * May `spec` come from its parent? As derive_check(); E_RANGE also if an extent is no part of

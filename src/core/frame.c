@@ -3,11 +3,6 @@
  */
 #include <core/state.h>
 
-struct frame *frame_at(exo_frame_t frame)
-{
-	return &core.frames[frame - core.info->first_frame];
-}
-
 uint64_t frame_table_frames(uint64_t frame_count)
 {
 	return (frame_count * sizeof(struct frame) + EXO_FRAME_SIZE - 1) >> EXO_FRAME_SHIFT;
@@ -41,14 +36,4 @@ bool frames_are_unused(exo_frame_t first, uint64_t count)
 		if (frame[i].fund != FRAME_FREE || frame[i].maps != 0)
 			return false;
 	return true;
-}
-
-void frame_use(exo_frame_t frame)
-{
-	frame_at(frame)->maps++;
-}
-
-void frame_unuse(exo_frame_t frame)
-{
-	frame_at(frame)->maps--;
 }

@@ -23,9 +23,6 @@ struct frame {
 	uint32_t maps;
 };
 
-/* frame must be inside the extent. */
-struct frame *frame_at(exo_frame_t frame);
-
 /* How many frames at the extent's start the table of all frames takes. */
 uint64_t frame_table_frames(uint64_t frame_count);
 
@@ -38,7 +35,6 @@ CORE_LOCKED bool frames_are_plain(exo_frame_t first, uint64_t count);
 /* None is kernel memory, none is mapped. */
 CORE_LOCKED bool frames_are_unused(exo_frame_t first, uint64_t count);
 
-CORE_LOCKED void frame_use(exo_frame_t frame);
-CORE_LOCKED void frame_unuse(exo_frame_t frame);
+/* frame_at(), frame_use() and frame_unuse() are in state.h. */
 
 #endif

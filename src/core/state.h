@@ -129,4 +129,21 @@ static inline exo_cap_t cap_name_next(cap_slot_t slot)
 	return cap_name_of_state(state + (UINT64_C(1) << CAP_GEN_SHIFT), slot);
 }
 
+/* ---- frame.h: the record of a frame, which must be inside the extent ----------- */
+
+static inline struct frame *frame_at(exo_frame_t frame)
+{
+	return &core.frames[frame - core.info->first_frame];
+}
+
+CORE_LOCKED static inline void frame_use(exo_frame_t frame)
+{
+	frame_at(frame)->maps++;
+}
+
+CORE_LOCKED static inline void frame_unuse(exo_frame_t frame)
+{
+	frame_at(frame)->maps--;
+}
+
 #endif
