@@ -38,7 +38,7 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C)
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: help run test deps hosted iso qemu root bench bench-peers fuzz fuzz-build unit layers budget format coverage clean docs
+.PHONY: help run test deps hosted iso qemu root bench bench-peers fuzz fuzz-build unit stress layers budget format coverage clean docs
 
 help:  ## This list
 	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
@@ -228,6 +228,40 @@ $(U)/%: $(U)/obj/tests/unit/%.o $(UNIT_LIBS)
 .PRECIOUS: $(U)/obj/tests/unit/%.o
 unit: $(UNIT_TESTS)  ## Build and run the unit tests
 	@tests/run-unit $(UNIT_TESTS)
+
+# ---- stress: several CPUs in the core, on the fake HAL, under TSan and ASan+UBSan -------
+STRESS_C := $(wildcard tests/stress/*.c)
+# $(1): the sanitizers, $(2): their folder
+define stress_rules
+build/stress-$(2)/src/%.o: src/%.c $$(GENERATED)
+	@mkdir -p $$(@D)
+	$$(call note,CC)
+	$$(CC) $$(FREE) -O1 -fsanitize=$(1) -fno-sanitize-recover=undefined $$(DEPS) -c -o $$@ $$<
+build/stress-$(2)/tests/%.o: tests/%.c $$(GENERATED)
+	@mkdir -p $$(@D)
+	$$(call note,CC)
+	$$(CC) $$(STD) -D_GNU_SOURCE $$(INC) -Itests -Itests/support -O1 -fsanitize=$(1) -fno-sanitize-recover=undefined $$(DEPS) -c -o $$@ $$<
+build/stress-$(2)/src/hal/hosted/%.o: src/hal/hosted/%.c $$(GENERATED)
+	@mkdir -p $$(@D)
+	$$(call note,CC)
+	$$(CC) $$(HOSTED_FLAGS) -O1 -fsanitize=$(1) -fno-sanitize-recover=undefined $$(DEPS) -c -o $$@ $$<
+build/stress-$(2)/src/hal/hosted/%.o: src/hal/hosted/%.S build/hosted/stub.elf
+	@mkdir -p $$(@D)
+	$$(call note,CC)
+	$$(CC) -Ibuild/hosted $$(DEPS) -c -o $$@ $$<
+build/stress-$(2)/hosted_cpus: $$(call objects,build/stress-$(2),$$(CORE_C) $$(filter-out %/main.c,$$(HOSTED_C)) $$(HOSTED_S) tests/stress/hosted/cpus.c)
+	$$(call note,LD)
+	$$(CC) -fsanitize=$(1) -o $$@ $$^ -pthread
+build/stress-$(2)/core_smp: $$(call objects,build/stress-$(2),$$(CORE_C) $$(filter-out tests/support/model/%,$$(FAKE_C)) $$(STRESS_C))
+	$$(call note,LD)
+	$$(CC) -fsanitize=$(1) -o $$@ $$^ -pthread
+endef
+$(eval $(call stress_rules,thread,thread))
+$(eval $(call stress_rules,address$(comma)undefined,address))
+
+STRESS_TESTS := $(foreach kind,thread address,build/stress-$(kind)/core_smp build/stress-$(kind)/hosted_cpus)
+stress: $(STRESS_TESTS)  ## Several CPUs in the core at once (STRESS_SECONDS, STRESS_CPUS, STRESS_SEED)
+	set -e; for t in $(STRESS_TESTS); do $$t; done
 
 # ---- fuzzing: libFuzzer, ASan+UBSan, fake HAL ----------------------------------------
 F         := build/fuzz

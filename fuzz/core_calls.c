@@ -60,6 +60,9 @@ static void check(void)
 
 	if (text)
 		broken(text);
+	for (uint32_t line = 0; line < HAL_IRQ_LINES; line++)
+		if (core.irqs[line].kind == BINDING_NONE && !(fake.irq_masked >> line & 1))
+			broken("an interrupt line that is not bound is not masked");
 	if (fake.contexts != core.context_count)
 		broken("contexts of the machine and of the core differ");
 }
@@ -87,6 +90,8 @@ static uint64_t argument_take(bool app)
 	unsigned count = app ? input.app_count : input.libos_count;
 	uint8_t kind = byte_take(), pick = byte_take();
 
+	if (kind >= 0xf8) /* ports and interrupt lines */
+		return kind & 1 ? FAKE_PORT + pick % (FAKE_PORT_COUNT + 2) : pick % 18u;
 	switch (kind & 7) {
 	case 0:
 	case 1:
@@ -255,6 +260,7 @@ static void program(void *user, struct fake_entry *entry)
 	case 0: fake_fault(entry, word_take(), what >> 4); break;
 	case 1: fake_exception(entry, byte_take(), 0); break;
 	case 2: fake.events |= byte_take(); break;
+	case 6: fake_irq(FAKE_IRQ + byte_take() % FAKE_IRQ_COUNT); break;
 	case 3: entry->trap->event = byte_take(); break;
 	case 4: memset(entry->page, byte_take(), sizeof(*entry->page)); break;
 	case 5: break;
@@ -270,7 +276,7 @@ static void zone_prepare(const struct exo_boot *boot, unsigned which)
 	exo_frame_t at = boot->memory_first + 64 + which * 32;
 	const struct exo_map_op op = { UINT64_C(0x400000), at + 17, 2, 7 };
 	uint64_t zone = 0, context = 0, given;
-	exo_cap_t gifts[] = { 0, 0, boot->memory, boot->console, boot->timer };
+	exo_cap_t gifts[] = { 0, 0, boot->memory, boot->console, boot->timer, boot->ioport[0], boot->irq[0] };
 
 	if (exo_zone_create(boot->zone, boot->memory, at, 16, "fuzz", 4, &zone) != EXO_OK ||
 	    exo_ctx_create(zone, boot->memory, at + 16, &context) != EXO_OK ||
@@ -305,6 +311,7 @@ static void prepare(const struct exo_boot *boot)
 {
 	const exo_cap_t first[] = {
 		boot->root, boot->zone, boot->memory, boot->cpu, boot->timer, boot->console, boot->entropy, boot->audit,
+		boot->ioport[0], boot->irq[0], boot->mmio[0],
 	};
 
 	input.boot = boot;
@@ -323,15 +330,16 @@ static void libos(const struct exo_boot *boot)
 	prepare(boot);
 	while (input.size > 0) {
 		uint8_t what = byte_take();
-		uint64_t number = what % (EXO_NR_COUNT + 5), args[6];
+		uint64_t number = what % (EXO_NR_COUNT + 6), args[6];
 		struct exo_result result;
 
 		switch (number) {
 		case EXO_NR_COUNT: map_some(); continue;
 		case EXO_NR_COUNT + 1: run_some(); continue;
 		case EXO_NR_COUNT + 2: program_some(); continue;
-		case EXO_NR_COUNT + 3: libos_some(); continue;
-		case EXO_NR_COUNT + 4: wait_some(); continue;
+		case EXO_NR_COUNT + 3: fake_irq(FAKE_IRQ + byte_take() % FAKE_IRQ_COUNT); continue;
+		case EXO_NR_COUNT + 4: libos_some(); continue;
+		case EXO_NR_COUNT + 5: wait_some(); continue;
 		default: break;
 		}
 		for (int i = 0; i < 6; i++)

@@ -68,7 +68,7 @@ static struct kind kind_parse(const struct call *call, const char *text)
 		fail(call, "kind is too long");
 	memcpy(kind.word, text, word);
 	kind.pointer = text[word] == '(';
-	kind.output = strncmp(text, "out", 3) == 0;
+	kind.output = strncmp(text, "out", 3) == 0 || strncmp(text, "inout", 5) == 0;
 	if (kind.pointer) {
 		size_t size = strcspn(text + word + 1, ",)");
 
@@ -268,6 +268,24 @@ static void write_core(void)
 
 /* ---- Manual and dictionary --------------------------------------------- */
 
+/* "EXO_R_READ | EXO_R_WRITE" -> "READ WRITE" */
+static void write_rights(const char *rights)
+{
+	static const char prefix[] = "EXO_R_";
+
+	if (strcmp(rights, "0") == 0)
+		printf("none");
+	else
+		while (*rights) {
+			if (strncmp(rights, prefix, sizeof(prefix) - 1) == 0)
+				rights += sizeof(prefix) - 1;
+			else if (strncmp(rights, "| ", 2) == 0)
+				rights += 2;
+			else
+				putchar(*rights++);
+		}
+}
+
 static void write_docs(void)
 {
 	printf("# Kernel calls\n\n"
@@ -276,10 +294,12 @@ static void write_docs(void)
 	       "status comes back in rax, the value in rdx. Every call that names a capability can also\n"
 	       "return `E_CAP`, `E_TYPE`, `E_RIGHTS`, `E_EXPIRED`, `E_REVOKED` and `E_FORGED` for it.\n\n"
 	       "| n | call | first capability | rights |\n|---|---|---|---|\n");
-	for (int i = 0; i < CALL_COUNT; i++)
-		printf("| %d | [`%s`](#%s) | %s | %s |\n", calls[i].number, calls[i].name, calls[i].name,
-		       !first_is_cap(&calls[i]) ? "none" : strcmp(calls[i].type, "NONE") ? calls[i].type : "any",
-		       strcmp(calls[i].rights, "0") ? calls[i].rights + strlen("EXO_R_") : "none");
+	for (int i = 0; i < CALL_COUNT; i++) {
+		printf("| %d | [`%s`](#%s) | %s | ", calls[i].number, calls[i].name, calls[i].name,
+		       !first_is_cap(&calls[i]) ? "none" : strcmp(calls[i].type, "NONE") ? calls[i].type : "any");
+		write_rights(calls[i].rights);
+		printf(" |\n");
+	}
 	for (int i = 0; i < CALL_COUNT; i++) {
 		printf("\n## %s\n\n`%s(", calls[i].name, calls[i].name);
 		for (int k = 0; k < arg_count(&calls[i]); k++)

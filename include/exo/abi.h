@@ -45,6 +45,18 @@ struct exo_map_op {
 #define EXO_PROT_WRITE UINT32_C(2)
 #define EXO_PROT_EXEC  UINT32_C(4)
 
+/*
+ * One entry of exo_batch(): a call as exo_call() takes it. The first argument is the
+ * entry's own capability, if the call takes one.
+ */
+struct exo_batch_op {
+	uint32_t call;    /* in: enum exo_call_number */
+	uint32_t status;  /* out: enum exo_status */
+	uint64_t args[6]; /* in */
+	uint64_t value;   /* out */
+};
+_Static_assert(sizeof(struct exo_batch_op) == 64, "one cache line");
+
 /* Pending events of a zone: bits of exo_event_take() and exo_wait(). */
 #define EXO_PEND_TIMER    UINT64_C(0x01) /* exo_timer_set()'s time has come */
 #define EXO_PEND_CONSOLE  UINT64_C(0x02) /* console input can be read */
@@ -55,7 +67,9 @@ struct exo_map_op {
 #define EXO_PEND_HANGUP   UINT64_C(0x40) /* console input has ended for good */
 #define EXO_PEND_REVOKED  UINT64_C(0x80) /* a capability of this zone was revoked */
 #define EXO_PEND_QUANTUM  UINT64_C(0x100) /* its turn was over: exo_ctx_page.notice */
-#define EXO_PEND_ZONE     UINT64_C(0x200) /* a zone that was made below this one has died */
+#define EXO_PEND_ZONE     UINT64_C(0x200) /* a zone that was made below this one has died, or a program's zone that
+                                           * this one runs has an interrupt pending */
+#define EXO_PEND_IRQ      UINT64_C(0x400) /* interrupts: exo_irq_take() */
 
 /* exo_clock_read() */
 #define EXO_CLOCK_MONOTONIC UINT64_C(0) /* ns since boot */
@@ -69,6 +83,7 @@ struct exo_console_info {
 #define EXO_CONSOLE_TTY UINT32_C(1) /* a person's terminal: echo, job control */
 
 #define EXO_CMDLINE_SIZE 3584
+#define EXO_BOOT_EXTENTS 4
 
 /* What the kernel hands the first LibOS, and a creator the LibOS that it makes (what that is not
  * given is EXO_CAP_NONE). All capabilities are owned by its zone. */
@@ -83,6 +98,11 @@ struct exo_boot {
 	exo_cap_t console;
 	exo_cap_t entropy;
 	exo_cap_t audit;
+	/* Devices that the kernel leaves alone and that cannot reach memory by themselves; EXO_CAP_NONE
+	 * beyond the last. exo_cap_inspect() tells the extents. */
+	exo_cap_t ioport[EXO_BOOT_EXTENTS];
+	exo_cap_t mmio[EXO_BOOT_EXTENTS];
+	exo_cap_t irq[EXO_BOOT_EXTENTS];
 	exo_frame_t memory_first;
 	uint64_t memory_count; /* frames */
 	/* Where the LibOS sees frame f of `memory`: window + (f << EXO_FRAME_SHIFT) */
@@ -116,6 +136,7 @@ struct exo_zone_info {
 	uint64_t fund_total;
 	uint32_t caps;         /* slots it owns */
 	uint32_t contexts;
+	uint64_t pending;      /* EXO_PEND_*, not yet taken */
 	char name[16];
 };
 #define EXO_ZONE_LIBOS 1

@@ -24,8 +24,9 @@
 	X(NOTIFY, 11, "notification")                                          \
 	X(DISK, 12, "disk")                                                    \
 	X(NET, 13, "network")                                                  \
-	X(IRQ, 14, "interrupt")                                                \
-	X(IOPORT, 15, "ioport")
+	X(IRQ, 14, "interrupt")  /* extent of interrupt lines */               \
+	X(IOPORT, 15, "ioport")  /* extent of ports */                         \
+	X(MMIO, 16, "mmio")      /* extent of frames that are registers, not memory */
 
 /* EXO_CAP_NONE, 0, is also the name of no capability (exo_cap_t). */
 enum exo_cap_type {
@@ -54,8 +55,8 @@ struct exo_cap_info {
 	exo_cap_t parent;    /* EXO_CAP_NONE for a root of derivation */
 	uint32_t type;       /* enum exo_cap_type */
 	uint32_t rights;     /* EXO_R_* */
-	uint64_t first;      /* first frame / block / slot, or object number */
-	uint64_t count;      /* frames, blocks or slots; 1 for objects */
+	uint64_t first;      /* first frame / block / port / line / quantum slot, or object number */
+	uint64_t count;      /* how many of these; 1 for objects */
 	uint64_t expires_ns; /* EXO_NO_EXPIRY or a monotonic time */
 	uint32_t owner_zone; /* zone number */
 	uint32_t refs;       /* bindings and children that hold it */

@@ -42,7 +42,7 @@ enum exo_event {
 	EXO_EV_SYSCALL = 1,   /* nr, args */
 	EXO_EV_FAULT = 2,     /* page fault: address, access */
 	EXO_EV_EXCEPTION = 3, /* vector, error */
-	EXO_EV_QUANTUM = 4,   /* the quantum is over */
+	EXO_EV_QUANTUM = 4,   /* the quantum is over; events may be pending as well */
 	EXO_EV_PENDING = 5,   /* exo_event_take() has something */
 	EXO_EV_DEAD = 6,      /* the zone broke its machine and is gone for good:
 	                       * it can only be destroyed */

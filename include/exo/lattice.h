@@ -22,7 +22,8 @@ struct exo_authority {
 
 /* Unions for the table below. */
 #define EXO_KINDS_KERNEL (EXO_KIND(MEMORY) | EXO_KIND(CPU) | EXO_KIND(ZONE) | EXO_KIND(CONTEXT) | EXO_KIND(TIMER) | \
-	EXO_KIND(CONSOLE) | EXO_KIND(ENTROPY) | EXO_KIND(AUDIT) | EXO_KIND(IRQ) | EXO_KIND(IOPORT))
+	EXO_KIND(CONSOLE) | EXO_KIND(ENTROPY) | EXO_KIND(AUDIT) | EXO_KIND(IRQ) | EXO_KIND(IOPORT) | \
+	EXO_KIND(MMIO))
 #define EXO_KINDS_IPC    (EXO_KIND(IPC) | EXO_KIND(NOTIFY))
 #define EXO_KINDS_FILE   (EXO_KIND(DISK) | EXO_KIND(MEMORY))
 #define EXO_KINDS_NET    (EXO_KIND(NET) | EXO_KIND(MEMORY))
@@ -52,7 +53,7 @@ struct exo_authority {
 	X(APP, USER, EXO_KINDS_APP, EXO_R_ACCESS | EXO_R_EXEC | EXO_R_DERIVE | EXO_R_CREATE | EXO_R_MAP,   \
 	  "a program that runs")                                                                           \
 	X(DATA, USER, EXO_KINDS_DATA, EXO_R_ACCESS, "what a program works on")                            \
-	X(CAP_HARDWARE, KERNEL, EXO_KIND(MEMORY) | EXO_KIND(CPU) | EXO_KIND(IRQ) | EXO_KIND(IOPORT), EXO_R_ALL, \
+	X(CAP_HARDWARE, KERNEL, EXO_KIND(MEMORY) | EXO_KIND(CPU) | EXO_KIND(IRQ) | EXO_KIND(IOPORT) | EXO_KIND(MMIO), EXO_R_ALL, \
 	  "direct hardware access")                                                                        \
 	X(CAP_MEMORY_PHYS, CAP_HARDWARE, EXO_KIND(MEMORY), EXO_R_USE | EXO_R_EXEC | EXO_R_FUND, "frames")  \
 	X(CAP_INTERRUPT, CAP_HARDWARE, EXO_KIND(IRQ), EXO_R_USE, "interrupts")                            \

@@ -4,6 +4,9 @@
  *
  * What is given is the calling program's zone's, and is taken back when the program ends or
  * execs: with it goes every zone that was made below the program's zone or lives from memory that was given.
+ *
+ * poll(2) of the open file tells POLLIN while an interrupt is pending in the zone of the program that
+ * opened it (exo_irq_take() has something), and POLLHUP when that zone is gone (it ended, or called exec).
  */
 #ifndef LIBOS_DEV_EXO_H
 #define LIBOS_DEV_EXO_H
@@ -22,17 +25,26 @@
 #define EXO_DEV_CONSOLE 5 /* WRITE, hold */
 #define EXO_DEV_TIMER   6 /* READ, WRITE, hold */
 #define EXO_DEV_ENTROPY 7 /* READ, hold */
+#define EXO_DEV_IOPORT  16 /* ports of the extent; these three may have EXO_DEV_DEVICE_RIGHTS */
+#define EXO_DEV_MMIO    17 /* frames of device registers */
+#define EXO_DEV_IRQ     18 /* interrupt lines */
 
 #define EXO_DEV_HOLD         (EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE)
 #define EXO_DEV_AUDIT_RIGHTS (EXO_R_READ | EXO_DEV_HOLD)
 
-/* EINVAL: no such kind, rights or count; EPERM; ENOMEM: no frames, slots or capabilities are left. */
+/* EXO_R_READ | EXO_R_WRITE | EXO_R_DERIVE | EXO_R_REVOKE */
+#define EXO_DEV_DEVICE_RIGHTS 0x2bu
+
+/*
+ * EINVAL: no such kind, or rights or a count that it cannot have. ENOMEM: no frames, slots or capabilities are left.
+ * Devices: ENXIO: the kernel has not offered all of that extent to anybody. EACCES: nor with these rights.
+ */
 struct exo_dev_grant {
-	uint32_t kind;   /* in: EXO_DEV_* */
-	uint32_t rights; /* in: EXO_R_* */
-	uint64_t cap;    /* out: its name in the caller's zone */
-	uint64_t count;  /* in: frames or slots; else not looked at */
-	uint64_t first;  /* in: CPU; out: first frame or slot */
+	uint32_t kind;         /* in: EXO_DEV_* */
+	uint32_t rights;       /* in: EXO_R_* */
+	uint64_t first, count; /* in: the extent; for memory the count only; for a CPU its number, and the count of
+	                        * slots. out: first frame or slot. 0, 0 for kinds without */
+	uint64_t cap;          /* out: its name in the caller's zone, good until the program ends or execs */
 };
 
 #endif

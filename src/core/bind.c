@@ -2,6 +2,7 @@
  * Secure bindings: intervals of mapped memory, their merging and splitting; the
  * single ones; and undoing.
  */
+#include <core/irq.h>
 #include <core/quantum.h>
 #include <core/reap.h>
 #include <core/state.h>
@@ -352,17 +353,67 @@ bool unbind_fund_is_awaited(const struct cap *cap)
 	return false;
 }
 
+/* ---- Interrupts -------------------------------------------------------- */
+
+void bind_irq(uint32_t line, struct zone *zone, struct cap *cap)
+{
+	struct binding *b = &core.irqs[line];
+
+	memset(b, 0, sizeof(*b));
+	b->kind = BINDING_IRQ;
+	b->zone = zone;
+	b->first = line;
+	b->end = (uint64_t)line + 1;
+	b->next = zone->irqs;
+	if (b->next)
+		b->next->prev = b;
+	zone->irqs = b;
+	expiry_note(zone, cap);
+	cap_list_add(b, cap);
+	hal_irq_unmask(line);
+}
+
+void unbind_irq(struct binding *b)
+{
+	struct zone *zone = b->zone;
+
+	hal_irq_mask((uint32_t)b->first);
+	irq_forget(zone, UINT64_C(1) << b->first);
+	cap_list_remove(b);
+	if (b->prev)
+		b->prev->next = b->next;
+	else
+		zone->irqs = b->next;
+	if (b->next)
+		b->next->prev = b->prev;
+	b->kind = BINDING_NONE;
+}
+
 /* ---- Undoing ----------------------------------------------------------- */
 
 /* A context or zone whose page is taken away cannot go on; it keeps nothing of
- * the frame, since it is never entered again. */
-CORE_LOCKED static void page_repossess(struct binding *b)
+ * the frame, since it is never entered again. False: another CPU is still in there. */
+CORE_LOCKED static bool single_repossess(struct binding *b)
 {
-	if (b->kind == BINDING_CONTEXT)
-		context_of_binding(b)->dead = true;
-	else
+	if (b->kind == BINDING_IRQ) {
+		unbind_irq(b);
+		return true;
+	}
+	if (b->kind == BINDING_CONTEXT) {
+		struct context *context = context_of_binding(b);
+
+		if (cpus_leave_context(context))
+			return false;
+		/* What the HAL still has of its registers must not be put into the page later. */
+		hal_ctx_fini(&context->hal);
+		context->dead = true;
+	} else {
+		if (cpus_leave_zone(b->zone))
+			return false;
 		zone_kill(b->zone);
+	}
 	unbind_frame(b);
+	return true;
 }
 
 bool unbind_cap(struct cap *cap, uint32_t *budget)
@@ -387,20 +438,23 @@ bool unbind_cap(struct cap *cap, uint32_t *budget)
 			quantum_release(quantum_of_binding(b));
 			break;
 		default:
-			page_repossess(b);
+			if (!single_repossess(b)) {
+				*budget = 0; /* nothing else can be done till it has come back */
+				return false;
+			}
 		}
 	}
 	return true;
 }
 
-CORE_LOCKED static void page_expire(struct binding *b)
+CORE_LOCKED static bool single_expire(struct binding *b)
 {
 	if (b->kind == BINDING_NONE)
-		return;
+		return true;
 	if (cap_is_expired(cap_at(b->slot)))
-		page_repossess(b);
-	else
-		expiry_note(b->zone, cap_at(b->slot));
+		return single_repossess(b);
+	expiry_note(b->zone, cap_at(b->slot));
+	return true;
 }
 
 CORE_LOCKED static void fund_expire(struct binding *fund)
@@ -417,6 +471,7 @@ bool unbind_expired(struct zone *zone, uint32_t *budget)
 {
 	struct binding *b, *next;
 	uint64_t before = zone->bindings.expires;
+	bool done;
 
 	zone->bindings.expires = EXO_NO_EXPIRY;
 	for (b = zone->bindings.head; b; b = next) {
@@ -428,13 +483,19 @@ bool unbind_expired(struct zone *zone, uint32_t *budget)
 			return false;
 		}
 	}
-	page_expire(&zone->answers);
+	done = single_expire(&zone->answers);
 	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
 		fund_expire(&zone->funds[i]);
 	for (struct context *context = zone->contexts; context; context = context->next)
-		page_expire(&context->page_binding);
+		done &= single_expire(&context->page_binding);
+	for (b = zone->irqs; b; b = next) {
+		next = b->next;
+		done &= single_expire(b);
+	}
 	hal_space_flush(&zone->space);
-	return true;
+	if (!done)
+		zone->bindings.expires = before;
+	return done;
 }
 
 bool unbind_zone(struct zone *zone, uint32_t *budget)
@@ -452,6 +513,8 @@ bool unbind_zone(struct zone *zone, uint32_t *budget)
 	}
 	if (zone->answers.kind != BINDING_NONE)
 		unbind_frame(&zone->answers);
+	while (zone->irqs)
+		unbind_irq(zone->irqs);
 	return true;
 }
 

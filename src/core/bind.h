@@ -1,6 +1,6 @@
 /*
  * Secure bindings: under which capability a zone's pages, context pages, answer
- * page, kernel memory and quantum slots are held. Authority is checked when the binding is made,
+ * page, kernel memory, quantum slots and interrupts are held. Authority is checked when the binding is made,
  * never at access.
  *
  * Mappings are recorded as intervals of the space: every page that is mapped in
@@ -22,13 +22,15 @@ enum binding_kind {
 	BINDING_ANSWERS, /* the answer page; part of struct zone */
 	BINDING_FUND,    /* frames of its fund; part of struct zone */
 	BINDING_QUANTUM, /* a quantum slot; part of struct quantum_slot, one for each of its capabilities */
+	BINDING_IRQ,     /* an interrupt line; part of struct core */
 };
 
 struct binding {
-	struct binding *next, *prev;         /* intervals of the zone, by address */
+	struct binding *next, *prev;         /* intervals of the zone, by address; or its interrupts */
 	struct binding *cap_next, *cap_prev; /* all bindings of the capability */
 	struct zone *zone;
-	uint64_t first, end; /* addresses; for the single pages the frame, frame + 1; for slots the number twice; else 0 */
+	uint64_t first, end; /* addresses; for a page the frame, for an interrupt the line; and that + 1; for slots
+	                      * the number twice; else 0 */
 	cap_slot_t slot;
 	uint8_t kind;
 };
@@ -98,6 +100,9 @@ CORE_LOCKED void unbind_funds(struct zone *zone);
 
 /* True while frames that came from `cap` are in the fund of a zone on its way out. */
 CORE_LOCKED bool unbind_fund_is_awaited(const struct cap *cap);
+/* Sends interrupts of `line`, which is not bound, to the zone, and unmasks it; and undoes that. */
+CORE_LOCKED void bind_irq(uint32_t line, struct zone *zone, struct cap *cap);
+CORE_LOCKED void unbind_irq(struct binding *binding);
 
 /* False while something that the zone has mapped is being revoked, or might be. */
 CORE_LOCKED bool bindings_are_sound(const struct zone *zone);

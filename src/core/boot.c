@@ -7,6 +7,8 @@
 
 struct core core;
 
+_Static_assert(HAL_EXTENTS <= EXO_BOOT_EXTENTS, "the boot page has room");
+
 /*
  * The first LibOS's fund: what its own page tables (one frame per 512, with
  * room) may take. What hal_libos_init() has left of it beyond
@@ -39,10 +41,10 @@ CORE_LOCKED static exo_frame_t fund_trim(struct zone *zone, exo_frame_t end)
 	return keep;
 }
 
-CORE_LOCKED static exo_cap_t boot_cap(enum exo_cap_type type, uint64_t first, uint64_t count)
+CORE_LOCKED static exo_cap_t boot_cap_with(enum exo_cap_type type, uint32_t rights, uint64_t first, uint64_t count)
 {
 	struct cap_spec spec = {
-		.type = type, .rights = EXO_R_ALL, .first = first, .count = count,
+		.type = type, .rights = rights, .first = first, .count = count,
 		.expires = EXO_NO_EXPIRY, .owner = core.libos, .parent = NULL,
 	};
 	cap_slot_t slot;
@@ -50,6 +52,27 @@ CORE_LOCKED static exo_cap_t boot_cap(enum exo_cap_type type, uint64_t first, ui
 	if (cap_reserve(core.libos, NULL, &slot) != EXO_OK)
 		hal_panic("boot: no capability slots");
 	return cap_commit(slot, &spec);
+}
+
+CORE_LOCKED static exo_cap_t boot_cap(enum exo_cap_type type, uint64_t first, uint64_t count)
+{
+	return boot_cap_with(type, EXO_R_ALL, first, count);
+}
+
+CORE_LOCKED static void boot_devices(struct exo_boot *boot)
+{
+	const struct hal_boot_info *info = core.info;
+
+	for (unsigned i = 0; i < HAL_EXTENTS; i++) {
+		uint32_t mmio_rights = info->mmio_read_only[i] ? EXO_R_ALL & ~EXO_R_WRITE : EXO_R_ALL;
+
+		if (info->ports[i].count)
+			boot->ioport[i] = boot_cap(EXO_CAP_IOPORT, info->ports[i].first, info->ports[i].count);
+		if (info->mmio[i].count)
+			boot->mmio[i] = boot_cap_with(EXO_CAP_MMIO, mmio_rights, info->mmio[i].first, info->mmio[i].count);
+		if (info->irqs[i].count)
+			boot->irq[i] = boot_cap(EXO_CAP_IRQ, info->irqs[i].first, info->irqs[i].count);
+	}
 }
 
 CORE_LOCKED static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory_first)
@@ -69,6 +92,7 @@ CORE_LOCKED static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory
 	boot->console = boot_cap(EXO_CAP_CONSOLE, 0, 1);
 	boot->entropy = boot_cap(EXO_CAP_ENTROPY, 0, 1);
 	boot->audit = boot_cap(EXO_CAP_AUDIT, 0, 1);
+	boot_devices(boot);
 	boot->image_first = info->image_first;
 	boot->image_size = info->image_size;
 	boot->boot_ns = info->boot_ns;
@@ -87,7 +111,7 @@ void core_start(void)
 	exo_frame_t first, end;
 	uint64_t fund;
 
-	core_lock_init();
+	core_lock_init(info->cpu_count);
 	core.info = info;
 	core.ns_per_cycle = (UINT64_C(1000000) << 32) / (info->cycles_per_ms ? info->cycles_per_ms : 1);
 	if (info->frame_count < BOOT_FRAMES_MIN)

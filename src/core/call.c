@@ -19,7 +19,8 @@ static const uint64_t authority_calls =
 	UINT64_C(1) << EXO_NR_CAP_SEAL | UINT64_C(1) << EXO_NR_CAP_UNSEAL |
 	UINT64_C(1) << EXO_NR_LIBOS_CREATE | UINT64_C(1) << EXO_NR_QUANTUM_BIND |
 	UINT64_C(1) << EXO_NR_QUANTUM_UNBIND | UINT64_C(1) << EXO_NR_ZONE_MAP |
-	UINT64_C(1) << EXO_NR_SHARE_PAGES;
+	UINT64_C(1) << EXO_NR_SHARE_PAGES |
+	UINT64_C(1) << EXO_NR_IRQ_BIND | UINT64_C(1) << EXO_NR_IRQ_UNBIND;
 
 _Static_assert(EXO_NR_COUNT <= 64, "authority_calls is one word");
 
@@ -68,27 +69,32 @@ static bool takes_cap(uint64_t number)
 }
 
 /* Of this CPU's own counter, which others may read: no other CPU writes it. */
-static void count_call(void)
+void call_count(uint64_t count)
 {
 	struct cpu_state *cpu = cpu_this();
 	uint64_t calls = atomic_load_explicit(&cpu->calls, memory_order_relaxed);
 
-	atomic_store_explicit(&cpu->calls, calls + 1, memory_order_relaxed);
+	atomic_store_explicit(&cpu->calls, calls + count, memory_order_relaxed);
+}
+
+enum exo_status call_one(struct zone *caller, uint64_t number, const uint64_t *args, uint64_t *value)
+{
+	enum exo_status status = decode(caller, number, args, value);
+
+	if (status != EXO_OK || authority_calls >> number & 1)
+		account(caller, number, takes_cap(number) ? args[0] : EXO_CAP_NONE, status);
+	return status;
 }
 
 struct exo_result call_serve(struct zone *caller, uint64_t number, const uint64_t *args)
 {
 	struct exo_result result = { 0, 0 };
-	enum exo_status status;
 
 	caller->calls++;
-	count_call();
+	call_count(1);
 	if (reap_is_needed())
 		reap_some(REAP_HELP_BUDGET);
-	status = decode(caller, number, args, &result.value);
-	if (status != EXO_OK || authority_calls >> number & 1)
-		account(caller, number, takes_cap(number) ? args[0] : EXO_CAP_NONE, status);
-	result.status = status;
+	result.status = call_one(caller, number, args, &result.value);
 	return result;
 }
 
@@ -104,7 +110,7 @@ static bool serve_look(struct zone *caller, uint64_t number, const uint64_t *arg
 	if (!entry || !entry->looks || reap_is_needed() || decode(caller, number, args, &result->value) != EXO_OK)
 		return false;
 	atomic_fetch_add_explicit(&caller->looks, 1, memory_order_relaxed);
-	count_call();
+	call_count(1);
 	return true;
 }
 

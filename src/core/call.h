@@ -16,8 +16,18 @@ struct exo_result call_dispatch(struct zone *caller, uint64_t number, const uint
 /* The same with the lock held. It may be given up and taken again in between (exo_run, exo_wait). */
 CORE_LOCKED struct exo_result call_serve(struct zone *caller, uint64_t number, const uint64_t *args);
 
+/* Counts calls of this CPU. */
+void call_count(uint64_t count);
+
+/* Serves one call without what is done once per entry into the kernel (counting, helping
+ * the reaper): for the entries of a batch. *value is 0 before. */
+CORE_LOCKED EXO_MUST_USE enum exo_status call_one(struct zone *caller, uint64_t number,
+                                                 const uint64_t *args, uint64_t *value);
+
 /* Copies from and to the caller's memory; E_ADDRESS. */
-CORE_LOCKED EXO_MUST_USE enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, uint64_t size);
-CORE_LOCKED EXO_MUST_USE enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to, const void *from, uint64_t size);
+CORE_LOCKED EXO_MUST_USE enum exo_status copy_in(const struct zone *caller, void *to,
+                                                exo_vaddr_t from, uint64_t size);
+CORE_LOCKED EXO_MUST_USE enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to,
+                                                 const void *from, uint64_t size);
 
 #endif

@@ -224,6 +224,8 @@ void cap_remove(struct cap *cap)
 
 	if (state & CAP_REVOKING)
 		reap_revoke_done(cap);
+	if (cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT)
+		cpus_leave_cap(cap);
 	/* The generation stays, without the live flag: no name matches any more. */
 	atomic_store_explicit(&cap->state, state & ~(CAP_LIVE | CAP_REVOKING), memory_order_release);
 	child_unlink(cap);

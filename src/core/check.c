@@ -53,7 +53,7 @@ CORE_LOCKED static const char *check_refs(const struct cap *cap)
 	for (const struct binding *b = core.cap_bindings[slot]; b; b = b->cap_next, refs++) {
 		ENSURE(b->slot == slot && b->kind != BINDING_NONE, "binding: listed under a wrong capability");
 		ENSURE(b->kind == BINDING_QUANTUM ? cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT :
-		       cap->type == EXO_CAP_MEMORY, "binding: of a wrong type");
+		       cap->type == (b->kind == BINDING_IRQ ? EXO_CAP_IRQ : EXO_CAP_MEMORY), "binding: of a wrong type");
 		ENSURE(core.zones[b->zone->number] == b->zone, "binding: its zone is gone");
 		ENSURE(!b->cap_next || b->cap_next->cap_prev == b, "binding: capability links");
 	}
@@ -220,10 +220,28 @@ static const char *check_program(const struct zone *zone)
 	return NULL;
 }
 
+/* ---- Interrupts -------------------------------------------------------- */
+
+CORE_LOCKED static const char *check_irqs(const struct zone *zone)
+{
+	uint64_t lines = 0;
+
+	for (const struct binding *b = zone->irqs, *prev = NULL; b; prev = b, b = b->next) {
+		ENSURE(b->first < HAL_IRQ_LINES && b == &core.irqs[b->first] && !(lines >> b->first & 1), "interrupt: links");
+		ENSURE(b->kind == BINDING_IRQ && b->zone == zone && b->prev == prev, "interrupt: kind or zone");
+		ENSURE(is_live(cap_at(b->slot)) && cap_covers(cap_at(b->slot), b->first, 1), "interrupt: outside its capability");
+		lines |= UINT64_C(1) << b->first;
+	}
+	ENSURE(!(zone->irq_lines & ~lines), "interrupt: came from a line that is not bound");
+	ENSURE(zone->irq_lines || !(zone->pending & EXO_PEND_IRQ), "interrupt: announced, and none there");
+	return NULL;
+}
+
 static const char *check_zone(const struct zone *zone)
 {
 	static const char *(*const checks[])(const struct zone *) = {
 		check_bindings, check_pages, check_contexts, check_rings, check_fund, check_family, check_program,
+		check_irqs,
 	};
 	const char *broken = NULL;
 
@@ -307,6 +325,17 @@ CORE_LOCKED static const char *check_quanta(void)
 	return NULL;
 }
 
+/* Every bound line is in its zone's list. */
+CORE_LOCKED static const char *check_lines(void)
+{
+	for (uint32_t line = 0; line < HAL_IRQ_LINES; line++) {
+		const struct binding *b = &core.irqs[line];
+
+		ENSURE(b->kind == BINDING_NONE || b->prev || b->zone->irqs == b, "interrupt: bound to no zone");
+	}
+	return NULL;
+}
+
 CORE_LOCKED static const char *check_queues(void)
 {
 	uint64_t at = 0;
@@ -336,6 +365,8 @@ const char *core_check(void)
 		return broken;
 	ENSURE(totals.zones == core.zone_count && totals.contexts == core.context_count, "zones: count");
 	broken = check_quanta();
+	if (!broken)
+		broken = check_lines();
 	if (!broken)
 		broken = check_queues();
 	return broken ? broken : check_frames(&totals);

@@ -32,9 +32,11 @@ void context_destroy(struct context *context)
 
 	if (context->running) {
 		context->doomed = true;
+		cpus_leave_context(context);
 		return;
 	}
-	hal_ctx_fini(&context->hal);
+	if (!context->dead)
+		hal_ctx_fini(&context->hal);
 	if (context->page_binding.kind != BINDING_NONE)
 		unbind_frame(&context->page_binding);
 	if (context->prev)

@@ -11,6 +11,10 @@
  * first LibOS. */
 EXO_NORETURN void core_start(void);
 
+/* Called by the HAL on each further CPU, from hal_libos_run() on; does not return. hal_cpu_id()
+ * is below cpu_count there. */
+EXO_NORETURN void core_cpu_start(void);
+
 /* Serves one kernel call of the first LibOS's zone. args: six. On any CPU, several at a time. */
 struct exo_result core_call(uint64_t number, const uint64_t *args);
 

@@ -2,12 +2,15 @@
  * Events and timers.
  */
 #include <core/event.h>
+#include <core/irq.h>
 #include <core/state.h>
 
 void event_raise(struct zone *zone, uint64_t events)
 {
-	if (zone)
-		zone->pending |= events;
+	if (!zone || !events)
+		return;
+	zone->pending |= events;
+	cpus_notify(zone);
 }
 
 CORE_LOCKED static void timer_arm(void)
@@ -75,7 +78,9 @@ void events_collect(void)
 		return;
 	if (events & EXO_PEND_TIMER)
 		timers_fire();
-	event_raise(core.libos, events & ~EXO_PEND_TIMER);
+	if (events & EXO_PEND_IRQ)
+		irqs_deliver();
+	event_raise(core.libos, events & ~(EXO_PEND_TIMER | EXO_PEND_IRQ));
 }
 
 uint64_t events_take(struct zone *zone)

@@ -4,14 +4,15 @@
 #include <core/lock.h>
 #include <core/state.h>
 
-void core_lock_init(void)
+void core_lock_init(uint32_t cpu_count)
 {
+	core.lock.several = cpu_count > 1;
 	atomic_store_explicit(&core.lock.next, 0, memory_order_relaxed);
 	atomic_store_explicit(&core.lock.serving, 0, memory_order_relaxed);
 	atomic_store_explicit(&core.lock.holder, 0, memory_order_release);
 }
 
-GUARD_UNCHECKED void core_lock_take(void)
+void core_lock_wait(void)
 {
 	uint32_t ticket = atomic_fetch_add_explicit(&core.lock.next, 1, memory_order_relaxed);
 	uint32_t cpu = hal_cpu_id() + 1, turn = 0;
@@ -25,7 +26,7 @@ GUARD_UNCHECKED void core_lock_take(void)
 	atomic_store_explicit(&core.lock.holder, cpu, memory_order_relaxed);
 }
 
-GUARD_UNCHECKED void core_lock_give(void)
+void core_lock_pass(void)
 {
 	uint32_t ticket = atomic_load_explicit(&core.lock.serving, memory_order_relaxed);
 

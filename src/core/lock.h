@@ -8,9 +8,11 @@
 
 #include <hal/guard.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct lock {
+	bool several;             /* there is more than one CPU; without, nothing is ever waited for or written */
 	_Atomic uint32_t next;    /* ticket of who comes next */
 	_Atomic uint32_t serving; /* ticket of who holds it */
 	_Atomic uint32_t holder;  /* number of the CPU that holds it, + 1; 0: nobody */
@@ -30,13 +32,10 @@ extern struct core_lock_name core_lock;
 #define CORE_GUARDED GUARD_BY(core_lock)
 
 /* Boot, before any other CPU comes: nobody holds it. */
-void core_lock_init(void);
+void core_lock_init(uint32_t cpu_count);
 
-/* Takes the lock; waits for whoever came before. Not twice by one CPU: that panics. No lock is held
- * across hal_ctx_enter() and hal_idle(). Nothing in an interrupt or signal handler may take it. */
-GUARD_ACQUIRES(core_lock) void core_lock_take(void);
-
-/* Gives it to the next. What was written before is seen by whoever takes it after. */
-GUARD_RELEASES(core_lock) void core_lock_give(void);
+/* What core_lock_take() and core_lock_give() (state.h) do when there are several CPUs. */
+void core_lock_wait(void);
+void core_lock_pass(void);
 
 #endif

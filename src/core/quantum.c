@@ -56,6 +56,8 @@ void quantum_bind(uint64_t number, struct context *context, struct cap *cap, str
 	vector->bound++;
 	if (vector->current == 0 && vector->bound == 1)
 		first_begins(vector);
+	if (vector != &cpu_this()->quantum)
+		cpus_notify(context->zone); /* it may idle */
 }
 
 void quantum_release(struct quantum_slot *slot)
@@ -84,7 +86,7 @@ void quantum_describe(uint64_t number, struct exo_quantum_info *info)
 	const struct quantum_slot *slot = quantum_slot_at(number);
 
 	memset(info, 0, sizeof(*info));
-	if (number == EXO_QUANTUM_SLOT(0, 0)) {
+	if (number % EXO_QUANTUM_SLOTS == 0) {
 		info->zone = core.libos->number;
 		return;
 	}
@@ -212,6 +214,7 @@ CORE_LOCKED static bool turn_step(struct quantum *vector, struct quantum_slot *s
 		return false;
 	switch (trap.event) {
 	case EXO_EV_PENDING:
+		cpu_take_kick(); /* what it was for is found at the next entry */
 		events_collect();
 		return true;
 	case EXO_EV_QUANTUM:
@@ -222,7 +225,8 @@ CORE_LOCKED static bool turn_step(struct quantum *vector, struct quantum_slot *s
 		result = run_call(context, &trap);
 		if (slot->context == context && slot->waiting)
 			return false;
-		hal_ctx_answer(&context->hal, result.status, result.value);
+		if (!context->dead)
+			hal_ctx_answer(&context->hal, result.status, result.value);
 		/* At a call the turn may end without a notice: nothing is half done. */
 		return hal_time_ns() < vector->turn_end;
 	}
@@ -303,22 +307,4 @@ void core_interrupted(void)
 	core_lock_take();
 	quantum_round(vector);
 	core_lock_give();
-}
-
-void quantum_cpu_main(void)
-{
-	struct quantum *vector = &cpu_this()->quantum;
-
-	core_lock_take();
-	for (;;) {
-		uint64_t next;
-
-		events_collect();
-		if (quantum_turn(vector))
-			continue;
-		next = quantum_next(vector);
-		core_lock_give();
-		hal_idle(next);
-		core_lock_take();
-	}
 }

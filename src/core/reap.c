@@ -17,11 +17,6 @@ static void backlog_remove(void)
 	atomic_fetch_sub_explicit(&core.backlog, 1, memory_order_release);
 }
 
-bool reap_is_needed(void)
-{
-	return atomic_load_explicit(&core.backlog, memory_order_acquire) != 0;
-}
-
 /* ---- Revocation -------------------------------------------------------- */
 
 void reap_revoke(struct cap *cap)
@@ -36,6 +31,7 @@ void reap_revoke(struct cap *cap)
 	cap->revoke_next = CAP_NIL;
 	backlog_add();
 	atomic_fetch_or_explicit(&cap->state, CAP_REVOKING, memory_order_release);
+	cpus_look_again(); /* what runs on another CPU by what is revoked stops now */
 }
 
 void reap_revoke_done(struct cap *cap)
@@ -105,6 +101,7 @@ void reap_zone(struct zone *zone)
 	if (zone->dying || zone == core.libos)
 		return;
 	zone->dying = true;
+	cpus_leave_zone(zone);
 	timer_cancel(zone);
 	dying_append(zone);
 }

@@ -36,10 +36,6 @@ CORE_LOCKED bool reap_zone_some(struct zone *zone, uint32_t *budget);
 /* Does what is queued, oldest first. */
 CORE_LOCKED void reap_some(uint32_t budget);
 
-/* False if nothing is left to be done. With or without the lock: without it, work that begins
- * now may be missed. */
-bool reap_is_needed(void);
-
 static inline bool cap_is_revoking(const struct cap *cap)
 {
 	return atomic_load_explicit(&cap->state, memory_order_relaxed) & CAP_REVOKING;

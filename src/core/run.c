@@ -58,9 +58,7 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 	context->running = true;
 	cycles = hal_cycles();
 	/* Others may do anything meanwhile, but free what is running. */
-	core_lock_give();
-	hal_ctx_enter(&context->hal, run->deadline, trap);
-	core_lock_take();
+	cpu_enter(run, trap);
 	cycles = hal_cycles() - cycles;
 	context->running = false;
 	zone->running--;
@@ -158,6 +156,7 @@ CORE_LOCKED static bool turn_renewed(struct run *run, uint64_t quantum)
 CORE_LOCKED static bool goes_on(struct run *run, uint64_t quantum, struct hal_trap *trap)
 {
 	bool renewed = trap->event == EXO_EV_QUANTUM && turn_renewed(run, quantum);
+	bool kicked = trap->event == EXO_EV_PENDING && cpu_take_kick();
 
 	events_collect();
 	if (run->runner->pending != 0) {
@@ -165,6 +164,10 @@ CORE_LOCKED static bool goes_on(struct run *run, uint64_t quantum, struct hal_tr
 		trap->event = EXO_EV_PENDING;
 		return false;
 	}
+	/* Another CPU has changed something that we may run under: zone_transition() finds out what. The runner
+	 * hears of it only if it runs itself in a context that the kick may have been for. */
+	if (kicked)
+		return run->runner->running == 0;
 	/* Events are first for the first LibOS. */
 	return renewed || (trap->event == EXO_EV_PENDING && run->runner != core.libos);
 }
@@ -191,7 +194,8 @@ CORE_LOCKED static enum exo_status run_loop(struct run *run, uint64_t quantum, u
 		if (trap.event != EXO_EV_SYSCALL || trap.nr >> EXO_CALL_SHIFT != EXO_CALL_PREFIX)
 			break;
 		result = run_call(run->context, &trap);
-		hal_ctx_answer(&run->context->hal, result.status, result.value);
+		if (!run->context->dead)
+			hal_ctx_answer(&run->context->hal, result.status, result.value);
 	}
 	*value = run_event_store(run->context, &trap);
 	return EXO_OK;
@@ -204,6 +208,8 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	};
 	struct quantum *vector = &cpu_this()->quantum;
 	enum exo_status status = cap_lookup(caller, cpu, EXO_CAP_CPU, EXO_R_EXEC, &run.cpu);
+	struct cpu_place *place = &cpu_this()->place;
+	const struct zone *outer;
 	uint64_t slot;
 
 	if (status != EXO_OK)
@@ -226,9 +232,12 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 		vector->missed = false;
 		quantum = caller->pending != 0 ? 0 : quantum;
 	}
+	outer = place->run_for;
+	place->run_for = caller;
 	vector->slots[vector->current].inner = true;
 	status = run_loop(&run, quantum, value);
 	vector->slots[vector->current].inner = false;
+	place->run_for = outer;
 	if (run.context->doomed)
 		context_destroy(run.context);
 	return status;

@@ -7,6 +7,7 @@
 
 #include <core/audit.h>
 #include <core/cap.h>
+#include <core/cpu.h>
 #include <core/frame.h>
 #include <core/lock.h>
 #include <core/quantum.h>
@@ -23,6 +24,7 @@ struct cpu_state {
 	uint64_t exceptions CORE_GUARDED, preemptions CORE_GUARDED, refusals CORE_GUARDED;
 	exo_cap_t validated[CAP_VALIDATED]; /* cap_tag.c, by slot; for this CPU only */
 	struct quantum quantum; /* of its slots others may bind and release some, with the lock */
+	struct cpu_place place CORE_GUARDED;
 	struct audit audit CORE_GUARDED;
 };
 
@@ -45,6 +47,9 @@ struct core {
 	/* event.h: zones with an armed timer, earliest first */
 	struct zone *timers CORE_GUARDED;
 
+	/* irq.h: by line, where its interrupts go; kind BINDING_NONE: nowhere */
+	struct binding irqs[HAL_IRQ_LINES] CORE_GUARDED;
+
 	/* reap.h: work that calls have left behind */
 	cap_slot_t revoking CORE_GUARDED; /* queue of capabilities whose subtree is going */
 	struct zone *dying CORE_GUARDED;  /* queue of zones that are going */
@@ -65,6 +70,28 @@ struct core {
 };
 
 extern struct core core;
+
+/* Takes the lock; waits for whoever came before. Not twice by one CPU: with several, that panics. No lock
+ * is held across hal_ctx_enter() and hal_idle(). Nothing in an interrupt or signal handler may take it. */
+GUARD_ACQUIRES(core_lock) GUARD_UNCHECKED static inline void core_lock_take(void)
+{
+	if (core.lock.several)
+		core_lock_wait();
+}
+
+/* Gives it to the next. What was written before is seen by whoever takes it after. */
+GUARD_RELEASES(core_lock) GUARD_UNCHECKED static inline void core_lock_give(void)
+{
+	if (core.lock.several)
+		core_lock_pass();
+}
+
+/* False if the reaper has nothing to do. With or without the lock: without it, work that begins
+ * now may be missed. */
+static inline bool reap_is_needed(void)
+{
+	return atomic_load_explicit(&core.backlog, memory_order_acquire) != 0;
+}
 
 static inline struct cpu_state *cpu_this(void)
 {

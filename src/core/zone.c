@@ -115,5 +115,6 @@ void zone_describe(const struct zone *zone, struct exo_zone_info *info)
 	info->fund_total = zone->fund_total;
 	info->caps = zone->cap_count;
 	info->contexts = zone->context_count;
+	info->pending = zone->pending;
 	memcpy(info->name, zone->name, sizeof(info->name));
 }

@@ -136,7 +136,10 @@ enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap, uint64_t
 	uint32_t budget = REAP_BUDGET;
 
 	(void)value;
-	if (is_below(caller, zone) || zone == core.libos || zone->running > 0)
+	if (is_below(caller, zone) || zone == core.libos)
+		return EXO_E_BUSY;
+	/* On another CPU it is stopped; below us on this one it cannot be. */
+	if (zone->running > 0 && !cpus_leave_zone(zone))
 		return EXO_E_BUSY;
 	reap_zone(zone);
 	if (reap_zone_some(zone, &budget))

@@ -15,7 +15,7 @@
 #define GUARD_LOCK            GUARD_ATTRIBUTE(capability("lock"))
 /* After a variable or field: it may be touched only with the lock held. */
 #define GUARD_BY(lock)        GUARD_ATTRIBUTE(guarded_by(lock))
-/* Before a function: must be called with the lock held; takes it; gives it back; must be
+/* Before a function (or behind it, to name a parameter): must be called with the lock held; takes it; gives it back; must be
  * called without it; and: the analysis cannot follow it. */
 #define GUARD_REQUIRES(lock)  GUARD_ATTRIBUTE(requires_capability(lock))
 #define GUARD_ACQUIRES(lock)  GUARD_ATTRIBUTE(acquire_capability(lock))

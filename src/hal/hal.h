@@ -19,6 +19,13 @@
 
 /* ---- Boot information -------------------------------------------------- */
 
+/* A range of ports, device frames or interrupt lines; count 0: none. */
+struct hal_extent {
+	uint64_t first, count;
+};
+#define HAL_EXTENTS   4
+#define HAL_IRQ_LINES 64
+
 struct hal_boot_info {
 	/* The one extent of frames that the core hands out. Everything the HAL and
 	 * the core image need for themselves is outside of it. */
@@ -33,6 +40,11 @@ struct hal_boot_info {
 	const char *target;  /* "hosted", "x86_64", "fake" */
 	const char *cmdline; /* see struct exo_boot */
 	bool check;          /* core_check() before the end; panic if it finds something */
+	/* What drivers in zones may be given: devices that neither the HAL nor the core uses, and
+	 * that cannot reach memory by themselves. Frames of mmio are outside of the extent above;
+	 * those that mmio_read_only names may not be written. Lines are below HAL_IRQ_LINES. */
+	struct hal_extent ports[HAL_EXTENTS], mmio[HAL_EXTENTS], irqs[HAL_EXTENTS];
+	bool mmio_read_only[HAL_EXTENTS];
 };
 const struct hal_boot_info *hal_boot(void);
 
@@ -96,7 +108,10 @@ uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64
  * readable). unmap and protect skip holes. They cannot fail: the core has checked
  * ranges, alignment and the pool. Changes may be queued: they are in force at
  * the latest when hal_space_flush() returns or the space is next entered. The core
- * flushes before a frame that was mapped may be used for anything else.
+ * flushes before a frame that was mapped may be used for anything else: when it returns, that is
+ * so even if a context of the space is entered on another CPU (it is stopped for that if
+ * need be, and goes on). Queries, changes and copies may come while contexts of the space are entered on other
+ * CPUs; but for one space never two of them at a time, since the core calls with its lock.
  * Table frames that became empty may stay with the space till it is destroyed.
  */
 void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame,
@@ -127,7 +142,7 @@ bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *progr
 
 /* Copies between the kernel and addresses of a space, with the rights that the
  * space's program has there. false: some byte is not accessible; how much was
- * copied is then undefined. Must not be called while a context of the space runs. */
+ * copied is then undefined. */
 EXO_MUST_USE bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size);
 EXO_MUST_USE bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *from, uint64_t size);
 
@@ -140,6 +155,7 @@ struct hal_ctx {
 /* page: the context page (exo/context.h), hostile, stays mapped while the
  * context lives. space must outlive the context. */
 void hal_ctx_init(struct hal_ctx *ctx, struct hal_space *space, struct exo_ctx_page *page);
+/* Forgets the context; its page is not touched any more. */
 void hal_ctx_fini(struct hal_ctx *ctx);
 
 struct hal_trap {
@@ -203,6 +219,13 @@ uint32_t hal_cpu_id(void);
  * whose CPUs may themselves be taken away (hosted) it gives way after a while. */
 void hal_cpu_relax(uint32_t turn);
 
+/*
+ * Tells another CPU to leave hal_ctx_enter() (PENDING, if nothing else stopped it) or hal_idle()
+ * soon; if it is in neither, the next one of them ends early. May be called though it was
+ * just kicked, and for the own CPU.
+ */
+void hal_kick(uint32_t cpu);
+
 /* Device events that came since the last call: EXO_PEND_* bits. Cheap enough to be
  * called at every kernel entry. */
 uint64_t hal_events_take(void);
@@ -226,6 +249,26 @@ EXO_MUST_USE bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint6
  * eight words. Two cost little more than one, since neither waits for the other. false as above.
  */
 EXO_MUST_USE bool hal_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_t outer[8], uint32_t count);
+
+/* ---- Devices for drivers in zones --------------------------------------- */
+
+/* One access to a port (width 1, 2 or 4 bytes) or a device register (1, 2, 4 or 8; aligned). All of it
+ * lies in one extent of hal_boot(), as the core has checked. */
+uint64_t hal_io_read(uint64_t port, uint32_t width);
+void hal_io_write(uint64_t port, uint32_t width, uint64_t value);
+uint64_t hal_mmio_read(uint64_t address, uint32_t width);
+void hal_mmio_write(uint64_t address, uint32_t width, uint64_t value);
+
+/*
+ * Interrupt lines of the extents in hal_boot(); all are masked at first. An interrupt masks its line: each
+ * comes once until the line is unmasked. One that came while it was masked comes then.
+ */
+void hal_irq_mask(uint32_t line);
+void hal_irq_unmask(uint32_t line);
+
+/* Bit n: line n has interrupted since the last call. To be asked when
+ * hal_events_take() has given EXO_PEND_IRQ. */
+uint64_t hal_irq_take(void);
 
 /* ---- Console, entropy, end --------------------------------------------- */
 

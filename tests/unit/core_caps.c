@@ -105,12 +105,25 @@ CORE_TEST(caps, a_changed_slot_begets_nothing)
 	exo_cap_t a = derive(boot->timer, EXO_R_DERIVE | EXO_R_GRANT, 0, 0), zone = zone_make(8), b;
 	struct cap *slot = cap_at((cap_slot_t)a);
 
-	slot->rights = EXO_R_ALL;
-	IS(E_FORGED, exo_cap_derive(a, EXO_R_WRITE, 0, 0, EXO_NO_EXPIRY, &b));
-	IS(E_FORGED, exo_cap_grant(a, zone, EXO_R_WRITE, &b));
-	cr_assert_not_null(core_check());
-	slot->rights = EXO_R_DERIVE | EXO_R_GRANT;
-	OK(exo_cap_derive(a, EXO_R_DERIVE, 0, 0, EXO_NO_EXPIRY, &b));
+	/* Its tag is checked while the new one is made, with the machine's help and without. */
+	for (int way = 0; way < 2; way++) {
+		uint32_t used = stats().caps_used;
+
+		fake.no_sha = way;
+		slot->rights = EXO_R_ALL;
+		IS(E_FORGED, exo_cap_derive(a, EXO_R_WRITE, 0, 0, EXO_NO_EXPIRY, &b));
+		IS(E_FORGED, exo_cap_grant(a, zone, EXO_R_WRITE, &b));
+		/* That something else is wrong as well is not told. */
+		IS(E_FORGED, exo_cap_derive(a, EXO_R_WRITE, 1, 1, EXO_NO_EXPIRY, &b));
+		slot->expires = EXO_NO_EXPIRY - 1;
+		IS(E_FORGED, exo_cap_derive(a, EXO_R_WRITE, 0, 0, EXO_NO_EXPIRY, &b));
+		slot->expires = EXO_NO_EXPIRY;
+		cr_assert_eq(stats().caps_used, used);
+		cr_assert_not_null(core_check());
+		slot->rights = EXO_R_DERIVE | EXO_R_GRANT;
+		OK(exo_cap_derive(a, EXO_R_DERIVE, 0, 0, EXO_NO_EXPIRY, &b));
+		SOUND();
+	}
 }
 
 /* What this CPU has not yet found good is looked at before it is used, and the refusal is on record. */

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,6 @@
 #define CONTROL_SIZE  (CTL_ZONES + (uint64_t)ZONE_MAX * CTL_STRIDE)
 #define XSTATE_WANTED UINT32_C(0x2e7) /* x87 SSE AVX, AVX-512, PKRU */
 #define EXIT_PANIC    134
-#define RELAX_SPINS   200
 
 struct machine host_machine;
 static char boot_cmdline[sizeof(((struct exo_boot *)0)->cmdline)];
@@ -38,20 +36,6 @@ const struct hal_boot_info *hal_boot(void)
 void *hal_phys_ptr(exo_frame_t frame)
 {
 	return host_machine.memory + (frame << EXO_FRAME_SHIFT);
-}
-
-uint32_t hal_cpu_id(void)
-{
-	return 0;
-}
-
-/* A host thread that holds the lock may have lost its core: then looking on does not help. */
-void hal_cpu_relax(uint32_t turn)
-{
-	if (turn < RELAX_SPINS)
-		__builtin_ia32_pause();
-	else
-		sched_yield();
 }
 
 /* The components that we save: those of XSTATE_WANTED whose standard place is
@@ -115,10 +99,12 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_machine.boot.first_frame = FIRST_FRAME;
 	host_machine.boot.frame_count = options->memory >> EXO_FRAME_SHIFT;
 	host_machine.boot.boot_ns = hal_time_ns();
-	host_machine.boot.cpu_count = 1;
+	host_machine.boot.cpu_count = options->cpus ? options->cpus : 1;
+	host_several = host_machine.boot.cpu_count > 1;
 	host_machine.boot.target = "hosted";
 	host_machine.boot.cmdline = boot_cmdline;
 	host_machine.boot.check = options->check;
+	host_devices_start(&host_machine.boot);
 	host_signals_start();
 	host_cross_start();
 	return host_zones_start(message);
@@ -222,6 +208,7 @@ struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a
 void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 {
 	(void)space;
+	host_cpus_start();
 	libos_start(boot);
 }
 

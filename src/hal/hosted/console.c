@@ -21,6 +21,7 @@
 #define SHUTDOWN_SECONDS 2
 
 volatile uint32_t host_signal_flags;
+volatile uint32_t host_children_died;
 
 static struct {
 	struct termios before;
@@ -34,6 +35,8 @@ static struct {
 	bool waiting;    /* there is input, and it has not */
 	uint64_t next_poll; /* cycles */
 } console;
+/* Input: CPU 0 looks for it, whichever CPU has the core reads it. Output needs the core's lock anyway. */
+static struct host_lock console_lock = HOST_LOCK_INIT;
 
 static void set_flags(uint32_t flags)
 {
@@ -140,7 +143,7 @@ int host_console_input_fd(void)
 	return console.ended || console.waiting || console.reported ? -1 : STDIN_FILENO;
 }
 
-bool host_console_poll(void)
+static bool poll_input(void)
 {
 	struct pollfd poll_fd = {.fd = STDIN_FILENO, .events = POLLIN};
 
@@ -159,7 +162,17 @@ bool host_console_poll(void)
 	return console.waiting;
 }
 
-uint64_t hal_console_read(void *bytes, uint64_t size)
+bool host_console_poll(void)
+{
+	bool found;
+
+	host_lock_take(&console_lock);
+	found = poll_input();
+	host_lock_give(&console_lock);
+	return found;
+}
+
+static uint64_t read_input(void *bytes, uint64_t size)
 {
 	struct pollfd poll_fd = {.fd = STDIN_FILENO, .events = POLLIN};
 	ssize_t got;
@@ -177,6 +190,16 @@ uint64_t hal_console_read(void *bytes, uint64_t size)
 	if (got == 0 || (errno != EINTR && errno != EAGAIN))
 		console.ended = true;
 	return 0;
+}
+
+uint64_t hal_console_read(void *bytes, uint64_t size)
+{
+	uint64_t got;
+
+	host_lock_take(&console_lock);
+	got = read_input(bytes, size);
+	host_lock_give(&console_lock);
+	return got;
 }
 
 void hal_console_info(struct exo_console_info *info)
@@ -202,23 +225,45 @@ static bool timer_due(void)
 	return at != UINT64_MAX && hal_time_ns() >= at;
 }
 
-bool host_events_pending(void)
+/* Signals, input and devices are CPU 0's. */
+uint64_t host_event_due_ns(void)
 {
-	if (host_signal_flags & 0xff)
-		return true;
-	if (cycles_now() >= console.next_poll)
-		host_console_poll();
-	return console.waiting || (console.ended && !console.end_told) || timer_due();
+	uint64_t due = hal_cpu_id() == 0 ? host_irq_due_ns() : UINT64_MAX, timer = host_timer_due_ns();
+
+	return timer < due ? timer : due;
 }
 
-uint64_t hal_events_take(void)
+/* With the console's lock: is there input, or its end, that was not yet reported? */
+static bool input_pending(void)
+{
+	if (cycles_now() >= console.next_poll)
+		poll_input();
+	return console.waiting || (console.ended && !console.end_told);
+}
+
+bool host_events_pending(void)
+{
+	bool pending;
+
+	if (timer_due() || (host_several && host_cpu_is_kicked()))
+		return true;
+	if (hal_cpu_id() != 0)
+		return false;
+	if ((host_signal_flags & 0xff) || host_irq_pending())
+		return true;
+	host_lock_take(&console_lock);
+	pending = input_pending();
+	host_lock_give(&console_lock);
+	return pending;
+}
+
+static uint64_t take_input(void)
 {
 	uint64_t events = 0;
 
-	if (host_signal_flags & 0xff)
-		events = __atomic_fetch_and(&host_signal_flags, ~UINT32_C(0xff), __ATOMIC_RELAXED) & 0xff;
+	host_lock_take(&console_lock);
 	if (cycles_now() >= console.next_poll)
-		host_console_poll();
+		poll_input();
 	if (console.waiting) {
 		console.waiting = false;
 		console.reported = true;
@@ -228,6 +273,21 @@ uint64_t hal_events_take(void)
 		console.end_told = true;
 		events |= EXO_PEND_HANGUP;
 	}
+	host_lock_give(&console_lock);
+	return events;
+}
+
+uint64_t hal_events_take(void)
+{
+	uint64_t events = 0;
+
+	if (hal_cpu_id() == 0) {
+		if (host_signal_flags & 0xff)
+			events = __atomic_fetch_and(&host_signal_flags, ~UINT32_C(0xff), __ATOMIC_RELAXED) & 0xff;
+		events |= take_input();
+		if (host_irq_pending())
+			events |= EXO_PEND_IRQ;
+	}
 	if (timer_due()) {
 		hal_timer_arm(UINT64_MAX);
 		events |= EXO_PEND_TIMER;
@@ -235,34 +295,55 @@ uint64_t hal_events_take(void)
 	return events;
 }
 
+/* What to wait for besides signals: input, on CPU 0. */
+static void idle_input(struct pollfd *wait, struct timespec *span)
+{
+	if (hal_cpu_id() != 0)
+		return;
+	host_lock_take(&console_lock);
+	wait->fd = host_console_input_fd();
+	/* In the background, input is not ours to wait for: look again soon. */
+	if (console.terminal && !foreground()) {
+		wait->fd = -1;
+		if (span->tv_sec)
+			*span = (struct timespec){.tv_sec = 1};
+	}
+	host_lock_give(&console_lock);
+}
+
+static void poll_soon(void)
+{
+	if (hal_cpu_id() != 0)
+		return;
+	host_lock_take(&console_lock);
+	console.next_poll = 0;
+	host_lock_give(&console_lock);
+}
+
 void hal_idle(uint64_t until_ns)
 {
 	sigset_t all, before;
-	uint64_t now, timer = host_timer_due_ns();
+	uint64_t now, due = host_event_due_ns();
 
-	if (timer < until_ns)
-		until_ns = timer;
+	if (due < until_ns)
+		until_ns = due;
 	host_zones_refill();
-	console.next_poll = 0;
+	poll_soon();
 	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
 	now = hal_time_ns();
 	if (!host_events_pending() && now < until_ns) {
-		struct pollfd wait = {.fd = host_console_input_fd(), .events = POLLIN};
+		struct pollfd wait = {.fd = -1, .events = POLLIN};
 		struct timespec span = {.tv_sec = (time_t)((until_ns - now) / 1000000000),
 		                        .tv_nsec = (long)((until_ns - now) % 1000000000)};
-		/* In the background, input is not ours to wait for: look again soon. */
-		if (console.terminal && !foreground()) {
-			wait.fd = -1;
-			if (span.tv_sec)
-				span = (struct timespec){.tv_sec = 1};
-		}
 		if (until_ns - now > (uint64_t)INT64_MAX)
 			span = (struct timespec){.tv_sec = 3600};
+		idle_input(&wait, &span);
 		ppoll(&wait, 1, &span, &before);
-		console.next_poll = 0;
+		poll_soon();
 	}
-	sigprocmask(SIG_SETMASK, &before, 0);
+	pthread_sigmask(SIG_SETMASK, &before, 0);
+	host_cpu_kick_end();
 }
 
 static void hard_exit(int number)
@@ -279,7 +360,7 @@ static void on_signal(int number)
 	case SIGINT: set_flags(EXO_PEND_INTR); break;
 	case SIGTSTP: set_flags(EXO_PEND_SUSPEND); break;
 	case SIGWINCH: set_flags(EXO_PEND_RESIZE); break;
-	case SIGCHLD: set_flags(FLAG_CHILD); break;
+	case SIGCHLD: __atomic_fetch_add(&host_children_died, 1, __ATOMIC_RELAXED); break;
 	case SIGCONT: /* whoever stopped us may have changed the terminal */
 		if (console.raw && foreground())
 			make_raw();

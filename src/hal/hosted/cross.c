@@ -8,6 +8,7 @@
  *   costs 40-60 us here.
  * local: the simulator sits on the zones' core, nobody spins, every hand-over is a futex
  *   wake and a switch (about 2 us each way).
+ * With several CPUs: local, wherever the host puts them.
  * Split is for a machine with room: when the simulator is preempted often (somebody
  * else wants the core), it goes local for a while. With one core: always local.
  */
@@ -38,15 +39,21 @@
 #define LOCAL_NS        40000000 /* at least this long local after trouble */
 #define BUSY_SWITCHES   3        /* preemptions of us per review that are trouble */
 
+/* Once the machine has started, written by nobody. */
 static struct {
 	cpu_set_t sim_cpu, zone_cpu;
 	bool pinned;
-	bool split;
 	uint32_t spin;             /* iterations of a zone's loop in split */
+} places;
+
+/* Of each CPU. With several, all is local and nobody is pinned: `split` and `active` stay 0. */
+static _Thread_local struct {
+	bool split;
 	struct host_zone *active;  /* the zone that is awake on the zones' core */
 	uint64_t review_at, local_until;
 	uint64_t event_at;         /* when a program may next be stopped for an event */
 	long switches;
+	uint32_t children_died;    /* host_children_died, when it was last looked at */
 } cross;
 
 static long futex(void *word, int op, uint32_t value, const struct timespec *timeout)
@@ -88,7 +95,7 @@ static void set_split(bool split)
 	if (split == cross.split)
 		return;
 	cross.split = split;
-	sched_setaffinity(0, sizeof(cpu_set_t), split ? &cross.sim_cpu : &cross.zone_cpu);
+	sched_setaffinity(0, sizeof(cpu_set_t), split ? &places.sim_cpu : &places.zone_cpu);
 	cross.active = 0;
 }
 
@@ -97,7 +104,7 @@ void host_cross_start(void)
 	cpu_set_t allowed;
 	int first = -1, second = -1;
 
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+	if (host_several || sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
 		return;
 	for (int i = 0; i < CPU_SETSIZE && second < 0; i++)
 		if (CPU_ISSET(i, &allowed)) {
@@ -108,28 +115,28 @@ void host_cross_start(void)
 		}
 	if (second < 0)
 		return;
-	CPU_ZERO(&cross.sim_cpu);
-	CPU_ZERO(&cross.zone_cpu);
+	CPU_ZERO(&places.sim_cpu);
+	CPU_ZERO(&places.zone_cpu);
 	/* Several simulators: not all zones on the same core. */
-	CPU_SET(getpid() & 1 ? first : second, &cross.sim_cpu);
-	CPU_SET(getpid() & 1 ? second : first, &cross.zone_cpu);
-	cross.pinned = true;
-	cross.spin = measure_pause();
+	CPU_SET(getpid() & 1 ? first : second, &places.sim_cpu);
+	CPU_SET(getpid() & 1 ? second : first, &places.zone_cpu);
+	places.pinned = true;
+	places.spin = measure_pause();
 	cross.switches = switches_now();
 	set_split(true);
 }
 
 void host_cross_pin_zones(void)
 {
-	if (cross.pinned)
-		sched_setaffinity(0, sizeof(cpu_set_t), &cross.zone_cpu);
+	if (places.pinned)
+		sched_setaffinity(0, sizeof(cpu_set_t), &places.zone_cpu);
 }
 
 static void review(uint64_t now)
 {
 	long switches;
 
-	if (!cross.pinned || now < cross.review_at)
+	if (!places.pinned || now < cross.review_at)
 		return;
 	cross.review_at = now + REVIEW_NS;
 	switches = switches_now();
@@ -197,10 +204,11 @@ static void sleep_on(void *word, uint32_t value, uint64_t now, uint64_t until)
 		span = SLEEP_NS;
 	timeout.tv_sec = 0;
 	timeout.tv_nsec = (long)span;
-	__atomic_store_n(asleep_word(), 1, __ATOMIC_SEQ_CST);
+	/* How many CPUs sleep: a zone wakes if it is not 0. */
+	__atomic_fetch_add(asleep_word(), 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n((uint32_t *)word, __ATOMIC_SEQ_CST) == value)
 		futex(word, FUTEX_WAIT, value, &timeout);
-	__atomic_store_n(asleep_word(), 0, __ATOMIC_RELEASE);
+	__atomic_fetch_sub(asleep_word(), 1, __ATOMIC_RELEASE);
 }
 
 struct wait {
@@ -256,8 +264,10 @@ static bool sleeps(const struct host_zone *zone)
 /* The slow things while a zone runs. False: it is dead, or must die. */
 static bool attend(struct host_zone *zone, struct wait *wait, uint64_t now)
 {
-	if (host_signal_flags & FLAG_CHILD) {
-		__atomic_and_fetch(&host_signal_flags, ~FLAG_CHILD, __ATOMIC_RELAXED);
+	uint32_t died = __atomic_load_n(&host_children_died, __ATOMIC_RELAXED);
+
+	if (died != cross.children_died) {
+		cross.children_died = died;
 		if (host_zone_is_dead(zone))
 			return false;
 	}
@@ -335,7 +345,7 @@ enum cross_result host_cross_enter(struct host_zone *zone, uint32_t action, uint
 {
 	zone->turn++;
 	store32(zone->r, R_ACTION, action);
-	store32(zone->r, R_SPIN, cross.split ? cross.spin : 1);
+	store32(zone->r, R_SPIN, cross.split ? places.spin : 1);
 	__atomic_store_n((uint32_t *)bell_of(zone), zone->turn, __ATOMIC_RELEASE);
 	tell(zone, 0);
 	wake(zone);

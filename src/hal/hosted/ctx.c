@@ -5,7 +5,7 @@
  * One that is, is stopped in a patched call (FAST: its registers are still in the CPU
  * or the message) or in a signal handler (FRAME: they are in the signal frame).
  * One process runs all contexts of a space, one at a time; when another is entered, the
- * old one is saved to its page first.
+ * old one is saved to its page first. So two CPUs that enter contexts of one space take turns.
  *
  * After a patched call rcx holds the return address as after `syscall`; r11 and
  * the arithmetic flags are lost. Nothing that follows the ABI looks at these.
@@ -14,6 +14,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 enum place { PAGED, FAST, FRAME };
 
@@ -25,6 +26,7 @@ struct ctx {
 	bool answered;      /* the core answered it: status, value */
 	uint32_t frame;     /* offset of the signal frame in ZONE_W */
 	uint32_t fp;        /* offset of its vector state */
+	uint32_t entries;   /* for LOOK_EVERY */
 	uint64_t status, value;
 };
 _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
@@ -41,7 +43,9 @@ _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
 #define VECTOR_GP      13
 #define VECTOR_PF      14
 #define SECCOMP_ARCH   28 /* offset of si_arch in siginfo */
+#define TURN_NS        100000 /* how often a CPU looks whether the space is free */
 #define ARCH_X86_64    UINT32_C(0xc000003e)
+#define LOOK_EVERY     16 /* entries between two looks at the clock */
 
 static struct ctx *ctx_of(struct hal_ctx *ctx)
 {
@@ -61,8 +65,10 @@ void hal_ctx_fini(struct hal_ctx *hal)
 {
 	struct ctx *ctx = ctx_of(hal);
 
+	host_lock_take(&ctx->space->lock);
 	if (ctx->space->current == ctx)
 		ctx->space->current = 0;
+	host_lock_give(&ctx->space->lock);
 }
 
 /* ---- registers out of the zone ---- */
@@ -137,8 +143,11 @@ void hal_ctx_save(struct hal_ctx *hal)
 {
 	struct ctx *ctx = ctx_of(hal);
 
+	/* One that is not PAGED is the space's current one, and stopped: nobody has entered the space. */
+	host_lock_take(&ctx->space->lock);
 	if (ctx->place != PAGED && ctx->space->zone)
 		save(ctx);
+	host_lock_give(&ctx->space->lock);
 }
 
 void hal_ctx_answer(struct hal_ctx *hal, uint64_t status, uint64_t value)
@@ -416,43 +425,65 @@ static bool take_over(struct ctx *ctx)
 	return true;
 }
 
-/*
- * Between two kernel calls of a program nobody looks at the clock: each is answered
- * sooner than await() begins to. So a program that does nothing else would never
- * stop. Its registers, with the answer in them, go to the page.
- */
-static bool is_over(struct ctx *ctx, uint64_t deadline, struct hal_trap *trap)
+/* Its registers are in its page: puts the result of the call it is in there, too. */
+static void not_entered(struct ctx *ctx, uint32_t event, struct hal_trap *trap)
 {
-	bool pending = host_events_pending();
+	struct exo_ctx_page *page = ctx->page;
 
-	if (!ctx->answered || (!pending && hal_time_ns() < deadline))
-		return false;
-	if (ctx->place != PAGED && !save(ctx))
-		return dead(ctx, trap);
-	if (!(ctx->page->load & EXO_CTX_GPRS)) {
-		ctx->page->regs.rax = ctx->status;
-		ctx->page->regs.rdx = ctx->value;
+	if (ctx->in_call && !(page->load & EXO_CTX_GPRS)) {
+		page->regs.rax = ctx->answered ? ctx->status : page->result;
+		if (ctx->answered)
+			page->regs.rdx = ctx->value;
 	}
-	ctx->page->valid = EXO_CTX_GPRS | EXO_CTX_FP;
+	page->valid = EXO_CTX_GPRS | EXO_CTX_FP;
 	ctx->place = PAGED;
 	ctx->in_call = false;
 	ctx->answered = false;
-	trap->event = pending ? EXO_EV_PENDING : EXO_EV_QUANTUM;
+	trap->event = event;
+}
+
+/*
+ * Between two quick stops of a program nobody looks at the clock: the next one comes
+ * sooner than await() begins to. So a program that does nothing but calls of one kind
+ * or another would never stop for an event, nor, if the core answers them, at its deadline.
+ */
+static bool is_over(struct ctx *ctx, uint64_t deadline, struct hal_trap *trap)
+{
+	bool pending;
+
+	if (!ctx->answered && ++ctx->entries % LOOK_EVERY != 0)
+		return false;
+	pending = host_events_pending();
+	if (!pending && (!ctx->answered || hal_time_ns() < deadline))
+		return false;
+	/* Its registers go to the page, as they would be if it had gone on. */
+	if (ctx->place != PAGED && !save(ctx))
+		return dead(ctx, trap);
+	not_entered(ctx, pending ? EXO_EV_PENDING : EXO_EV_QUANTUM, trap);
 	return true;
 }
 
-void hal_ctx_enter(struct hal_ctx *hal, uint64_t deadline, struct hal_trap *trap)
+/* With the lock, which is given up while the program runs. False: the zone is dead. */
+static bool cross(struct space *space, uint32_t action, uint64_t deadline) GUARD_REQUIRES(space->lock);
+static bool cross(struct space *space, uint32_t action, uint64_t deadline)
 {
-	struct ctx *ctx = ctx_of(hal);
-	struct space *space = ctx->space;
-	uint64_t timer = host_timer_due_ns();
+	struct host_zone *zone = space->zone;
+	enum cross_result result;
 
-	memset(trap, 0, sizeof(*trap));
-	host_cross_review();
-	if (deadline == CROSS_NO_PREEMPT)
-		deadline--;
-	if (space->zone && is_over(ctx, timer < deadline ? timer : deadline, trap))
-		return;
+	if (!zone)
+		return false;
+	space->entered = true;
+	host_lock_give(&space->lock);
+	result = host_cross_enter(zone, action, deadline);
+	host_lock_take(&space->lock);
+	space->entered = false;
+	return result == CROSS_STOPPED;
+}
+
+static void enter(struct ctx *ctx, struct space *space, uint64_t deadline, struct hal_trap *trap)
+	GUARD_REQUIRES(space->lock);
+static void enter(struct ctx *ctx, struct space *space, uint64_t deadline, struct hal_trap *trap)
+{
 	do {
 		uint32_t action, mapper, load = ctx->page->load;
 		if (!space->zone || !take_over(ctx)) {
@@ -463,10 +494,49 @@ void hal_ctx_enter(struct hal_ctx *hal, uint64_t deadline, struct hal_trap *trap
 		if (space->zone && (action & ACTION_KIND) == ACTION_LOAD && wild(ctx, load, trap))
 			return;
 		mapper = host_order_before_entry(space);
-		if (!space->zone ||
-		    host_cross_enter(space->zone, action | mapper, timer < deadline ? timer : deadline) == CROSS_DEAD) {
+		if (!cross(space, action | mapper, deadline)) {
 			dead(ctx, trap);
 			return;
 		}
-	} while (!stopped(ctx, trap, timer < deadline ? timer : deadline));
+	} while (!stopped(ctx, trap, deadline));
+}
+
+/* While another CPU has entered the space with another context: this one is in its page. False, with
+ * the trap, if there is something to stop for. */
+static bool await_turn(struct ctx *ctx, struct space *space, uint64_t deadline, struct hal_trap *trap)
+	GUARD_REQUIRES(space->lock);
+static bool await_turn(struct ctx *ctx, struct space *space, uint64_t deadline, struct hal_trap *trap)
+{
+	while (space->entered) {
+		struct timespec pause = {0, TURN_NS};
+		bool pending = host_events_pending();
+
+		if (pending || hal_time_ns() >= deadline) {
+			not_entered(ctx, pending ? EXO_EV_PENDING : EXO_EV_QUANTUM, trap);
+			return false;
+		}
+		host_lock_give(&space->lock);
+		nanosleep(&pause, 0);
+		host_lock_take(&space->lock);
+	}
+	return true;
+}
+
+void hal_ctx_enter(struct hal_ctx *hal, uint64_t deadline, struct hal_trap *trap)
+{
+	struct ctx *ctx = ctx_of(hal);
+	struct space *space = ctx->space;
+	uint64_t due = host_event_due_ns();
+
+	memset(trap, 0, sizeof(*trap));
+	host_cross_review();
+	if (deadline == CROSS_NO_PREEMPT)
+		deadline--;
+	if (due < deadline)
+		deadline = due;
+	host_lock_take(&space->lock);
+	if (await_turn(ctx, space, deadline, trap) && !(space->zone && is_over(ctx, deadline, trap)))
+		enter(ctx, space, deadline, trap);
+	host_lock_give(&space->lock);
+	host_cpu_kick_end();
 }

@@ -1,12 +1,41 @@
 /*
- * What the parts of the hosted HAL share. The simulator has one thread, and its
- * signal handlers only set flags; so nothing here needs a lock.
+ * What the parts of the hosted HAL share. Each CPU is a thread (cpu.c); by default there is one,
+ * and no lock is taken. Signal handlers only set flags.
+ *
+ * Locks, taken in this order, all below the core's: a space's, the zones', the console's.
+ * A space's lock is not held while its program runs; space->entered says that it does.
  */
 #ifndef HOSTED_H
 #define HOSTED_H
 
+#include <hal/guard.h>
 #include <hal/hal.h>
 #include <hal/hosted/layout.h>
+#include <pthread.h>
+
+/* ---- CPUs (cpu.c) ---- */
+
+#define HOST_CPUS_MAX 8 /* CORE_CPU_MAX */
+
+extern bool host_several; /* there is more than one */
+
+/* Taken only if there is more than one CPU. */
+struct GUARD_LOCK host_lock {
+	pthread_mutex_t mutex;
+};
+#define HOST_LOCK_INIT {PTHREAD_MUTEX_INITIALIZER}
+void host_lock_init(struct host_lock *lock);
+void host_lock_fini(struct host_lock *lock);
+void host_lock_take(struct host_lock *lock) GUARD_ACQUIRES(*lock);
+void host_lock_give(struct host_lock *lock) GUARD_RELEASES(*lock);
+
+/* The calling thread is this CPU from now on. */
+void host_cpu_become(uint32_t cpu);
+/* Starts the threads of the other CPUs. */
+void host_cpus_start(void);
+/* Was this CPU kicked? And: it has heard of it. */
+bool host_cpu_is_kicked(void);
+void host_cpu_kick_end(void);
 
 /* ---- A zone's process (zone.c) ---- */
 
@@ -35,6 +64,8 @@ struct host_zone *host_zone_take(void);
 void host_zone_give(struct host_zone *zone);
 /* Ends the process; its pages are out of reach when this returns. */
 void host_zone_kill(struct host_zone *zone);
+/* The same while another CPU waits for it: only that one can make its slot free. */
+void host_zone_shoot(const struct host_zone *zone);
 /* Is the process gone? Cheap while no child has died. */
 bool host_zone_is_dead(struct host_zone *zone);
 /* Ends all host processes. Safe in a signal handler. */
@@ -96,6 +127,8 @@ struct space {
 	exo_frame_t root;
 	struct host_zone *zone; /* 0: dead */
 	struct ctx *current;    /* whose registers the program thread holds */
+	bool entered;           /* a CPU waits for its program to stop, without the lock */
+	struct host_lock lock;
 };
 #define SPACE_SELF 1 /* the LibOS in this process */
 #define SPACE_ZONE 2
@@ -105,6 +138,8 @@ static inline struct space *space_of(const struct hal_space *space)
 {
 	return (struct space *)(uintptr_t)space;
 }
+
+/* Everything below, and whatever reads or changes a space, is done with its lock held. */
 
 /* The leaf entry for vaddr, or 0. */
 uint64_t *host_space_entry(const struct space *space, exo_vaddr_t vaddr);
@@ -138,6 +173,26 @@ exo_vaddr_t host_text_origin(exo_vaddr_t rip);
 /* Length of the instruction at code, 0: not known or cut off. */
 unsigned host_decode_length(const uint8_t *code, uint64_t size);
 
+/* ---- Devices for zones (device.c, rtc.c) ---- */
+
+#define HOST_RTC_PORT UINT64_C(0x70)
+
+/* Fills in what zones may be given. */
+void host_devices_start(struct hal_boot_info *boot);
+/* When an interrupt line may rise next, by hal_time_ns(); UINT64_MAX: not by time alone. On CPU 0,
+ * which takes the devices' interrupts. */
+uint64_t host_irq_due_ns(void);
+/* Has a line interrupted that hal_irq_take() has not yet told? On CPU 0. */
+bool host_irq_pending(void);
+
+/* The clock's two ports. All this with the lock of device.c. */
+void host_rtc_start(void);
+uint8_t host_rtc_read(uint64_t port);
+void host_rtc_write(uint64_t port, uint8_t value);
+/* Has its interrupt line risen since the last call; and when may it rise next. */
+bool host_rtc_rose(void);
+uint64_t host_rtc_due(void);
+
 /* ---- The machine (boot.c, main.c, console.c, time.c) ---- */
 
 struct options {
@@ -145,6 +200,7 @@ struct options {
 	const char *root;     /* 0: the default */
 	const char *log;      /* --strace=FILE; 0: stderr */
 	bool check;           /* core_check() at the end */
+	uint32_t cpus;        /* 0: one */
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 
@@ -164,6 +220,8 @@ extern struct machine host_machine;
 
 void host_time_start(void);
 void host_hash_start(void); /* hash.c */
+/* The same for another CPU, on its thread. */
+void host_time_cpu_start(void);
 void host_order_no_answers(struct space *space);
 bool host_machine_start(const struct options *options, const char **message);
 /* Reads the root image, or packs a directory, to the upper end of memory. */
@@ -173,8 +231,9 @@ uint64_t host_pack_directory(const char *path, uint8_t *to, uint64_t room, const
 
 /* Flags that signal handlers set. */
 extern volatile uint32_t host_signal_flags;
-#define FLAG_CHILD  UINT32_C(0x100) /* a child has died */
-#define FLAG_ENDING UINT32_C(0x200) /* SIGTERM was seen */
+/* Children that have died, ever. */
+extern volatile uint32_t host_children_died;
+#define FLAG_ENDING UINT32_C(0x100) /* SIGTERM was seen */
 /* the lower bits are EXO_PEND_* */
 
 /* log: a file to open, 0: standard error. False: errno tells why it cannot be opened. */
@@ -188,6 +247,8 @@ int host_console_input_fd(void); /* -1: nothing more to wait for */
 bool host_events_pending(void);
 void host_signals_start(void);
 uint64_t host_timer_due_ns(void);
+/* The next thing that time alone brings: the timer or an interrupt. */
+uint64_t host_event_due_ns(void);
 
 static inline uint64_t cycles_now(void)
 {

@@ -24,6 +24,7 @@ static const char usage[] =
 	"Runs FeuerBird in this process; PROGRAM (default: /bin/sh) is inside its root image.\n"
 	"\n"
 	"  -m SIZE          memory of the machine: bytes, or with K, M, G (default 512M)\n"
+	"  --cpus N         processors of the machine, 1 to 8 (default 1); the shell's programs use the first\n"
 	"  --root FILE|DIR  root file system: a cpio archive (newc), or a directory to pack\n"
 	"  -e VAR=VALUE     environment variable of PROGRAM; may be repeated\n"
 	"  --strace[=FILE]  print every system call, to standard error or FILE\n"
@@ -94,6 +95,13 @@ static uint64_t parse_size(const char *text)
 	return size & ~(EXO_FRAME_SIZE - 1);
 }
 
+static uint32_t parse_cpus(const char *text)
+{
+	if (text[0] < '1' || text[0] > '0' + HOST_CPUS_MAX || text[1])
+		die(EXIT_USAGE, "--cpus wants a number from 1 to 8", text);
+	return (uint32_t)(text[0] - '0');
+}
+
 /* The value of `--name VALUE` or `--name=VALUE`; 0: another option. */
 static const char *value_of(char **argv, int *at, const char *name)
 {
@@ -151,6 +159,8 @@ static int parse(struct options *options, char **argv)
 			options->log = word + 9;
 		} else if ((value = value_of(argv, &at, "--root")))
 			options->root = value;
+		else if ((value = value_of(argv, &at, "--cpus")))
+			options->cpus = parse_cpus(value);
 		else if ((value = value_of(argv, &at, "-m")))
 			options->memory = parse_size(value);
 		else if ((value = value_of(argv, &at, "-e")))

@@ -38,6 +38,7 @@ enum exo_status hal_space_init(struct hal_space *hal, struct hal_pool *pool)
 	space->zone = host_zone_take();
 	if (!space->zone)
 		return EXO_E_DEVICE;
+	host_lock_init(&space->lock);
 	space->kind = SPACE_ZONE;
 	space->root = hal_pool_take(pool);
 	memset(table_of(space->root), 0, EXO_FRAME_SIZE);
@@ -57,6 +58,11 @@ static void give_tables(exo_frame_t frame, int level, struct hal_pool *pool)
 
 void host_space_kill(struct space *space)
 {
+	/* The CPU that waits for the program finds it dead, and does the rest. */
+	if (space->zone && space->entered) {
+		host_zone_shoot(space->zone);
+		return;
+	}
 	if (space->zone)
 		host_zone_kill(space->zone);
 	space->zone = 0;
@@ -70,6 +76,7 @@ void hal_space_destroy(struct hal_space *hal, struct hal_pool *pool)
 
 	if (space->kind != SPACE_ZONE)
 		return;
+	host_lock_take(&space->lock);
 	space->kind = 0;
 	if (space->zone) {
 		/* What is queued need not be run; what is posted must have been. */
@@ -87,6 +94,8 @@ void hal_space_destroy(struct hal_space *hal, struct hal_pool *pool)
 		host_zone_give(zone);
 	}
 	give_tables(space->root, LEVELS - 1, pool);
+	host_lock_give(&space->lock);
+	host_lock_fini(&space->lock);
 }
 
 /* The leaf table that covers vaddr; 0 if there is none and no pool to make it. */
@@ -130,9 +139,10 @@ static uint64_t chunk(exo_vaddr_t vaddr, uint64_t count)
 
 uint64_t hal_space_cost(const struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count)
 {
-	const struct space *space = space_of(hal);
+	struct space *space = space_of(hal);
 	uint64_t cost = 0, last[LEVELS];
 
+	host_lock_take(&space->lock);
 	memset(last, 0xff, sizeof(last));
 	while (count) {
 		uint64_t pages = chunk(vaddr, count);
@@ -153,6 +163,7 @@ uint64_t hal_space_cost(const struct hal_space *hal, exo_vaddr_t vaddr, uint64_t
 		vaddr += pages << EXO_FRAME_SHIFT;
 		count -= pages;
 	}
+	host_lock_give(&space->lock);
 	return cost;
 }
 
@@ -185,6 +196,7 @@ void hal_space_map(struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t frame, 
 
 	if (vaddr < host_text_table_end())
 		host_text_conflict(vaddr, count);
+	host_lock_take(&space->lock);
 	while (count) {
 		uint64_t pages = chunk(vaddr, count);
 		uint64_t *entry = leaf_table(space, vaddr, pool) + index_of(vaddr, 0);
@@ -200,6 +212,7 @@ void hal_space_map(struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t frame, 
 		}
 		count -= pages;
 	}
+	host_lock_give(&space->lock);
 }
 
 /* The next page at or after vaddr whose tables exist; skips what a missing table covers. */
@@ -223,10 +236,8 @@ static exo_vaddr_t skip_hole(const struct space *space, exo_vaddr_t vaddr, exo_v
 	return end;
 }
 
-exo_vaddr_t hal_space_next(const struct hal_space *hal, exo_vaddr_t vaddr, exo_vaddr_t end)
+static exo_vaddr_t next_mapped(const struct space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
 {
-	const struct space *space = space_of(hal);
-
 	while ((vaddr = skip_hole(space, vaddr, end)) < end) {
 		const uint64_t *table = leaf_table(space, vaddr, 0);
 		for (unsigned i = index_of(vaddr, 0); i < ENTRIES && vaddr < end; i++, vaddr += EXO_FRAME_SIZE)
@@ -236,11 +247,22 @@ exo_vaddr_t hal_space_next(const struct hal_space *hal, exo_vaddr_t vaddr, exo_v
 	return end;
 }
 
+exo_vaddr_t hal_space_next(const struct hal_space *hal, exo_vaddr_t vaddr, exo_vaddr_t end)
+{
+	struct space *space = space_of(hal);
+
+	host_lock_take(&space->lock);
+	vaddr = next_mapped(space, vaddr, end);
+	host_lock_give(&space->lock);
+	return vaddr;
+}
+
 void hal_space_unmap(struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count)
 {
 	struct space *space = space_of(hal);
 	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
 
+	host_lock_take(&space->lock);
 	while ((vaddr = skip_hole(space, vaddr, end)) < end) {
 		uint64_t pages = chunk(vaddr, (end - vaddr) >> EXO_FRAME_SHIFT);
 		uint64_t *entry = leaf_table(space, vaddr, 0) + index_of(vaddr, 0);
@@ -252,6 +274,7 @@ void hal_space_unmap(struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count)
 			*entry = 0;
 		}
 	}
+	host_lock_give(&space->lock);
 }
 
 void hal_space_protect(struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count, uint32_t prot)
@@ -260,6 +283,7 @@ void hal_space_protect(struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count,
 	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
 
 	prot &= PTE_PROT;
+	host_lock_take(&space->lock);
 	while ((vaddr = skip_hole(space, vaddr, end)) < end) {
 		uint64_t pages = chunk(vaddr, (end - vaddr) >> EXO_FRAME_SHIFT);
 		uint64_t *entry = leaf_table(space, vaddr, 0) + index_of(vaddr, 0);
@@ -274,28 +298,39 @@ void hal_space_protect(struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count,
 				host_order_protect(space, vaddr, EXO_FRAME_SIZE, prot, old & ~prot);
 		}
 	}
+	host_lock_give(&space->lock);
 }
 
 void hal_space_flush(struct hal_space *hal)
 {
 	struct space *space = space_of(hal);
 
-	if (space->kind != SPACE_ZONE || !space->zone)
+	if (space->kind != SPACE_ZONE)
 		return;
-	if (space->revoking)
+	/* The mapper is a thread of its own: it need not wait for a program that runs. */
+	host_lock_take(&space->lock);
+	if (space->zone && space->revoking)
 		host_order_flush(space);
+	host_lock_give(&space->lock);
 	/* A list that was posted with grants may also hold what is revoked next:
 	 * it has been run by now, because a revoking list waits for it. */
 }
 
 bool hal_space_query(const struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t *frame, uint32_t *flags)
 {
-	const uint64_t *entry = host_space_entry(space_of(hal), vaddr);
+	struct space *space = space_of(hal);
+	const uint64_t *entry;
+	uint64_t found = 0;
 
-	if (!entry)
+	host_lock_take(&space->lock);
+	entry = host_space_entry(space, vaddr);
+	if (entry)
+		found = *entry;
+	host_lock_give(&space->lock);
+	if (!found)
 		return false;
-	*frame = *entry >> EXO_FRAME_SHIFT;
-	*flags = (uint32_t)(*entry & PTE_PROT) | HAL_ACCESSED | HAL_DIRTY;
+	*frame = found >> EXO_FRAME_SHIFT;
+	*flags = (uint32_t)(found & PTE_PROT) | HAL_ACCESSED | HAL_DIRTY;
 	return true;
 }
 
@@ -303,10 +338,12 @@ void hal_space_answers(struct hal_space *hal, exo_frame_t frame)
 {
 	struct space *space = space_of(hal);
 
-	if (!space->zone)
-		return;
-	space->zone->answers = true;
-	host_order_answers(space, frame);
+	host_lock_take(&space->lock);
+	if (space->zone) {
+		space->zone->answers = true;
+		host_order_answers(space, frame);
+	}
+	host_lock_give(&space->lock);
 }
 
 /* The page is read by the zone's own stub, which must not be trusted with a program; and here the
@@ -355,19 +392,9 @@ bool host_space_resolve(struct space *space, exo_vaddr_t vaddr, uint32_t access)
 	return true;
 }
 
-/* Copies page by page; the LibOS's own space is this process. */
-static bool copy(const struct hal_space *hal, exo_vaddr_t vaddr, uint8_t *bytes, uint64_t size, bool out)
+/* With the space's lock, page by page. */
+static bool copy_pages(const struct space *space, exo_vaddr_t vaddr, uint8_t *bytes, uint64_t size, bool out)
 {
-	const struct space *space = space_of(hal);
-
-	if (space->kind == SPACE_SELF) {
-		void *self = (void *)(uintptr_t)vaddr;
-		if (size)
-			memcpy(out ? self : (void *)bytes, out ? (void *)bytes : self, size);
-		return true;
-	}
-	if (vaddr >= EXO_USER_LIMIT || size > EXO_USER_LIMIT - vaddr)
-		return false;
 	while (size) {
 		uint64_t offset = vaddr & (EXO_FRAME_SIZE - 1), part = EXO_FRAME_SIZE - offset;
 		const uint64_t *entry = host_space_entry(space, vaddr);
@@ -383,6 +410,26 @@ static bool copy(const struct hal_space *hal, exo_vaddr_t vaddr, uint8_t *bytes,
 		size -= part;
 	}
 	return true;
+}
+
+/* The LibOS's own space is this process. */
+static bool copy(const struct hal_space *hal, exo_vaddr_t vaddr, uint8_t *bytes, uint64_t size, bool out)
+{
+	struct space *space = space_of(hal);
+	bool done;
+
+	if (space->kind == SPACE_SELF) {
+		void *self = (void *)(uintptr_t)vaddr;
+		if (size)
+			memcpy(out ? self : (void *)bytes, out ? (void *)bytes : self, size);
+		return true;
+	}
+	if (vaddr >= EXO_USER_LIMIT || size > EXO_USER_LIMIT - vaddr)
+		return false;
+	host_lock_take(&space->lock);
+	done = copy_pages(space, vaddr, bytes, size, out);
+	host_lock_give(&space->lock);
+	return done;
 }
 
 bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size)

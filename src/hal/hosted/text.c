@@ -134,7 +134,7 @@ exo_vaddr_t host_text_origin(exo_vaddr_t rip)
 	uint64_t offset = rip - ZONE_THUNKS;
 	uint32_t index = (uint32_t)(offset / THUNK_SIZE);
 
-	if (offset >= ZONE_THUNKS_SIZE || index >= text.count || offset % THUNK_SIZE != 0 ||
+	if (offset >= ZONE_THUNKS_SIZE || index >= __atomic_load_n(&text.count, __ATOMIC_ACQUIRE) || offset % THUNK_SIZE != 0 ||
 	    text.site[index].moved == 0)
 		return 0;
 	return text.site[index].address;
@@ -342,8 +342,10 @@ static uint32_t intern(const struct site *site, uint64_t return_to)
 	}
 	if (text.count == SITE_MAX)
 		return SITE_MAX;
-	index = text.count++;
+	index = text.count;
 	text.site[index] = *site;
+	/* Another CPU may look for the site as soon as a program can run into it (host_text_origin()). */
+	__atomic_store_n(&text.count, index + 1, __ATOMIC_RELEASE);
 	text.hash[slot] = (uint16_t)(index + 1);
 	thunk = text.thunks + index * THUNK_SIZE;
 	memcpy(thunk, site->old, site->moved);

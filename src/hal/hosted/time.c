@@ -9,13 +9,15 @@
 
 #define REBASE_CYCLES_PER_MS 50 /* ms between readings of the host's clock */
 
-static struct {
+/* Each CPU's own, so that none waits for another; they agree at every reading of the host's clock. */
+static _Thread_local struct {
 	uint64_t ns, cycles; /* the last reading */
 	uint64_t factor;     /* ns per cycle, 32.32 */
 	uint64_t due;        /* cycles since the last reading, at most */
-	uint64_t origin;     /* host's clock when hal_time_ns() was 0 */
 	uint64_t timer;      /* hal_timer_arm(), ns; UINT64_MAX: off */
 } clock_state = {.timer = UINT64_MAX};
+static uint64_t origin;       /* host's clock when hal_time_ns() was 0 */
+static uint64_t first_factor; /* of host_time_start() */
 
 static uint64_t host_ns(clockid_t clock)
 {
@@ -34,14 +36,20 @@ void host_time_start(void)
 	while (ns < 200000);
 	cycles = cycles_now() - cycles;
 	host_machine.boot.cycles_per_ms = cycles * 1000000 / ns;
-	clock_state.origin = start - 1;
-	clock_state.factor = (ns << 32) / cycles;
+	origin = start - 1;
+	first_factor = (ns << 32) / cycles;
+	host_time_cpu_start();
+}
+
+void host_time_cpu_start(void)
+{
+	clock_state.factor = first_factor;
 	clock_state.due = 0;
 }
 
 static uint64_t rebase(uint64_t cycles, uint64_t estimate)
 {
-	uint64_t ns = host_ns(CLOCK_MONOTONIC) - clock_state.origin;
+	uint64_t ns = host_ns(CLOCK_MONOTONIC) - origin;
 	uint64_t span = cycles - clock_state.cycles;
 
 	/* A long span gives a better factor than the first measurement. */

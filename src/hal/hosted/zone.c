@@ -45,6 +45,8 @@ static struct {
 	int pair[2], stub;
 } zones;
 
+static struct host_lock zones_lock = HOST_LOCK_INIT;
+
 static int stub_file(void)
 {
 	size_t size = (size_t)(stub_image_end - stub_image);
@@ -197,6 +199,13 @@ static bool ask(void)
 	return true;
 }
 
+static void park(struct host_zone *zone)
+{
+	zone->next = zones.parked;
+	zones.parked = zone;
+	zones.parked_count++;
+}
+
 /* Takes one answer of the zygote. */
 static bool hear(bool wait)
 {
@@ -219,19 +228,32 @@ static bool hear(bool wait)
 	zone->pid = pid > 0 ? (int)pid : 0;
 	if (!zone->pid)
 		return false;
-	zone->next = zones.parked;
-	zones.parked = zone;
-	zones.parked_count++;
+	park(zone);
 	return true;
 }
 
 void host_zones_refill(void)
 {
+	host_lock_take(&zones_lock);
 	while (hear(false))
 		;
-	while (zones.parked_count + zones.wanted < POOL_SPARES)
-		if (!ask())
-			return;
+	while (zones.parked_count + zones.wanted < POOL_SPARES && ask())
+		;
+	host_lock_give(&zones_lock);
+}
+
+/* Its slot is free when this returns. */
+static void end(struct host_zone *zone)
+{
+	host_cross_forget(zone);
+	if (zone->pid > 0) {
+		kill(zone->pid, SIGKILL);
+		collect(zone->pid);
+	}
+	/* The next process with this slot must not see what this one left. */
+	madvise(zone->r, CTL_STRIDE, MADV_REMOVE);
+	zone->pid = 0;
+	zone->ready = false;
 }
 
 /* A new process is ready when its mapper has reported and its thread waits. */
@@ -252,12 +274,8 @@ static bool zone_ready(struct host_zone *zone)
 	return true;
 }
 
-struct host_zone *host_zone_take(void)
+static struct host_zone *take(void)
 {
-	const char *message;
-
-	if (!host_zones_ready(&message))
-		return 0;
 	/* One may have been killed, or be half made where the host has no room for a thread more. */
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		struct host_zone *zone;
@@ -274,16 +292,39 @@ struct host_zone *host_zone_take(void)
 		zone->next = 0;
 		if (zone_ready(zone))
 			return zone;
-		host_zone_kill(zone);
+		end(zone);
 	}
 	return 0;
+}
+
+struct host_zone *host_zone_take(void)
+{
+	struct host_zone *zone;
+	const char *message;
+
+	if (!host_zones_ready(&message))
+		return 0;
+	host_lock_take(&zones_lock);
+	zone = take();
+	host_lock_give(&zones_lock);
+	return zone;
+}
+
+static uint32_t parked_count(void)
+{
+	uint32_t count;
+
+	host_lock_take(&zones_lock);
+	count = zones.parked_count;
+	host_lock_give(&zones_lock);
+	return count;
 }
 
 void host_zone_give(struct host_zone *zone)
 {
 	uint64_t nonce = 0;
 
-	if (zones.parked_count >= POOL_MAX || getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce) ||
+	if (parked_count() >= POOL_MAX || getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce) ||
 	    load64(zone->w, W_NONCE) == nonce) {
 		host_zone_kill(zone);
 		return;
@@ -301,9 +342,9 @@ void host_zone_give(struct host_zone *zone)
 	memset(zone->w + W_NR, 0, W_NONCE - W_NR);
 	memset(zone->w + W_SAVE, 0, ZONE_W_SIZE - W_SAVE);
 	zone->strikes = 0;
-	zone->next = zones.parked;
-	zones.parked = zone;
-	zones.parked_count++;
+	host_lock_take(&zones_lock);
+	park(zone);
+	host_lock_give(&zones_lock);
 }
 
 bool host_zone_is_dead(struct host_zone *zone)
@@ -318,17 +359,22 @@ bool host_zone_is_dead(struct host_zone *zone)
 	return info.si_pid != 0;
 }
 
+void host_zone_shoot(const struct host_zone *zone)
+{
+	siginfo_t info;
+
+	if (zone->pid <= 0)
+		return;
+	kill(zone->pid, SIGKILL);
+	while (waitid(P_PID, (id_t)zone->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
+		;
+}
+
 void host_zone_kill(struct host_zone *zone)
 {
-	host_cross_forget(zone);
-	if (zone->pid > 0) {
-		kill(zone->pid, SIGKILL);
-		collect(zone->pid);
-	}
-	/* The next process with this slot must not see what this one left. */
-	madvise(zone->r, CTL_STRIDE, MADV_REMOVE);
-	zone->pid = 0;
-	zone->ready = false;
+	host_lock_take(&zones_lock);
+	end(zone);
+	host_lock_give(&zones_lock);
 }
 
 void host_zones_end(void)

@@ -10,6 +10,7 @@
 #define PIC_READ_ISR 0x0b
 
 static uint16_t masked = 0xffff;
+static uint16_t fired; /* lines of zones, for hal_irq_take() */
 
 static void write_mask(void)
 {
@@ -38,6 +39,21 @@ void irq_unmask(uint32_t line)
 	write_mask();
 }
 
+static void mask(uint32_t line)
+{
+	masked |= (uint16_t)(1u << line);
+	write_mask();
+}
+
+/* Has it been offered to zones? */
+static bool is_offered(uint32_t line)
+{
+	for (unsigned i = 0; i < HAL_EXTENTS; i++)
+		if (line - machine.boot.irqs[i].first < machine.boot.irqs[i].count)
+			return true;
+	return false;
+}
+
 /* Lines 7 and 15 also stand for "the request went away": then no bit is set in
  * the in-service register, and that chip wants no end of interrupt. */
 static bool spurious(uint32_t line)
@@ -57,9 +73,17 @@ static void line_handle(uint32_t line)
 			out8(PIC1, PIC_EOI);
 		return;
 	}
+	/* Masked before its end: else a line that stays up would come again at once. */
+	if (is_offered(line))
+		mask(line);
 	if (line >= 8)
 		out8(PIC2, PIC_EOI);
 	out8(PIC1, PIC_EOI);
+	if (is_offered(line)) {
+		fired |= (uint16_t)(1u << line);
+		this_cpu()->pending |= EXO_PEND_IRQ;
+		return;
+	}
 	if (line == 0)
 		timer_interrupt();
 	else if (line == 1)
@@ -76,6 +100,24 @@ void irq_handle(uint32_t vector)
 		apic_end();
 	else if (vector >= VEC_PIC && vector < VEC_PIC + 16)
 		line_handle(vector - VEC_PIC);
+}
+
+void hal_irq_mask(uint32_t line)
+{
+	mask(line);
+}
+
+void hal_irq_unmask(uint32_t line)
+{
+	irq_unmask(line);
+}
+
+uint64_t hal_irq_take(void)
+{
+	uint64_t lines = fired;
+
+	fired = 0;
+	return lines;
 }
 
 uint64_t hal_events_take(void)

@@ -199,6 +199,8 @@ void irq_init(void);                                            /* irq.c */
 void irq_handle(uint32_t vector);         /* sets pending bits, acknowledges */
 void irq_unmask(uint32_t line);
 
+void device_offer(struct hal_boot_info *boot);                  /* device.c */
+
 void fwcfg_init(void);                                          /* fwcfg.c */
 bool fwcfg_find(const char *name, uint16_t *selector, uint32_t *size);
 bool fwcfg_read(uint16_t selector, uint64_t phys, uint32_t size);

@@ -126,6 +126,7 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 	irq_init();
 	timer_init_start();
 	screen_init();
+	device_offer(&machine.boot);
 	split_prepare();
 	libos_load();
 	split_start();

@@ -152,6 +152,12 @@ void kernel_trap(struct trap_frame *frame)
 	panic_trap(trap_name(frame->vector), frame);
 }
 
+/* The core runs on one CPU here, which is never in hal_ctx_enter() when it calls this. */
+void hal_kick(uint32_t cpu)
+{
+	(void)cpu;
+}
+
 void hal_cpu_relax(uint32_t turn)
 {
 	(void)turn;

@@ -1,6 +1,5 @@
 /* Character devices of the LibOS itself, and the nodes and links in /dev. */
 #include <exo/calls.h>
-#include <libos/dev_exo.h>
 #include <libos/fs/internal.h>
 
 #define MAJOR_MEM     1u
@@ -92,29 +91,6 @@ static const struct file_ops zero_ops = { .read = zero_read, .write = null_write
 static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = device_seek };
 static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = device_seek };
 
-/* ---- /dev/exo ---- */
-
-static int64_t exo_grant(struct thread *thread, uint64_t address)
-{
-	struct vm_space *space = thread->process->space;
-	struct exo_dev_grant grant;
-	int r = user_read(space, &grant, address, sizeof(grant));
-	if (r)
-		return r;
-	r = vm_grant(space, &grant);
-	return r ? r : user_write(space, address, &grant, sizeof(grant));
-}
-
-static int64_t exo_ioctl(struct file *file, struct thread *thread, uint32_t request, uint64_t arg)
-{
-	(void)file;
-	if (request != EXO_DEV_GRANT)
-		return -ENOTTY;
-	return cred_is_root(&thread->process->cred) ? exo_grant(thread, arg) : -EPERM;
-}
-
-static const struct file_ops exo_ops = { .ioctl = exo_ioctl };
-
 /* ---- opening by number ---- */
 
 static int open_memory(uint32_t minor, struct file *file)
@@ -154,7 +130,7 @@ int device_open(struct inode *inode, struct file *file, struct thread *thread)
 	if ((major == MAJOR_TTYAUX && minor == 1) || (major == MAJOR_TTY && (minor <= 1 || minor == MINOR_SERIAL0)))
 		return tty_open(&libos.console, file, thread);
 	if (major == MAJOR_MISC && minor == MINOR_EXO) {
-		file->ops = &exo_ops;
+		dev_exo_open(file, thread);
 		return 0;
 	}
 	return -ENXIO;

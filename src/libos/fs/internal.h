@@ -128,6 +128,7 @@ int devfs_populate(struct inode *root);
 /* Opens a character device. -ENXIO when there is none of that number. */
 int device_open(struct inode *inode, struct file *file, struct thread *thread);
 int fs_random(void *to, uint64_t size); /* 0 or -EIO */
+void dev_exo_open(struct file *file, struct thread *thread); /* /dev/exo */
 
 /* ---- fd_table.c ---- */
 /* Puts the file at exactly fd (< FD_MAX), closing what is there; takes over the reference. fd or -ENOMEM. */

@@ -35,8 +35,14 @@ int thread_context_new(struct vm_space *space, exo_cap_t *ctx, exo_frame_t *fram
 
 void thread_context_free(exo_cap_t ctx, exo_frame_t frame)
 {
-	/* The frame may be used again only when the kernel lets go of it. */
-	if (exo_cap_drop(ctx, NULL) == EXO_OK)
+	enum exo_status status;
+
+	/* The frame may be used again only when the kernel lets go of it; with a zone that
+	 * went before, the context is gone, too. */
+	do
+		status = exo_cap_drop(ctx, NULL);
+	while (status == EXO_E_AGAIN);
+	if (status == EXO_OK || status == EXO_E_CAP)
 		frame_put(frame);
 	else
 		libos_log("feuerbird: a context could not be dropped");
@@ -254,14 +260,18 @@ static void exception(struct thread *self)
 	signal_force(self, &info);
 }
 
-static void pending_events(struct thread *self)
+static void events_handle(void)
 {
 	uint64_t pending = 0;
 
-	(void)self;
 	if (exo_event_take(libos.boot->zone, &pending) != EXO_OK)
 		libos_panic("event_take refused");
 	sched_events(pending);
+}
+
+static void pending_events(struct thread *self)
+{
+	events_handle();
 	/* Those whom the event woke go first: that is what interactive programs live on. */
 	if (!list_empty(&libos.sched.woken))
 		sched_give_way(self);
@@ -329,6 +339,8 @@ static void quantum_over(struct thread *self)
 	uint64_t now = libos_now();
 
 	sched_account(self, now, true);
+	/* The timer may have fired with it; unless that is heard, it is never armed again. */
+	events_handle();
 	timers_run();
 	itimer_check(self->process);
 	sched_give_way(self);

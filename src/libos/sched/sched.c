@@ -9,6 +9,7 @@
 #include <exo/calls.h>
 
 #include <libos/abi/errno.h>
+#include <libos/fs/file.h>
 #include <libos/lib/heap.h>
 #include <libos/libos.h>
 #include <libos/sched/coroutine.h>
@@ -26,6 +27,7 @@ void sched_init(void)
 	list_init(&s->runnable);
 	list_init(&s->woken);
 	list_init(&s->timers);
+	waitq_init(&libos.zone_events);
 	s->quantum_ns = QUANTUM_NS;
 	s->armed_ns = NO_DEADLINE;
 	s->load_next_ns = libos_now() + LOAD_PERIOD_NS;
@@ -326,6 +328,8 @@ void sched_events(uint64_t pending)
 		libos.sched.armed_ns = NO_DEADLINE;
 		timers_run();
 	}
+	if (pending & EXO_PEND_ZONE)
+		dev_exo_events();
 	if (pending & console)
 		tty_console_events(pending & console);
 	if (pending & EXO_PEND_SHUTDOWN)

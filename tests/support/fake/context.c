@@ -76,16 +76,20 @@ void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap
 		.deadline = deadline, .trap = trap,
 	};
 
-	fake.enters++;
+	__atomic_fetch_add(&fake.enters, 1, __ATOMIC_RELAXED);
 	state_load(fc);
 	memset(trap, 0, sizeof(*trap));
 	trap->event = EXO_EV_QUANTUM;
-	if (fake.events || fake.timer_at <= fake.now_ns)
+	if (__atomic_load_n(&fake.events, __ATOMIC_RELAXED) || fake_timer_due() || fake_is_kicked())
 		trap->event = EXO_EV_PENDING;
-	else if (fake.program && fake.now_ns < deadline)
+	else if (fake.program && __atomic_load_n(&fake.now_ns, __ATOMIC_RELAXED) < deadline)
 		fake.program(fake.user, &entry);
-	else if (fake.now_ns < deadline)
+	else if (fake.cpu_count == 1 && fake.now_ns < deadline)
 		fake.now_ns = deadline < fake.timer_at ? deadline : fake.timer_at;
+	if (trap->event == EXO_EV_QUANTUM && fake_is_kicked())
+		trap->event = EXO_EV_PENDING;
+	if (trap->event == EXO_EV_PENDING)
+		fake_kick_end();
 	state_store(fc, trap);
 }
 

@@ -18,6 +18,12 @@
 #define FAKE_FIRST_FRAME UINT64_C(0x100)
 #define FAKE_CONSOLE_MAX 65536
 
+#define FAKE_PORT       UINT64_C(0x70)
+#define FAKE_PORT_COUNT UINT64_C(16)
+#define FAKE_MMIO       UINT64_C(0xf0)
+#define FAKE_IRQ        UINT64_C(5)
+#define FAKE_IRQ_COUNT  UINT64_C(11)
+
 /* How fake_boot() ended; fake.status has the status of FAKE_HALTED. */
 enum fake_end {
 	FAKE_RETURNED,
@@ -42,6 +48,7 @@ typedef void fake_libos_fn(const struct exo_boot *boot);
 struct fake {
 	/* Before fake_boot() */
 	uint64_t frame_count;
+	uint32_t cpu_count; /* 1; more: see fake_cpu_become() */
 	const void *image;
 	uint64_t image_size;
 	const char *cmdline;
@@ -62,6 +69,16 @@ struct fake {
 	uint64_t input_size;
 	uint16_t rows, columns;
 	uint32_t console_flags;
+
+	/* Devices for zones: ports FAKE_PORT.., registers in FAKE_MMIO (the second frame read-only),
+	 * lines FAKE_IRQ..; an access outside of them is a bug of the core. */
+	uint64_t io_value;        /* what reads give */
+	struct {
+		uint64_t at, value, count;
+		uint32_t width;
+		bool mmio, write;
+	} io; /* the last access, and how many there were */
+	uint64_t irq_masked, irq_latched, irq_fired;
 
 	/* If region_count > 0, the LibOS can be read and written only there, so that
 	 * wild pointers can be tried; else they are used as they are. */
@@ -85,8 +102,30 @@ extern struct fake fake;
 void fake_reset(void);
 enum fake_end fake_boot(fake_libos_fn *libos);
 
+/* A device raises its line: once, however long it stays up. */
+void fake_irq(uint32_t line);
+
 /* Ends fake_boot() from anywhere inside it. */
 EXO_NORETURN void fake_end(enum fake_end end);
+
+/*
+ * Several CPUs: threads that the test makes, inside of its LibOS function; each calls this first,
+ * with a number below fake.cpu_count of its own (the one that booted is 0), and then the core as it likes.
+ * Time, events and timer are one for all; output and input are guarded by the core's lock; a program's
+ * memory (fake_load, fake_store) by one of the machine's.
+ * What the test itself sets in `fake` must be set before. fake_end() is for CPU 0 alone.
+ */
+#define FAKE_CPUS_MAX 8
+void fake_cpu_become(uint32_t cpu);
+
+/* For programs: this CPU was kicked; return, and the trap is PENDING unless it says something else. */
+bool fake_is_kicked(void);
+
+/* The machine's own: the kick was heard; the timer's time has come; the memory's lock. */
+void fake_kick_end(void);
+bool fake_timer_due(void);
+void fake_space_lock(void);
+void fake_space_unlock(void);
 
 /* For programs: stop with this trap. */
 void fake_syscall(struct fake_entry *entry, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2,

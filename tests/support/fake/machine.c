@@ -6,6 +6,7 @@
 #include <hal/x86/sha256.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ void fake_reset(void)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake.frame_count = 4096;
+	fake.cpu_count = 1;
 	fake.cmdline = "";
 	fake.now_ns = 1000;
 	fake.tick_ns = 1;
@@ -28,6 +30,7 @@ void fake_reset(void)
 	fake.random = UINT64_C(0x9e3779b97f4a7c15);
 	fake.rows = 24;
 	fake.columns = 80;
+	fake.irq_masked = UINT64_MAX;
 }
 
 static void image_place(void)
@@ -41,20 +44,33 @@ static void image_place(void)
 	memcpy(hal_phys_ptr(info.image_first), fake.image, fake.image_size);
 }
 
+/* A jump from a coroutine's stack leaves the marks of the frames on this one that were between. */
+#define ABANDONED 262144
+void __asan_unpoison_memory_region(const volatile void *at, size_t size) __attribute__((weak));
+
+static void stack_clean(void)
+{
+	if (__asan_unpoison_memory_region)
+		__asan_unpoison_memory_region((char *)__builtin_frame_address(0) - ABANDONED, ABANDONED);
+}
+
 enum fake_end fake_boot(fake_libos_fn *libos)
 {
 	int how;
 
 	info = (struct hal_boot_info){
 		.first_frame = FAKE_FIRST_FRAME, .frame_count = fake.frame_count,
-		.boot_ns = fake.now_ns, .cycles_per_ms = 1000000, .cpu_count = 1,
+		.boot_ns = fake.now_ns, .cycles_per_ms = 1000000, .cpu_count = fake.cpu_count,
 		.target = "fake", .cmdline = fake.cmdline,
+		.ports = { { FAKE_PORT, FAKE_PORT_COUNT } }, .irqs = { { FAKE_IRQ, FAKE_IRQ_COUNT } },
+		.mmio = { { FAKE_MMIO, 1 }, { FAKE_MMIO + 1, 1 } }, .mmio_read_only = { false, true },
 	};
 	image_place();
 	libos_function = libos;
 	how = setjmp(end_jump);
 	if (how == 0)
 		core_start();
+	stack_clean();
 	return (enum fake_end)(how - 1);
 }
 
@@ -113,8 +129,7 @@ uint64_t hal_text_prepare(void *text, uint64_t size, exo_vaddr_t address)
 
 uint64_t hal_time_ns(void)
 {
-	fake.now_ns += fake.tick_ns;
-	return fake.now_ns;
+	return __atomic_add_fetch(&fake.now_ns, fake.tick_ns, __ATOMIC_RELAXED);
 }
 
 uint64_t hal_time_real_ns(void)
@@ -124,18 +139,42 @@ uint64_t hal_time_real_ns(void)
 
 uint64_t hal_cycles(void)
 {
-	fake.cycles += 100;
-	return fake.cycles;
+	return __atomic_add_fetch(&fake.cycles, 100, __ATOMIC_RELAXED);
 }
 
 void hal_timer_arm(uint64_t at_ns)
 {
-	fake.timer_at = at_ns;
+	__atomic_store_n(&fake.timer_at, at_ns, __ATOMIC_RELAXED);
+}
+
+/* ---- CPUs: threads of the test ------------------------------------------ */
+
+static _Thread_local uint32_t this_cpu;
+static _Atomic bool kicked[FAKE_CPUS_MAX];
+
+void fake_cpu_become(uint32_t cpu)
+{
+	this_cpu = cpu;
 }
 
 uint32_t hal_cpu_id(void)
 {
-	return 0;
+	return this_cpu;
+}
+
+void hal_kick(uint32_t cpu)
+{
+	atomic_store(&kicked[cpu], true);
+}
+
+bool fake_is_kicked(void)
+{
+	return atomic_load_explicit(&kicked[this_cpu], memory_order_acquire);
+}
+
+void fake_kick_end(void)
+{
+	atomic_store(&kicked[this_cpu], false);
 }
 
 void hal_cpu_relax(uint32_t turn)
@@ -146,26 +185,135 @@ void hal_cpu_relax(uint32_t turn)
 
 uint64_t hal_events_take(void)
 {
-	uint64_t events = fake.events;
+	uint64_t events = __atomic_exchange_n(&fake.events, 0, __ATOMIC_RELAXED);
 
-	fake.events = 0;
-	if (fake.timer_at <= fake.now_ns) {
-		fake.timer_at = UINT64_MAX;
+	if (fake_timer_due()) {
+		hal_timer_arm(UINT64_MAX);
 		events |= EXO_PEND_TIMER;
 	}
 	return events;
 }
 
+bool fake_timer_due(void)
+{
+	return __atomic_load_n(&fake.timer_at, __ATOMIC_RELAXED) <= __atomic_load_n(&fake.now_ns, __ATOMIC_RELAXED);
+}
+
+/* Time is everybody's: with several CPUs nobody may skip it, so idling is just short. */
 void hal_idle(uint64_t until_ns)
 {
-	uint64_t wake = until_ns < fake.timer_at ? until_ns : fake.timer_at;
+	uint64_t wake;
 
+	if (info.cpu_count > 1) {
+		sched_yield();
+		fake_kick_end();
+		return;
+	}
 	if (fake.events)
 		return;
+	wake = until_ns < fake.timer_at ? until_ns : fake.timer_at;
 	if (wake == UINT64_MAX)
 		fake_end(FAKE_STUCK);
 	if (fake.now_ns < wake)
 		fake.now_ns = wake;
+}
+
+/* ---- Devices ----------------------------------------------------------- */
+
+static void require(bool condition, const char *what)
+{
+	if (condition)
+		return;
+	fprintf(stderr, "fake: the core broke the contract: %s\n", what);
+	abort();
+}
+
+static void io_note(bool mmio, uint64_t at, uint32_t width, bool write, uint64_t value)
+{
+	uint64_t first = mmio ? FAKE_MMIO << EXO_FRAME_SHIFT : FAKE_PORT;
+	uint64_t count = mmio ? UINT64_C(1) << (EXO_FRAME_SHIFT + !write) : FAKE_PORT_COUNT;
+
+	require(width == 1 || width == 2 || width == 4 || (mmio && width == 8), "width of an access");
+	require(at >= first && width <= count && at - first <= count - width, "an access to no device of a zone");
+	require(!mmio || at % width == 0, "alignment of an access");
+	require(width == 8 || value >> (8 * width) == 0, "value of an access");
+	fake.io.mmio = mmio;
+	fake.io.at = at;
+	fake.io.width = width;
+	fake.io.write = write;
+	fake.io.value = value;
+	fake.io.count++;
+}
+
+static uint64_t io_read(bool mmio, uint64_t at, uint32_t width)
+{
+	uint64_t value = width == 8 ? fake.io_value : fake.io_value & ((UINT64_C(1) << (8 * width)) - 1);
+
+	io_note(mmio, at, width, false, value);
+	return value;
+}
+
+uint64_t hal_io_read(uint64_t port, uint32_t width)
+{
+	return io_read(false, port, width);
+}
+
+void hal_io_write(uint64_t port, uint32_t width, uint64_t value)
+{
+	io_note(false, port, width, true, value);
+}
+
+uint64_t hal_mmio_read(uint64_t address, uint32_t width)
+{
+	return io_read(true, address, width);
+}
+
+void hal_mmio_write(uint64_t address, uint32_t width, uint64_t value)
+{
+	io_note(true, address, width, true, value);
+}
+
+static void line_check(uint32_t line)
+{
+	require(line - FAKE_IRQ < FAKE_IRQ_COUNT, "an interrupt line of no zone");
+}
+
+/* What came while the line was masked. */
+static void irq_fire(uint64_t lines)
+{
+	lines &= ~fake.irq_masked;
+	fake.irq_latched &= ~lines;
+	fake.irq_masked |= lines;
+	fake.irq_fired |= lines;
+	if (lines)
+		fake.events |= EXO_PEND_IRQ;
+}
+
+void fake_irq(uint32_t line)
+{
+	fake.irq_latched |= UINT64_C(1) << line;
+	irq_fire(fake.irq_latched);
+}
+
+void hal_irq_mask(uint32_t line)
+{
+	line_check(line);
+	fake.irq_masked |= UINT64_C(1) << line;
+}
+
+void hal_irq_unmask(uint32_t line)
+{
+	line_check(line);
+	fake.irq_masked &= ~(UINT64_C(1) << line);
+	irq_fire(fake.irq_latched);
+}
+
+uint64_t hal_irq_take(void)
+{
+	uint64_t lines = fake.irq_fired;
+
+	fake.irq_fired = 0;
+	return lines;
 }
 
 /* ---- Console, entropy ------------------------------------------------- */

@@ -3,6 +3,7 @@
  * frames of the zone's pool, as real as needed to hold the core to its promises.
  */
 #include <fake/fake.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +19,40 @@ enum {
 #define ENTRIES  512
 #define PRESENT  UINT64_C(1)
 #define PROT_OF(entry) ((uint32_t)((entry) >> 1 & 7))
+
+/*
+ * Programs on other CPUs reach memory through the tables while the core changes them. The machine's
+ * lock makes each access and each change one step: so what was unmapped is out of reach when
+ * hal_space_unmap() returns, and there is nothing to flush.
+ */
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+void fake_space_lock(void)
+{
+	if (fake.cpu_count > 1)
+		pthread_mutex_lock(&lock);
+}
+
+void fake_space_unlock(void)
+{
+	if (fake.cpu_count > 1)
+		pthread_mutex_unlock(&lock);
+}
+
+static int lock_take(void)
+{
+	fake_space_lock();
+	return 0;
+}
+
+static void lock_give(const int *taken)
+{
+	(void)taken;
+	fake_space_unlock();
+}
+
+/* First line of a function: it holds the lock till it returns. */
+#define HOLD_LOCK __attribute__((cleanup(lock_give), unused)) int held = lock_take()
 
 static unsigned index_of(exo_vaddr_t vaddr, int level)
 {
@@ -57,6 +92,7 @@ static uint64_t *table_new(struct hal_pool *pool, exo_frame_t *frame)
 
 enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
 {
+	HOLD_LOCK;
 	if (fake.space_fails)
 		return EXO_E_DEVICE;
 	if (pool->count == 0)
@@ -81,6 +117,7 @@ static void table_free(exo_frame_t frame, int level, struct hal_pool *pool)
 
 void hal_space_destroy(struct hal_space *space, struct hal_pool *pool)
 {
+	HOLD_LOCK;
 	require(space->word[SPACE_MAGIC] == MAGIC, "space is not alive");
 	table_free(space->word[SPACE_ROOT], LEVELS - 1, pool);
 	memset(space, 0xff, sizeof(*space));
@@ -105,6 +142,7 @@ static uint64_t *entry_find(const struct hal_space *space, exo_vaddr_t vaddr, in
 
 uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
 {
+	HOLD_LOCK;
 	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
 	uint64_t cost = 0, counted[LEVELS] = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
 
@@ -127,6 +165,7 @@ uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64
 void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame,
                    uint64_t count, uint32_t prot, struct hal_pool *pool)
 {
+	HOLD_LOCK;
 	require(vaddr % EXO_FRAME_SIZE == 0 && vaddr >= EXO_USER_BASE &&
 	        vaddr + (count << EXO_FRAME_SHIFT) <= EXO_USER_LIMIT && prot >= 1 && prot <= 7, "map");
 	for (uint64_t i = 0; i < count; i++, vaddr += EXO_FRAME_SIZE) {
@@ -149,6 +188,7 @@ void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame
 
 void hal_space_unmap(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
 {
+	HOLD_LOCK;
 	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
 	int level;
 
@@ -158,6 +198,7 @@ void hal_space_unmap(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
 
 void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count, uint32_t prot)
 {
+	HOLD_LOCK;
 	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
 	int level;
 
@@ -176,6 +217,7 @@ void hal_space_flush(struct hal_space *space)
 
 bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t *frame, uint32_t *flags)
 {
+	HOLD_LOCK;
 	int level;
 	const uint64_t *entry = entry_find(space, vaddr, &level);
 
@@ -188,6 +230,7 @@ bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame
 
 exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
 {
+	HOLD_LOCK;
 	while (vaddr < end) {
 		int level;
 		const uint64_t *entry = entry_find(space, vaddr, &level);
@@ -201,6 +244,7 @@ exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo
 
 void hal_space_answers(struct hal_space *space, exo_frame_t frame)
 {
+	HOLD_LOCK;
 	hal_phys_ptr(frame);
 	space->word[SPACE_ANSWERS] = frame;
 }
@@ -242,6 +286,7 @@ static unsigned char *program_byte(const struct hal_space *space, exo_vaddr_t va
 
 bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size)
 {
+	HOLD_LOCK;
 	uint64_t done = 0, room;
 
 	if (is_libos(space)) {
@@ -264,6 +309,7 @@ bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint
 
 bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *from, uint64_t size)
 {
+	HOLD_LOCK;
 	uint64_t done = 0, room;
 
 	if (is_libos(space)) {

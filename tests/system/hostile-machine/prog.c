@@ -198,7 +198,7 @@ static void work_under(const void *what)
 	                 "mov $110, %%eax\n\tsyscall\n\t"
 	                 "pushfq\n\tandq $~0x44500, (%%rsp)\n\tpopfq"
 	                 : [result] "=&r"(result)
-	                 : [flags] "r"(flags), [fresh] "r"(fresh), [turns] "r"(flags & F_TF ? 20 : 100000000)
+	                 : [flags] "r"(flags), [fresh] "r"(fresh), [turns] "r"(flags & F_TF ? 20 : 20000000)
 	                 : "rax", "rcx", "rdx", "r11", "memory");
 	if (result != (uint64_t)me || fresh[0] != 1 || fresh[0x80000] != 1)
 		_exit(1);
@@ -281,7 +281,7 @@ static void forge(const void *what)
 	__asm__ volatile("mov %%cs, %0" : "=r"(cs));
 	if ((cs & 3) != 3 || (flags_read() & (F_IOPL | 0x1a0000)) || !(flags_read() & F_IF))
 		_exit(1);
-	for (volatile int i = 0; i < 30000000; i++)
+	for (volatile int i = 0; i < 2000000; i++)
 		;
 	/* Would a port be open now? */
 	forging = NULL;
@@ -314,11 +314,11 @@ static void bases(const void *what)
 	/* gs is nobody's, fs is the C library's: nothing of it is used until it is back. */
 	if (gs) {
 		__asm__ volatile("wrgsbase %1\n\tmov $110, %%eax\n\tsyscall\n\tmov $0xfb000000, %%eax\n\tsyscall\n\t"
-		                 "mov $100000000, %%ecx\n1:\tdec %%ecx\n\tjnz 1b\n\trdgsbase %0"
+		                 "mov $20000000, %%ecx\n1:\tdec %%ecx\n\tjnz 1b\n\trdgsbase %0"
 		                 : "=r"(now) : "r"(base) : "rax", "rcx", "rdx", "r11", "memory");
 	} else {
 		__asm__ volatile("rdfsbase %%rbx\n\twrfsbase %1\n\tmov $110, %%eax\n\tsyscall\n\tmov $0xfb000000, %%eax\n\tsyscall\n\t"
-		                 "mov $100000000, %%ecx\n1:\tdec %%ecx\n\tjnz 1b\n\trdfsbase %0\n\twrfsbase %%rbx"
+		                 "mov $20000000, %%ecx\n1:\tdec %%ecx\n\tjnz 1b\n\trdfsbase %0\n\twrfsbase %%rbx"
 		                 : "=&r"(now) : "r"(base) : "rax", "rbx", "rcx", "rdx", "r11", "memory");
 	}
 	_exit(now == base || now == 0 ? 0 : 1);
@@ -372,7 +372,7 @@ static void scan(const void *unused)
 	(void)unused;
 	signal(SIGSEGV, on_scan);
 	signal(SIGBUS, on_scan);
-	_exit(foreign(0, 0x7fff00000000, 0x1fffff000 ) + foreign(0xffff800000000000, 0xfffffffffffff000, 0xfffffff000) +
+	_exit(foreign(0, 0x7fff00000000, 0xbfffff000) + foreign(0xffff800000000000, 0xfffffffffffff000, 0x7ffffff000) +
 	      foreign(0xffffffff80000000, 0xffffffff81000000, 0x3000) != 0);
 }
 

@@ -1,0 +1,129 @@
+/*
+ * CPUs that are out of the core, and kicking them.
+ *
+ * A place is written before the lock is given up and after it was taken again. So a CPU that somebody
+ * sees in a context is on its way in, in there, or on its way out; a kick is kept by the HAL
+ * till the next stop, so that one which comes too early is not lost.
+ */
+#include <core/core.h>
+#include <core/cpu.h>
+#include <core/event.h>
+#include <core/reap.h>
+#include <core/state.h>
+
+CORE_LOCKED static void kick(uint32_t cpu)
+{
+	core.cpus[cpu].place.kicked = true;
+	hal_kick(cpu);
+}
+
+/* The next CPU from *cpu on that is not this one. */
+static bool other(uint32_t *cpu)
+{
+	if (*cpu == hal_cpu_id())
+		++*cpu;
+	return *cpu < core.info->cpu_count;
+}
+
+void cpu_enter(const struct run *run, struct hal_trap *trap)
+{
+	struct cpu_place *place = &cpu_this()->place;
+
+	place->run = run;
+	core_lock_give();
+	hal_ctx_enter(&run->context->hal, run->deadline, trap);
+	core_lock_take();
+	place->run = NULL;
+}
+
+void cpu_idle(uint64_t until_ns)
+{
+	struct cpu_place *place = &cpu_this()->place;
+
+	place->idle = true;
+	core_lock_give();
+	hal_idle(until_ns);
+	core_lock_take();
+	place->idle = false;
+}
+
+/* It has its quantum vector to run; else it waits for its timer, and helps with what calls have left behind. */
+void core_cpu_start(void)
+{
+	struct quantum *vector = &cpu_this()->quantum;
+
+	core_lock_take();
+	for (;;) {
+		events_collect();
+		if (reap_is_needed())
+			reap_some(REAP_HELP_BUDGET);
+		if (!quantum_turn(vector))
+			cpu_idle(quantum_next(vector));
+	}
+}
+
+bool cpu_take_kick(void)
+{
+	struct cpu_place *place = &cpu_this()->place;
+	bool kicked = place->kicked;
+
+	place->kicked = false;
+	return kicked;
+}
+
+bool cpus_leave_context(const struct context *context)
+{
+	bool found = false;
+
+	for (uint32_t cpu = 0; other(&cpu); cpu++) {
+		const struct run *run = core.cpus[cpu].place.run;
+
+		if (run && run->context == context) {
+			kick(cpu);
+			found = true;
+		}
+	}
+	return found;
+}
+
+bool cpus_leave_zone(const struct zone *zone)
+{
+	bool found = false;
+
+	for (uint32_t cpu = 0; other(&cpu); cpu++) {
+		const struct cpu_place *place = &core.cpus[cpu].place;
+
+		if (place->run && (place->run->context->zone == zone || place->run_for == zone)) {
+			kick(cpu);
+			found = true;
+		}
+	}
+	return found;
+}
+
+void cpus_leave_cap(const struct cap *cap)
+{
+	for (uint32_t cpu = 0; other(&cpu); cpu++) {
+		const struct run *run = core.cpus[cpu].place.run;
+
+		if (run && (run->cap == cap || run->cpu == cap))
+			kick(cpu);
+	}
+}
+
+void cpus_look_again(void)
+{
+	for (uint32_t cpu = 0; other(&cpu); cpu++)
+		if (core.cpus[cpu].place.run)
+			kick(cpu);
+}
+
+void cpus_notify(const struct zone *zone)
+{
+	for (uint32_t cpu = 0; other(&cpu); cpu++) {
+		const struct cpu_place *place = &core.cpus[cpu].place;
+
+		if (place->idle || (place->run && place->run_for == zone))
+			kick(cpu);
+	}
+}

@@ -1,0 +1,46 @@
+/*
+ * CPUs that are out of the core: in a context, or idle. What happens in the core meanwhile
+ * may concern them; then they are kicked, come back, and look at everything again.
+ */
+#ifndef CORE_CPU_H
+#define CORE_CPU_H
+
+#include <core/cap.h>
+#include <core/context.h>
+#include <core/run.h>
+
+/* Where a CPU is. Written by itself, with the core lock; read by others, with the lock. */
+struct cpu_place {
+	const struct run *run;      /* what it has entered; NULL: it is in the core, or idle */
+	const struct zone *run_for; /* who called exo_run() on it; NULL: nobody */
+	bool idle;
+	bool kicked;                /* since it last looked */
+};
+
+/* Enters the run's context, as hal_ctx_enter(): the core lock is given up in between. */
+CORE_LOCKED void cpu_enter(const struct run *run, struct hal_trap *trap);
+
+/* Idles, as hal_idle(): the core lock is given up in between. */
+CORE_LOCKED void cpu_idle(uint64_t until_ns);
+
+/* True once after a kick: if the context stopped for nothing else, it may be entered again. */
+CORE_LOCKED bool cpu_take_kick(void);
+
+/*
+ * True if another CPU is in the context; in any context of the zone, or in one that the zone has
+ * entered. They are told to come back; the caller cannot wait for that with the lock held, so it ends with
+ * E_AGAIN, and leaves everything in a state in which the context is not entered again.
+ */
+CORE_LOCKED bool cpus_leave_context(const struct context *context);
+CORE_LOCKED bool cpus_leave_zone(const struct zone *zone);
+
+/* Other CPUs that have entered something with this capability come back and find that it is gone. */
+CORE_LOCKED void cpus_leave_cap(const struct cap *cap);
+
+/* Every other CPU that is in a context comes back and looks again at what it runs under. */
+CORE_LOCKED void cpus_look_again(void);
+
+/* Other CPUs that the zone has sent away, or that are idle, come back: something is pending. */
+CORE_LOCKED void cpus_notify(const struct zone *zone);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * Interrupt lines: calls and delivery.
+ */
+#include <core/call.h>
+#include <core/event.h>
+#include <core/irq.h>
+#include <core/reap.h>
+#include <core/state.h>
+#include <core_calls.h>
+
+/* True if the binding's capability is no longer good, though nobody has cleared it away yet. */
+CORE_LOCKED static bool is_stale(const struct binding *b)
+{
+	const struct cap *cap = cap_at(b->slot);
+
+	return cap_is_expired(cap) || (reap_is_needed() && cap_is_revoked(cap));
+}
+
+CORE_LOCKED static void deliver(uint32_t line)
+{
+	struct binding *b = &core.irqs[line];
+
+	if (b->kind == BINDING_NONE)
+		return;
+	if (is_stale(b)) {
+		unbind_irq(b);
+	} else if (!zone_is_gone(b->zone)) {
+		b->zone->irq_lines |= UINT64_C(1) << line;
+		event_raise(b->zone, EXO_PEND_IRQ);
+		/* A program's zone cannot wait for events; whoever runs it can. */
+		if (b->zone->kind == EXO_ZONE_APP)
+			event_raise(core.libos, EXO_PEND_ZONE);
+	}
+}
+
+void irqs_deliver(void)
+{
+	for (uint64_t lines = hal_irq_take(); lines; lines &= lines - 1)
+		deliver((uint32_t)__builtin_ctzll(lines));
+}
+
+void irq_forget(struct zone *zone, uint64_t lines)
+{
+	zone->irq_lines &= ~lines;
+	if (zone->irq_lines == 0)
+		zone->pending &= ~EXO_PEND_IRQ;
+}
+
+/* The lines of a capability's extent. */
+static uint64_t lines_of(const struct cap *irq)
+{
+	uint64_t all = irq->count >= HAL_IRQ_LINES ? UINT64_MAX : (UINT64_C(1) << irq->count) - 1;
+
+	return all << irq->first;
+}
+
+enum exo_status call_irq_bind(struct zone *caller, struct cap *irq, uint64_t line, exo_cap_t zone, uint64_t *value)
+{
+	struct zone *target = caller;
+
+	(void)value;
+	if (!cap_covers(irq, line, 1))
+		return EXO_E_RANGE;
+	if (zone != EXO_CAP_NONE) {
+		struct cap *cap;
+		enum exo_status status = cap_lookup(caller, zone, EXO_CAP_ZONE, EXO_R_WRITE, &cap);
+
+		if (status != EXO_OK)
+			return status;
+		target = cap->zone;
+	}
+	if (zone_is_gone(target))
+		return EXO_E_DEAD;
+	if (core.irqs[line].kind != BINDING_NONE && !is_stale(&core.irqs[line]))
+		return EXO_E_BUSY;
+
+	if (core.irqs[line].kind != BINDING_NONE)
+		unbind_irq(&core.irqs[line]);
+	bind_irq((uint32_t)line, target, irq);
+	return EXO_OK;
+}
+
+enum exo_status call_irq_unbind(struct zone *caller, struct cap *irq, uint64_t line, uint64_t *value)
+{
+	(void)caller;
+	(void)value;
+	if (!cap_covers(irq, line, 1))
+		return EXO_E_RANGE;
+	if (core.irqs[line].kind == BINDING_NONE || core.irqs[line].slot != cap_slot(irq))
+		return EXO_E_STATE;
+	unbind_irq(&core.irqs[line]);
+	return EXO_OK;
+}
+
+enum exo_status call_irq_take(struct zone *caller, struct cap *irq, uint64_t *value)
+{
+	events_collect();
+	*value = caller->irq_lines & lines_of(irq);
+	irq_forget(caller, *value);
+	return EXO_OK;
+}
+
+enum exo_status call_irq_ack(struct zone *caller, struct cap *irq, uint64_t line, uint64_t *value)
+{
+	(void)caller;
+	(void)value;
+	if (!cap_covers(irq, line, 1))
+		return EXO_E_RANGE;
+	if (core.irqs[line].kind == BINDING_NONE || is_stale(&core.irqs[line]))
+		return EXO_E_STATE;
+	hal_irq_unmask((uint32_t)line);
+	return EXO_OK;
+}
