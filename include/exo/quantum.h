@@ -3,7 +3,7 @@
  * extent of slots, numbered through over all CPUs. What is bound to a slot is the main context of
  * a LibOS zone; the kernel gives each slot that is ready one turn per round, higher priority first.
  *
- * Slot 0 of CPU 0 is the first LibOS's.
+ * Slot 0 of each CPU is the first LibOS's.
  */
 #ifndef EXO_QUANTUM_H
 #define EXO_QUANTUM_H

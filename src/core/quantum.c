@@ -86,7 +86,7 @@ void quantum_describe(uint64_t number, struct exo_quantum_info *info)
 	const struct quantum_slot *slot = quantum_slot_at(number);
 
 	memset(info, 0, sizeof(*info));
-	if (number == EXO_QUANTUM_SLOT(0, 0)) {
+	if (number % EXO_QUANTUM_SLOTS == 0) {
 		info->zone = core.libos->number;
 		return;
 	}
@@ -161,9 +161,8 @@ bool quantum_wait(uint64_t number, uint64_t until)
 }
 
 /* Its time is over while it computes: it is told once, and may then end the turn itself. */
-CORE_LOCKED static bool time_is_over(struct quantum *vector, struct quantum_slot *slot)
+CORE_LOCKED static bool time_is_over(struct quantum *vector, struct quantum_slot *slot, struct context *context)
 {
-	struct context *context = slot->context;
 	uint64_t now;
 
 	cpu_this()->preemptions++;
@@ -171,6 +170,8 @@ CORE_LOCKED static bool time_is_over(struct quantum *vector, struct quantum_slot
 	now = hal_time_ns();
 	if (now < vector->turn_end)
 		return true;
+	if (slot->context != context)
+		return false; /* unbound meanwhile: the slot is no longer its */
 	if (slot->noticed) {
 		slot->overruns++;
 		return false;
@@ -219,7 +220,7 @@ CORE_LOCKED static bool turn_step(struct quantum *vector, struct quantum_slot *s
 		events_collect();
 		return true;
 	case EXO_EV_QUANTUM:
-		return time_is_over(vector, slot);
+		return time_is_over(vector, slot, context);
 	case EXO_EV_SYSCALL:
 		if (trap.nr >> EXO_CALL_SHIFT != EXO_CALL_PREFIX)
 			break;

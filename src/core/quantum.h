@@ -2,9 +2,9 @@
  * The quantum vector of each CPU (exo/quantum.h): which slot has which context, whose
  * turn it is, and what each has used.
  *
- * Slot 0 of CPU 0 is the first LibOS's: its turn is whatever the CPU does in core_call()
+ * Slot 0 of each CPU is the first LibOS's: its turn is whatever the CPU does in core_call()
  * while `current` is 0. The others have their turns inside of that: when the first LibOS's turn is over
- * (at its exo_run(), or when it is interrupted), and when it waits. In a round each slot that is ready
+ * (at its exo_run(), or when it is interrupted), when it waits, and on a CPU that has nothing else. In a round each slot that is ready
  * has one turn, so priority decides about order, not about share, and nobody starves.
  */
 #ifndef CORE_QUANTUM_H

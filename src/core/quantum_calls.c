@@ -7,8 +7,11 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-/* The first LibOS's own slot, which nobody can take. */
-#define FIRST_SLOT EXO_QUANTUM_SLOT(0, 0)
+/* The first LibOS's own slots, which nobody can take. */
+static bool is_first(uint64_t slot)
+{
+	return slot % EXO_QUANTUM_SLOTS == 0;
+}
 
 static bool quantum_is_valid(const struct cpu_quantum *quantum, const struct cap *cpu, uint64_t ns)
 {
@@ -38,7 +41,7 @@ enum exo_status call_quantum_bind(struct zone *caller, struct cap *cpu, uint64_t
 		return EXO_E_STATE;
 	if (context->dead || context->doomed || zone_is_gone(context->zone))
 		return EXO_E_DEAD;
-	if (slot == FIRST_SLOT || quantum_is_taken(slot) || context->in_slot || context->running)
+	if (is_first(slot) || quantum_is_taken(slot) || context->in_slot || context->running)
 		return EXO_E_BUSY;
 	quantum_bind(slot, context, cap, cpu, &asked, cycles_to_ns(asked.cycles));
 	return EXO_OK;
@@ -62,7 +65,7 @@ enum exo_status call_quantum_unbind(struct zone *caller, struct cap *cpu, uint64
 	(void)value;
 	if (!cap_covers(cpu, slot, 1))
 		return EXO_E_RANGE;
-	if (slot == FIRST_SLOT)
+	if (is_first(slot))
 		return EXO_E_BUSY;
 	if (!quantum_slot_at(slot)->context)
 		return EXO_E_STATE;

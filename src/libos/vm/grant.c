@@ -50,7 +50,7 @@ static uint64_t slots_mask(uint64_t count)
 	return count >= EXO_QUANTUM_SLOTS ? UINT64_MAX : (UINT64_C(1) << count) - 1;
 }
 
-/* Slot 0 of CPU 0 is our own. */
+/* Slot 0 of each CPU is our own. */
 static int slots_take(uint64_t cpu, uint64_t count, uint64_t *first)
 {
 	struct exo_cap_info info;
@@ -59,7 +59,7 @@ static int slots_take(uint64_t cpu, uint64_t count, uint64_t *first)
 		return -EINVAL;
 	if (exo_cap_inspect(libos.boot->cpu, &info, NULL) != EXO_OK || cpu >= info.count / EXO_QUANTUM_SLOTS)
 		return -EINVAL;
-	for (uint64_t at = cpu == 0; at + count <= EXO_QUANTUM_SLOTS; at++) {
+	for (uint64_t at = 1; at + count <= EXO_QUANTUM_SLOTS; at++) {
 		uint64_t mask = slots_mask(count) << at;
 
 		if (libos.vm.slots[cpu] & mask)
