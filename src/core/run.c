@@ -232,8 +232,6 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 		vector->missed = false;
 		quantum = caller->pending != 0 ? 0 : quantum;
 	}
-	outer = place->run_for;
-	place->run_for = caller;
 	vector->slots[vector->current].inner = true;
 	status = run_loop(&run, quantum, value);
 	vector->slots[vector->current].inner = false;
