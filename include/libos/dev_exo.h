@@ -13,10 +13,15 @@
 #define EXO_DEV_GRANT 0xc0205801u
 
 /* Kinds of capability that can be asked for. */
-#define EXO_DEV_AUDIT 1 /* EXO_CAP_AUDIT: zones, capabilities, statistics, the audit ring */
-/* It may be narrowed, sealed for others, and taken back from them; what others
- * have made of it goes with it when it is revoked, not when it is dropped. */
-#define EXO_DEV_AUDIT_RIGHTS (EXO_R_READ | EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE)
+#define EXO_DEV_AUDIT  1 /* EXO_CAP_AUDIT: zones, capabilities, statistics, the audit ring */
+#define EXO_DEV_MEMORY 2 /* EXO_CAP_MEMORY over all memory, that lets nobody touch it; for asking about frames */
+#define EXO_DEV_ZONE   3 /* EXO_CAP_ZONE, the caller's own: what it has mapped, its events, and what was asked
+                          * for and taken of it */
+/* They may be narrowed, sealed for others, and taken back from them; what others
+ * have made of one goes with it when it is revoked, not when it is dropped. */
+#define EXO_DEV_MEMORY_RIGHTS (EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE) /* or none */
+#define EXO_DEV_ZONE_RIGHTS   (EXO_R_READ | EXO_R_MAP)
+#define EXO_DEV_AUDIT_RIGHTS  (EXO_R_READ | EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE)
 #define EXO_DEV_IOPORT 16 /* EXO_CAP_IOPORT: ports of the extent; these may have EXO_DEV_DEVICE_RIGHTS */
 #define EXO_DEV_MMIO   17 /* EXO_CAP_MMIO: frames of device registers */
 #define EXO_DEV_IRQ    18 /* EXO_CAP_IRQ: interrupt lines */

@@ -4,6 +4,7 @@
 #include <core/call.h>
 #include <core/check.h>
 #include <core/event.h>
+#include <core/reap.h>
 #include <core/state.h>
 #include <core_calls.h>
 
@@ -11,6 +12,8 @@
 #define BYTES_CHUNK 512
 #define BYTES_MAX   UINT64_C(65536)
 #define ENTROPY_MAX UINT64_C(4096)
+/* What waits for another CPU is tried again after so long, if that does not say so itself. */
+#define DUE_RETRY_NS UINT64_C(100000)
 
 enum exo_status call_nop(struct zone *caller, uint64_t *value)
 {
@@ -25,8 +28,16 @@ enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, 
 	/* An App zone would put its LibOS to sleep. */
 	if (caller->kind != EXO_ZONE_LIBOS)
 		return EXO_E_STATE;
-	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until)
-		cpu_idle(until);
+	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until) {
+		if (!core.due_ready) {
+			cpu_idle(until);
+			continue;
+		}
+		reap_some(REAP_BUDGET);
+		/* Some other CPU has to leave a context first. */
+		if (core.due_ready && caller->pending == 0)
+			cpu_idle(hal_time_ns() + DUE_RETRY_NS);
+	}
 	return EXO_OK;
 }
 

@@ -46,11 +46,12 @@ static int grant_device(const exo_cap_t *caps, exo_cap_t zone, struct exo_dev_gr
 	return error_of(status);
 }
 
-static int grant_audit(exo_cap_t zone, struct exo_dev_grant *grant)
+/* `allowed` of what the LibOS has itself. */
+static int grant_own(exo_cap_t cap, uint32_t allowed, exo_cap_t zone, struct exo_dev_grant *grant)
 {
-	if (!grant->rights || (grant->rights & ~EXO_DEV_AUDIT_RIGHTS))
+	if ((!grant->rights && grant->kind != EXO_DEV_MEMORY) || (grant->rights & ~allowed))
 		return -EINVAL;
-	return error_of(exo_cap_grant(libos.boot->audit, zone, grant->rights, &grant->cap));
+	return error_of(exo_cap_grant(cap, zone, grant->rights, &grant->cap));
 }
 
 static int64_t exo_grant(struct thread *thread, uint64_t address)
@@ -62,7 +63,13 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 		return r;
 	switch (grant.kind) {
 	case EXO_DEV_AUDIT:
-		r = grant_audit(vm_zone(space), &grant);
+		r = grant_own(libos.boot->audit, EXO_DEV_AUDIT_RIGHTS, vm_zone(space), &grant);
+		break;
+	case EXO_DEV_MEMORY:
+		r = grant_own(libos.boot->memory, EXO_DEV_MEMORY_RIGHTS, vm_zone(space), &grant);
+		break;
+	case EXO_DEV_ZONE:
+		r = grant_own(vm_zone(space), EXO_DEV_ZONE_RIGHTS, vm_zone(space), &grant);
 		break;
 	case EXO_DEV_IOPORT:
 		r = grant_device(libos.boot->ioport, vm_zone(space), &grant);
