@@ -81,10 +81,10 @@ static void check(enum exo_status status, const char *what)
 	exit(1);
 }
 
-/* Gets the capability, or says why this cannot work. */
-static void attach(void)
+/* Gets a capability, or says why this cannot work. */
+static exo_cap_t attach(uint32_t kind, uint32_t rights)
 {
-	struct exo_dev_grant grant = { .kind = EXO_DEV_AUDIT, .rights = EXO_R_READ };
+	struct exo_dev_grant grant = { .kind = kind, .rights = rights };
 	int fd = open("/dev/exo", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV)) {
@@ -97,7 +97,7 @@ static void attach(void)
 		exit(1);
 	}
 	close(fd);
-	audit_cap = grant.cap;
+	return grant.cap;
 }
 
 /* ---- zones ---- */
@@ -240,6 +240,105 @@ static int show_extents(void)
 	return 0;
 }
 
+/* ---- memory ---- */
+
+#define NODES_MAX   16u
+#define FRAMES_EACH 1024u
+#define SHARES      5u
+
+struct tally {
+	uint64_t frames, plain, fund, kernel, mapped;
+};
+
+static struct {
+	struct exo_node_info nodes[NODES_MAX];
+	uint64_t node_count;
+	struct tally by_node[NODES_MAX], all;
+	uint64_t *by_colour; /* mapped frames */
+	uint32_t colours;
+	uint64_t shares[SHARES]; /* frames mapped 0, 1, 2, 3 to 9 times, more often */
+} mem;
+
+static void tally_add(struct tally *t, const struct exo_frame_info *f)
+{
+	t->frames++;
+	t->plain += f->kind == EXO_FRAME_PLAIN;
+	t->fund += f->kind == EXO_FRAME_FUND;
+	t->kernel += f->kind == EXO_FRAME_KERNEL;
+	t->mapped += f->maps > 0;
+}
+
+static void frame_add(const struct exo_frame_info *f, struct tally *node)
+{
+	tally_add(node, f);
+	tally_add(&mem.all, f);
+	mem.shares[f->maps < 3 ? f->maps : f->maps < 10 ? 3 : 4]++;
+	if (f->maps > 0 && f->colour < mem.colours)
+		mem.by_colour[f->colour]++;
+}
+
+static void load_memory(exo_cap_t memory)
+{
+	static struct exo_frame_info frames[FRAMES_EACH];
+	uint64_t count = 0;
+
+	memset(mem.nodes, 0xff, sizeof(mem.nodes));
+	check(exo_list_nodes(memory, mem.nodes, NODES_MAX, 0, &mem.node_count), "cannot list nodes");
+	mem.colours = mem.node_count ? mem.nodes[0].colours : 1;
+	mem.by_colour = calloc(mem.colours, sizeof(*mem.by_colour));
+	if (!mem.by_colour) {
+		fprintf(stderr, "exo: out of memory\n");
+		exit(1);
+	}
+	for (uint64_t n = 0; n < mem.node_count; n++)
+		for (uint64_t done = 0; done < mem.nodes[n].count; done += count) {
+			uint64_t left = mem.nodes[n].count - done;
+
+			memset(frames, 0xff, sizeof(frames));
+			check(exo_frame_info(memory, mem.nodes[n].first + done, frames, left < FRAMES_EACH ? left : FRAMES_EACH,
+			                     &count), "cannot look at frames");
+			for (uint64_t i = 0; i < count && i < FRAMES_EACH; i++)
+				frame_add(&frames[i], &mem.by_node[n]);
+			if (count == 0)
+				return;
+		}
+}
+
+static void print_tally(const struct tally *t)
+{
+	printf(" %10llu %10llu %10llu %10llu %10llu\n", (unsigned long long)t->frames, (unsigned long long)t->plain,
+	       (unsigned long long)t->fund, (unsigned long long)t->kernel, (unsigned long long)t->mapped);
+}
+
+static int show_memory(exo_cap_t memory)
+{
+	static const char *const times[SHARES] = { "0", "1", "2", "3-9", "10+" };
+	uint64_t least, most;
+
+	load_memory(memory);
+	printf("%-5s %12s %12s %10s %10s %10s %10s %10s\n", "NODE", "FIRST", "LAST", "FRAMES", "PLAIN", "FUND", "KERNEL", "MAPPED");
+	for (uint64_t n = 0; n < mem.node_count; n++) {
+		const struct exo_node_info *node = &mem.nodes[n];
+
+		printf("%-5u %#12llx %#12llx", node->node, (unsigned long long)node->first,
+		       (unsigned long long)(node->first + node->count - 1));
+		print_tally(&mem.by_node[n]);
+	}
+	printf("%-5s %12s %12s", "all", "", "");
+	print_tally(&mem.all);
+	least = most = mem.by_colour[0];
+	for (uint32_t c = 1; c < mem.colours; c++) {
+		least = mem.by_colour[c] < least ? mem.by_colour[c] : least;
+		most = mem.by_colour[c] > most ? mem.by_colour[c] : most;
+	}
+	printf("\ncache colours %u: of one colour %llu to %llu mapped frames\n", mem.colours, (unsigned long long)least,
+	       (unsigned long long)most);
+	printf("\n%-12s %10s\n", "TIMES MAPPED", "FRAMES");
+	for (unsigned i = 0; i < SHARES; i++)
+		printf("%-12s %10llu\n", times[i], (unsigned long long)mem.shares[i]);
+	return 0;
+}
+
 /* ---- audit ---- */
 
 static const char *event_name(uint32_t event)
@@ -251,7 +350,7 @@ static const char *event_name(uint32_t event)
 
 static const char *what_name(uint32_t what)
 {
-	static const char *const names[] = { "?", "enter", "leave", "call", "refuse", "death" };
+	static const char *const names[] = { "?", "enter", "leave", "call", "refuse", "death", "due" };
 
 	return what < sizeof(names) / sizeof(names[0]) ? names[what] : "?";
 }
@@ -329,6 +428,7 @@ static int help(int status)
 	      "       exo caps       capabilities: r read, w write, x execute, d derive, g grant,\n"
 	      "                      v revoke, c create, m map, f fund, k destroy\n"
 	      "       exo extents    memory extents by address\n"
+	      "       exo mem        frames by node and cache colour, and how often they are mapped\n"
 	      "       exo audit [-f] takes the records of the audit ring; -f: and waits for more\n"
 	      "       exo stats      counts of the whole system\n"
 	      "       exo libos [OPTION...] FILE [ARGUMENT...]: starts a second LibOS (exo libos -h)\n"
@@ -352,12 +452,14 @@ int main(int argc, char **argv)
 	}
 	if (argc > 2 + follow)
 		return help(2);
-	for (size_t i = 0; i < 5; i++) {
-		static const char *const names[] = { "zones", "caps", "extents", "audit", "stats" };
+	for (size_t i = 0; i < 6; i++) {
+		static const char *const names[] = { "zones", "caps", "extents", "audit", "stats", "mem" };
 
 		if (strcmp(what, names[i]) != 0)
 			continue;
-		attach();
+		if (i == 5)
+			return show_memory(attach(EXO_DEV_FRAMES, 0));
+		audit_cap = attach(EXO_DEV_AUDIT, EXO_R_READ);
 		switch (i) {
 		case 0: return show_zones();
 		case 1: return show_caps();

@@ -130,7 +130,7 @@ static void harvest(bool app, uint64_t number, const uint64_t *args, enum exo_st
 	if (number == EXO_NR_CAP_DERIVE || number == EXO_NR_ZONE_CREATE || number == EXO_NR_CTX_CREATE ||
 	    number == EXO_NR_CAP_UNSEAL || number == EXO_NR_LIBOS_CREATE)
 		cap_add(app, value);
-	if (number == EXO_NR_CAP_GRANT || number == EXO_NR_SHARE_PAGES) {
+	if (number == EXO_NR_CAP_GRANT || number == EXO_NR_SHARE_PAGES || number == EXO_NR_CAP_MOVE) {
 		cap_add(true, value);
 		cap_add(false, value);
 	}

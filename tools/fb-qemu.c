@@ -45,7 +45,7 @@
 struct options {
 	uint64_t memory; /* MiB */
 	const char *root, *iso, *strace_file, *cpu, *machine;
-	unsigned cpus;
+	unsigned cpus, nodes;
 	bool uefi, gdb, kvm, boottime, vga, icount;
 	char cmdline[CMDLINE_MAX + 1];
 	size_t cmdline_size;
@@ -120,6 +120,7 @@ static void usage(FILE *to)
 	      "  --iso FILE       another image than build/feuerbird.iso\n"
 	      "  --cpu MODEL      QEMU's CPU model (max)\n"
 	      "  --cpus N         2: programs run on a CPU of their own (2 if the host has two)\n"
+	      "  --numa N         memory in N nodes\n"
 	      "  --machine TYPE   QEMU's machine (q35)\n"
 	      "  --vga            with QEMU's window\n"
 	      "  --kvm            with KVM\n"
@@ -245,6 +246,10 @@ static void option(char **argv, int *i)
 		o->cpus = (unsigned)atoi(value);
 		if (o->cpus < 1 || o->cpus > 2)
 			die(STATUS_USAGE, "--cpus wants 1 or 2, not '%s'", value);
+	} else if ((value = value_of("--numa", argv, i))) {
+		o->nodes = (unsigned)atoi(value);
+		if (o->nodes < 1 || o->nodes > 8)
+			die(STATUS_USAGE, "--numa wants 1 to 8 nodes, not '%s'", value);
 	} else if ((value = value_of("--machine", argv, i)))
 		o->machine = value;
 	else if ((value = value_of("-m", argv, i)))
@@ -392,6 +397,22 @@ static void machine_options(struct command *c)
 	add_fwcfg(c, "machine", memory_file("machine", text, (size_t)n));
 }
 
+/* Equal parts of memory; the last has the rest. */
+static void add_nodes(struct command *c)
+{
+	uint64_t each = run.options.nodes ? run.options.memory / run.options.nodes : 0;
+
+	for (unsigned i = 0; i < run.options.nodes; i++) {
+		bool last = i + 1 == run.options.nodes;
+
+		add(c, "-object");
+		add(c, "memory-backend-ram,id=node%u,size=%lluM", i,
+		    (unsigned long long)(last ? run.options.memory - i * each : each));
+		add(c, "-numa");
+		add(c, "node,nodeid=%u,memdev=node%u", i, i);
+	}
+}
+
 static void build(struct command *c, int console, int control, int log)
 {
 	const struct options *o = &run.options;
@@ -416,6 +437,7 @@ static void build(struct command *c, int console, int control, int log)
 	add(c, "%u", o->cpus);
 	add(c, "-m");
 	add(c, "%llu", (unsigned long long)o->memory);
+	add_nodes(c);
 	add(c, "-display");
 	add(c, o->vga ? "gtk" : "none");
 	add(c, "-vga");

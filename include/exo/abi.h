@@ -57,6 +57,37 @@ struct exo_batch_op {
 };
 _Static_assert(sizeof(struct exo_batch_op) == 64, "one cache line");
 
+/* exo_list_nodes(): a range of frames of one NUMA node. */
+struct exo_node_info {
+	exo_frame_t first;
+	uint64_t count;
+	uint32_t node;    /* as the machine numbers them; may have several ranges */
+	uint32_t colours; /* frames whose numbers differ by a multiple of it compete for the same cache sets;
+	                   * 1: nothing can be said */
+};
+
+/* exo_frame_info() */
+struct exo_frame_info {
+	exo_frame_t frame;
+	uint32_t node;
+	uint32_t colour; /* 0..colours - 1 */
+	uint32_t maps;   /* how often it is mapped, or a context or answer page */
+	uint16_t kind;   /* EXO_FRAME_* */
+	uint16_t zone;   /* EXO_FRAME_FUND: whose */
+};
+#define EXO_FRAME_PLAIN  0 /* memory of whoever has the capability */
+#define EXO_FRAME_FUND   1 /* kernel memory, paid by a zone */
+#define EXO_FRAME_KERNEL 2 /* the kernel's own */
+
+/* exo_mem_scan(): a mapped page */
+struct exo_page_info {
+	exo_vaddr_t vaddr;
+	uint64_t entry; /* as exo_mem_query() tells */
+};
+#define EXO_PAGE_ACCESSED UINT64_C(0x20) /* a machine that cannot tell sets both, always */
+#define EXO_PAGE_DIRTY    UINT64_C(0x40)
+#define EXO_SCAN_CLEAR    UINT32_C(1)    /* clears both of what it tells of; needs the right MAP */
+
 /* Pending events of a zone: bits of exo_event_take() and exo_wait(). */
 #define EXO_PEND_TIMER    UINT64_C(0x01) /* exo_timer_set()'s time has come */
 #define EXO_PEND_CONSOLE  UINT64_C(0x02) /* console input can be read */
@@ -65,11 +96,13 @@ _Static_assert(sizeof(struct exo_batch_op) == 64, "one cache line");
 #define EXO_PEND_SUSPEND  UINT64_C(0x10) /* the operator asked to suspend (host SIGTSTP) */
 #define EXO_PEND_SHUTDOWN UINT64_C(0x20) /* the machine is asked to go down (SIGTERM, power button) */
 #define EXO_PEND_HANGUP   UINT64_C(0x40) /* console input has ended for good */
-#define EXO_PEND_REVOKED  UINT64_C(0x80) /* a capability of this zone was revoked */
+#define EXO_PEND_REVOKED  UINT64_C(0x80) /* a capability was taken from this zone: exo_taken_read() */
 #define EXO_PEND_QUANTUM  UINT64_C(0x100) /* its turn was over: exo_ctx_page.notice */
 #define EXO_PEND_ZONE     UINT64_C(0x200) /* a zone that was made below this one has died */
 #define EXO_PEND_IRQ      UINT64_C(0x400) /* interrupts: exo_irq_take() */
 #define EXO_PEND_ZONE_IRQ UINT64_C(0x800) /* a zone that was made below this one has an interrupt pending */
+#define EXO_PEND_ASKED    UINT64_C(0x1000) /* capabilities of this zone are asked for: exo_list_asked() */
+#define EXO_PEND_BACK     UINT64_C(0x2000) /* what this zone asked for is given back or taken */
 
 /* exo_clock_read() */
 #define EXO_CLOCK_MONOTONIC UINT64_C(0) /* ns since boot */
@@ -137,6 +170,7 @@ struct exo_zone_info {
 	uint32_t caps;         /* slots it owns */
 	uint32_t contexts;
 	uint64_t pending;      /* EXO_PEND_*, not yet taken */
+	uint64_t taken_lost;   /* records for exo_taken_read() that were lost */
 	char name[16];
 };
 #define EXO_ZONE_LIBOS 1
@@ -168,5 +202,29 @@ struct exo_audit_record {
 #define EXO_AUDIT_CALL   3 /* a kernel call that changes authority */
 #define EXO_AUDIT_REFUSE 4 /* a kernel call that was refused */
 #define EXO_AUDIT_DEATH  5 /* a zone died */
+#define EXO_AUDIT_DUE    6 /* a deadline came: the zone's capability expired (E_EXPIRED), or what was
+                            * derived from it, and had been asked for, is taken (E_REVOKED) */
+
+/* exo_list_asked(): a capability that is asked for */
+struct exo_asked {
+	exo_cap_t cap;
+	exo_cap_t from;     /* what is derived from this one is asked for */
+	uint64_t until_ns;  /* then it is taken */
+};
+
+/* exo_taken_read(): a capability that was taken from a zone. */
+struct exo_taken {
+	uint64_t time_ns;
+	exo_cap_t cap;         /* its name, that is good for nothing any more */
+	exo_cap_t from;        /* the capability whose revocation it was; itself: its time was over */
+	uint64_t first, count; /* as exo_cap_inspect() told */
+	uint64_t undone;       /* pages that were mapped, or were context or answer pages, by it */
+	uint32_t type, rights;
+	uint32_t why;          /* EXO_TAKEN_* */
+	uint32_t sequence;     /* a gap shows what was lost */
+};
+#define EXO_TAKEN_REVOKED 1 /* revoked by whoever holds `from` */
+#define EXO_TAKEN_ASKED   2 /* asked for, and not given back until the deadline */
+#define EXO_TAKEN_EXPIRED 3 /* its time, or that of `from`, was over */
 
 #endif

@@ -25,7 +25,7 @@
  *   96     32   HMAC-SHA256 over bytes 0..95, under a key for seals of this boot's secret
  *
  * Life. A seal holds nothing: it is good as long as the sealed capability lives
- * with its owner and has not been revoked (or had cap_revoke called on it). It never outlives the boot.
+ * with its owner (not moved to another) and has not been revoked (or had cap_revoke called on it). It never outlives the boot.
  *
  * Whom it is for. The zone named when sealing (by a zone capability; EXO_CAP_NONE: the
  * sealer's own), or, with EXO_SEAL_BEARER, whoever shows it.
@@ -41,9 +41,9 @@
  *   E_SEAL_BOOT    made in another boot (or the boot's name was altered)
  *   E_SEAL_FORGED  the code does not match: some bit differs
  *   E_SEAL_ZONE    for another zone
- *   E_REVOKED      the sealed capability is gone or was revoked
- *   E_FORGED       the sealed capability's slot was altered
  *   E_EXPIRED      its time is over
+ *   E_REVOKED      the sealed capability is gone, was moved, or was revoked
+ *   E_FORGED       the sealed capability's slot was altered
  *   E_REPLAYED     single-use, and used (or too old)
  *   E_RIGHTS       more rights asked for than were sealed
  */

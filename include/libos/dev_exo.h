@@ -25,6 +25,7 @@
 #define EXO_DEV_CONSOLE 5 /* WRITE, hold */
 #define EXO_DEV_TIMER   6 /* READ, WRITE, hold */
 #define EXO_DEV_ENTROPY 7 /* READ, hold */
+#define EXO_DEV_FRAMES  8 /* all memory, to ask about frames: hold, or no rights at all */
 /* Devices, of the extent [first, first + count): EXO_DEV_DEVICE_RIGHTS */
 #define EXO_DEV_IOPORT 16 /* EXO_CAP_IOPORT: ports */
 #define EXO_DEV_MMIO   17 /* EXO_CAP_MMIO: frames of device registers */

@@ -416,12 +416,13 @@ CORE_LOCKED static bool single_repossess(struct binding *b)
 	return true;
 }
 
-bool unbind_cap(struct cap *cap, uint32_t *budget)
+bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone)
 {
 	struct binding *b;
 
 	while ((b = core.cap_bindings[cap_slot(cap)]) != NULL) {
 		struct zone *zone = b->zone;
+		uint64_t mapped = zone->mapped_pages;
 
 		if (*budget == 0)
 			return false;
@@ -429,6 +430,7 @@ bool unbind_cap(struct cap *cap, uint32_t *budget)
 		switch (b->kind) {
 		case BINDING_PAGES:
 			unbind_pages(zone, b->first, b->end, budget);
+			*undone += mapped - zone->mapped_pages;
 			hal_space_flush(&zone->space);
 			break;
 		case BINDING_FUND:
@@ -442,6 +444,7 @@ bool unbind_cap(struct cap *cap, uint32_t *budget)
 				*budget = 0; /* nothing else can be done till it has come back */
 				return false;
 			}
+			++*undone;
 		}
 	}
 	return true;

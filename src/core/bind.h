@@ -64,8 +64,9 @@ CORE_LOCKED void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vadd
 /* Unmaps [first, end), whoever mapped it. At most *budget pages: returns false if more is left. */
 CORE_LOCKED bool unbind_pages(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_t *budget);
 
-/* Undoes all that `cap` was used for, about *budget pages at a time; true when done. */
-CORE_LOCKED bool unbind_cap(struct cap *cap, uint32_t *budget);
+/* Undoes all that `cap` was used for, about *budget pages at a time; true when done. Adds the pages
+ * (mapped, context and answer pages) to *undone. */
+CORE_LOCKED bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone);
 
 /* Undoes the bindings whose capability has expired; true when done. */
 CORE_LOCKED bool unbind_expired(struct zone *zone, uint32_t *budget);

@@ -118,6 +118,8 @@ void core_start(void)
 		hal_panic("boot: too little memory");
 	if (info->cpu_count == 0 || info->cpu_count > CORE_CPU_MAX)
 		hal_panic("boot: too many processors");
+	if (!frame_ranges_are_sound())
+		hal_panic("boot: memory nodes do not make up memory");
 	if (!cap_keys_init())
 		hal_panic("boot: no entropy for the capability secret");
 	for (uint32_t i = 0; i < CORE_CPU_MAX; i++)

@@ -20,7 +20,8 @@ static const uint64_t authority_calls =
 	UINT64_C(1) << EXO_NR_IRQ_BIND | UINT64_C(1) << EXO_NR_IRQ_UNBIND |
 	UINT64_C(1) << EXO_NR_LIBOS_CREATE | UINT64_C(1) << EXO_NR_QUANTUM_BIND |
 	UINT64_C(1) << EXO_NR_QUANTUM_UNBIND | UINT64_C(1) << EXO_NR_ZONE_MAP |
-	UINT64_C(1) << EXO_NR_SHARE_PAGES;
+	UINT64_C(1) << EXO_NR_SHARE_PAGES |
+	UINT64_C(1) << EXO_NR_CAP_MOVE | UINT64_C(1) << EXO_NR_REVOKE_ASK;
 
 _Static_assert(EXO_NR_COUNT <= 64, "authority_calls is one word");
 
@@ -94,7 +95,7 @@ struct exo_result call_serve(struct zone *caller, uint64_t number, const uint64_
 
 	caller->calls++;
 	call_count(1);
-	if (reap_is_needed())
+	if (reap_has_work())
 		reap_some(REAP_HELP_BUDGET);
 	result.status = call_one(caller, number, args, &result.value);
 	return result;
@@ -109,7 +110,7 @@ static bool serve_look(struct zone *caller, uint64_t number, const uint64_t *arg
 {
 	const struct core_call_entry *entry = core_call_entry(number);
 
-	if (!entry || !entry->looks || reap_is_needed() || decode(caller, number, args, &result->value) != EXO_OK)
+	if (!entry || !entry->looks || reap_has_work() || decode(caller, number, args, &result->value) != EXO_OK)
 		return false;
 	atomic_fetch_add_explicit(&caller->looks, 1, memory_order_relaxed);
 	call_count(1);

@@ -1,6 +1,10 @@
 /*
  * The capability table: free list, look-up, tree links.
  */
+#include <core/ask.h>
+#include <core/derive.h>
+#include <core/due.h>
+#include <core/event.h>
 #include <core/reap.h>
 #include <core/state.h>
 
@@ -53,9 +57,14 @@ static uint32_t limit_of(const struct zone *zone)
 	return zone->kind == EXO_ZONE_LIBOS ? CAP_LIBOS_LIMIT : CAP_APP_LIMIT;
 }
 
+bool cap_has_room(const struct zone *owner)
+{
+	return owner == core.libos || owner->cap_count < limit_of(owner);
+}
+
 enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent, cap_slot_t *slot)
 {
-	if (owner != core.libos && (owner->cap_count >= limit_of(owner) || core.caps_used >= CAP_SLOTS - CAP_RESERVE))
+	if (!cap_has_room(owner) || (owner != core.libos && core.caps_used >= CAP_SLOTS - CAP_RESERVE))
 		return EXO_E_SLOTS;
 	if (parent && parent->depth >= CAP_DEPTH_MAX)
 		return EXO_E_SLOTS;
@@ -103,15 +112,19 @@ CORE_LOCKED static void child_link(struct cap *parent, struct cap *cap)
 
 CORE_LOCKED static void child_unlink(struct cap *cap)
 {
-	if (cap->parent == CAP_NIL)
+	cap_slot_t parent = cap->parent;
+
+	if (parent == CAP_NIL)
 		return;
 	if (cap->prev != CAP_NIL)
 		cap_at(cap->prev)->next = cap->next;
 	else
-		cap_at(cap->parent)->child = cap->next;
+		cap_at(parent)->child = cap->next;
 	if (cap->next != CAP_NIL)
 		cap_at(cap->next)->prev = cap->prev;
-	cap_unref(cap_at(cap->parent));
+	cap_unref(cap_at(parent));
+	if (core.cap_asked[parent] != 0 && cap_at(parent)->child == CAP_NIL)
+		ask_fulfilled(cap_at(parent));
 }
 
 bool cap_splice(struct cap *cap, uint32_t *budget)
@@ -214,6 +227,29 @@ exo_cap_t cap_commit_tagged(cap_slot_t slot, const struct cap_spec *spec)
 	/* This CPU has just made the tag. */
 	cpu_this()->validated[slot % CAP_VALIDATED] = name;
 	atomic_store_explicit(&cap->state, state, memory_order_release);
+	if (spec->expires != EXO_NO_EXPIRY)
+		due_update(cap);
+	if (ask_find(cap))
+		event_raise(spec->owner, EXO_PEND_ASKED);
+	return name;
+}
+
+exo_cap_t cap_move(struct cap *cap, struct zone *owner)
+{
+	uint64_t state = atomic_load_explicit(&cap->state, memory_order_relaxed);
+	exo_cap_t name = cap_name_next(cap_slot(cap));
+	const struct cap_spec spec = derive_spec(cap, cap->rights, cap->expires, owner);
+
+	/* The old name dies before anything that a look-up without the lock may read changes. */
+	atomic_store_explicit(&cap->state, state & ~CAP_LIVE, memory_order_release);
+	owner_unlink(core.zones[cap->owner], cap);
+	CAP_STORE(cap->owner, (uint16_t)owner->number);
+	owner_link(owner, cap);
+	cap_tag_set(cap_slot(cap), &spec);
+	cpu_this()->validated[cap_slot(cap) % CAP_VALIDATED] = name;
+	atomic_store_explicit(&cap->state, name >> CAP_GEN_SHIFT << CAP_GEN_SHIFT | CAP_LIVE, memory_order_release);
+	if (ask_find(cap))
+		event_raise(owner, EXO_PEND_ASKED);
 	return name;
 }
 
@@ -226,6 +262,9 @@ void cap_remove(struct cap *cap)
 		reap_revoke_done(cap);
 	if (cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT)
 		cpus_leave_cap(cap);
+	ask_end(cap);
+	if (core.due_place[cap_slot(cap)] != 0)
+		due_remove(cap);
 	/* The generation stays, without the live flag: no name matches any more. */
 	atomic_store_explicit(&cap->state, state & ~(CAP_LIVE | CAP_REVOKING), memory_order_release);
 	child_unlink(cap);

@@ -150,6 +150,13 @@ CORE_LOCKED exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec);
 CORE_LOCKED exo_cap_t cap_commit_tagged(cap_slot_t slot, const struct cap_spec *spec);
 CORE_LOCKED void cap_unreserve(cap_slot_t slot);
 
+/* May the zone own one more? */
+CORE_LOCKED bool cap_has_room(const struct zone *owner);
+
+/* Gives a capability without bindings another owner, who has room for it. Its place in the tree and what
+ * was derived from it stay; its name, and so each seal of it, dies. Returns the new name. */
+CORE_LOCKED exo_cap_t cap_move(struct cap *cap, struct zone *owner);
+
 /* Moves up to *budget children of `cap` to its parent; true when none is left. */
 CORE_LOCKED bool cap_splice(struct cap *cap, uint32_t *budget);
 

@@ -1,5 +1,5 @@
 /*
- * Calls on capabilities: derive, grant, drop, revoke, inspect, list.
+ * Calls on capabilities: derive, grant, move, drop, revoke, inspect, list.
  */
 #include <core/call.h>
 #include <core/derive.h>
@@ -44,6 +44,26 @@ enum exo_status call_cap_grant(struct zone *caller, struct cap *cap, exo_cap_t z
 	if (status == EXO_OK)
 		*value = cap_commit_tagged(slot, &spec);
 	return status;
+}
+
+enum exo_status call_cap_move(struct zone *caller, struct cap *cap, exo_cap_t zone, uint64_t *value)
+{
+	enum exo_status status = derive_check(cap, cap->rights, cap->expires);
+	struct cap *target;
+
+	if (status == EXO_OK)
+		status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
+	if (status != EXO_OK)
+		return status;
+	if (zone_is_gone(target->zone))
+		return EXO_E_DEAD;
+	/* What the giver has mapped by it would stay with the giver. */
+	if (core.cap_bindings[cap_slot(cap)])
+		return EXO_E_BUSY;
+	if (!cap_has_room(target->zone))
+		return EXO_E_SLOTS;
+	*value = cap_move(cap, target->zone);
+	return EXO_OK;
 }
 
 enum exo_status call_cap_drop(struct zone *caller, struct cap *cap, uint64_t *value)

@@ -2,8 +2,10 @@
  * core_check(): every invariant of docs/invariants.md.
  * Each part returns NULL or the text of what is broken.
  */
+#include <core/ask.h>
 #include <core/bpf.h>
 #include <core/check.h>
+#include <core/due.h>
 #include <core/reap.h>
 #include <core/state.h>
 #include <exo/lattice.h>
@@ -107,6 +109,36 @@ CORE_LOCKED static const char *check_table(void)
 	return NULL;
 }
 
+/* Every deadline is in the heap once, none before the one above it; an ask has something to ask for. */
+CORE_LOCKED static const char *check_deadlines(void)
+{
+	uint32_t asks = 0, deadlines = 0;
+
+	ENSURE(core.due_count < CAP_SLOTS, "deadlines: number");
+	for (uint32_t place = 1; place <= core.due_count; place++) {
+		const struct cap *cap = cap_at(core.due_heap[place]);
+
+		ENSURE(is_live(cap) && core.due_place[cap_slot(cap)] == place, "deadlines: place");
+		ENSURE(place == 1 || due_of(cap_at(core.due_heap[place / 2])) <= due_of(cap), "deadlines: order");
+	}
+	for (uint32_t slot = 1; slot < core.cap_fresh; slot++) {
+		const struct cap *cap = cap_at((cap_slot_t)slot);
+
+		ENSURE(is_live(cap) || (core.cap_asked[slot] == 0 && core.due_place[slot] == 0), "deadlines: of a free slot");
+		if (!is_live(cap))
+			continue;
+		asks += core.cap_asked[slot] != 0;
+		deadlines += due_of(cap) != EXO_NO_EXPIRY;
+		ENSURE(core.cap_asked[slot] == 0 || cap->child != CAP_NIL, "ask: for nothing");
+		ENSURE((due_of(cap) != EXO_NO_EXPIRY) == (core.due_place[slot] != 0), "deadlines: one is missing");
+	}
+	ENSURE(asks == core.ask_count, "ask: number");
+	ENSURE(((core.backlog & BACKLOG_DUE) != 0) == core.due_ready && ((core.backlog & BACKLOG_TELL) != 0) == (core.ask_left > 0),
+	       "backlog: what is due");
+	ENSURE(deadlines == core.due_count, "deadlines: number");
+	return NULL;
+}
+
 /* ---- Zones ------------------------------------------------------------- */
 
 static const char *check_bindings(const struct zone *zone)
@@ -181,6 +213,13 @@ CORE_LOCKED static const char *check_rings(const struct zone *zone)
 static const char *check_fund(const struct zone *zone)
 {
 	uint64_t pooled = 0, slabs = zone->binding_slab.frame_count + zone->context_slab.frame_count;
+
+	if (zone->taken) {
+		ENSURE(frame_at(zone->taken->frame)->fund == zone->number && hal_phys_ptr(zone->taken->frame) == zone->taken,
+		       "fund: the ring of what was taken");
+		ENSURE(zone->taken->head - zone->taken->tail <= TAKEN_RECORDS, "zone: ring of what was taken");
+		slabs++;
+	}
 
 	for (uint64_t link = zone->pool.head; link; link = *(uint64_t *)hal_phys_ptr(link - 1)) {
 		ENSURE(pooled++ < zone->pool.count, "fund: pool is longer than its count");
@@ -354,6 +393,8 @@ const char *core_check(void)
 	struct totals totals = { 0 };
 	const char *broken = check_table();
 
+	if (!broken)
+		broken = check_deadlines();
 	for (uint32_t i = 1; !broken && i < ZONE_MAX; i++) {
 		if (!core.zones[i])
 			continue;

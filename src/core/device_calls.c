@@ -4,6 +4,7 @@
 #include <core/call.h>
 #include <core/check.h>
 #include <core/event.h>
+#include <core/reap.h>
 #include <core/state.h>
 #include <core_calls.h>
 

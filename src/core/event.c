@@ -1,6 +1,7 @@
 /*
  * Events and timers.
  */
+#include <core/due.h>
 #include <core/event.h>
 #include <core/irq.h>
 #include <core/state.h>
@@ -13,9 +14,14 @@ void event_raise(struct zone *zone, uint64_t events)
 	cpus_notify(zone);
 }
 
-CORE_LOCKED static void timer_arm(void)
+void timer_arm(void)
 {
-	hal_timer_arm(core.timers ? core.timers->timer_at : UINT64_MAX);
+	uint64_t at = core.timers ? core.timers->timer_at : UINT64_MAX;
+
+	/* What is due already is waiting for the reaper, who sets the timer when it is done. */
+	if (!core.due_ready && due_next() < at)
+		at = due_next();
+	hal_timer_arm(at);
 }
 
 static bool timer_unlink(struct zone *zone)
@@ -67,7 +73,7 @@ CORE_LOCKED static void timers_fire(void)
 		timer_unlink(zone);
 		event_raise(zone, EXO_PEND_TIMER);
 	}
-	timer_arm();
+	due_look(now);
 }
 
 void events_collect(void)

@@ -37,3 +37,43 @@ bool frames_are_unused(exo_frame_t first, uint64_t count)
 			return false;
 	return true;
 }
+
+const struct hal_node_range *frame_range(exo_frame_t frame)
+{
+	const struct hal_node_range *range = core.info->nodes;
+
+	while (frame - range->first >= range->count)
+		range++;
+	return range;
+}
+
+bool frame_ranges_are_sound(void)
+{
+	const struct hal_boot_info *info = core.info;
+	exo_frame_t at = info->first_frame;
+
+	if (info->node_ranges == 0 || info->node_ranges > HAL_NODE_RANGES_MAX || info->colours == 0)
+		return false;
+	for (uint32_t i = 0; i < info->node_ranges; i++) {
+		if (info->nodes[i].first != at || info->nodes[i].count == 0)
+			return false;
+		at += info->nodes[i].count;
+	}
+	return at == info->first_frame + info->frame_count;
+}
+
+void frame_describe(exo_frame_t frame, struct exo_frame_info *info)
+{
+	const struct frame *f = frame_at(frame);
+
+	*info = (struct exo_frame_info){
+		.frame = frame, .node = frame_range(frame)->node, .colour = (uint32_t)(frame % core.info->colours),
+		.maps = f->maps, .kind = EXO_FRAME_PLAIN,
+	};
+	if (f->fund == FRAME_KERNEL)
+		info->kind = EXO_FRAME_KERNEL;
+	else if (f->fund != FRAME_FREE)
+		info->kind = EXO_FRAME_FUND;
+	if (info->kind == EXO_FRAME_FUND)
+		info->zone = f->fund;
+}

@@ -8,6 +8,7 @@
 
 #include <core/lock.h>
 #include <exo/abi.h>
+#include <hal/hal.h>
 
 struct zone;
 
@@ -34,6 +35,15 @@ CORE_LOCKED bool frames_are_plain(exo_frame_t first, uint64_t count);
 
 /* None is kernel memory, none is mapped. */
 CORE_LOCKED bool frames_are_unused(exo_frame_t first, uint64_t count);
+
+/* What the HAL says of nodes and colours is as it promises. */
+bool frame_ranges_are_sound(void);
+
+/* The node's range that it is in. */
+const struct hal_node_range *frame_range(exo_frame_t frame);
+
+/* Fills `info`. */
+CORE_LOCKED void frame_describe(exo_frame_t frame, struct exo_frame_info *info);
 
 /* frame_at(), frame_use() and frame_unuse() are in state.h. */
 

@@ -7,6 +7,9 @@
 #include <core/state.h>
 #include <core_calls.h>
 
+/* What waits for another CPU is tried again after so long, if that does not say so itself. */
+#define DUE_RETRY_NS UINT64_C(100000)
+
 /* The first LibOS's own slots, which nobody can take. */
 static bool is_first(uint64_t slot)
 {
@@ -92,6 +95,13 @@ enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, 
 	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until) {
 		uint64_t next;
 
+		if (core.due_ready) {
+			reap_some(REAP_BUDGET);
+			/* Some other CPU has to leave a context first. */
+			if (core.due_ready && caller->pending == 0)
+				cpu_idle(hal_time_ns() + DUE_RETRY_NS);
+			continue;
+		}
 		if (quantum_turn(vector))
 			continue;
 		next = quantum_next(vector);

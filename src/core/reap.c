@@ -1,6 +1,8 @@
 /*
  * The reaper.
  */
+#include <core/ask.h>
+#include <core/due.h>
 #include <core/event.h>
 #include <core/reap.h>
 #include <core/state.h>
@@ -15,6 +17,14 @@ static void backlog_add(void)
 static void backlog_remove(void)
 {
 	atomic_fetch_sub_explicit(&core.backlog, 1, memory_order_release);
+}
+
+void reap_flag(uint32_t flag, bool on)
+{
+	if (on)
+		atomic_fetch_or_explicit(&core.backlog, flag, memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(&core.backlog, ~flag, memory_order_relaxed);
 }
 
 /* ---- Revocation -------------------------------------------------------- */
@@ -32,6 +42,8 @@ void reap_revoke(struct cap *cap)
 	backlog_add();
 	atomic_fetch_or_explicit(&cap->state, CAP_REVOKING, memory_order_release);
 	cpus_look_again(); /* what runs on another CPU by what is revoked stops now */
+	if (core.cap_asked[cap_slot(cap)] != 0)
+		due_update(cap);
 }
 
 void reap_revoke_done(struct cap *cap)
@@ -46,23 +58,45 @@ void reap_revoke_done(struct cap *cap)
 	backlog_remove();
 }
 
+/* EXO_TAKEN_*: why goes what is derived from it? */
+CORE_LOCKED static uint32_t reason_of(const struct cap *top)
+{
+	uint64_t asked = core.cap_asked[cap_slot(top)];
+
+	if (cap_is_expired(top))
+		return EXO_TAKEN_EXPIRED;
+	return asked != 0 && asked <= hal_time_ns() ? EXO_TAKEN_ASKED : EXO_TAKEN_REVOKED;
+}
+
+/* Whoever revokes need not be told what it did; time takes from everybody. */
+CORE_LOCKED static bool is_loss(const struct cap *cap, const struct cap *top, uint32_t reason)
+{
+	return cap->owner != top->owner || reason == EXO_TAKEN_EXPIRED;
+}
+
 /* Leaves first: so the tree is whole after every step. */
 uint64_t reap_revoke_some(struct cap *top, uint32_t *budget)
 {
 	uint64_t count = 0;
 	struct cap *cap = top;
+	uint32_t reason = reason_of(top);
 
 	while (*budget > 0 && top->child != CAP_NIL) {
 		struct cap *parent;
+		uint64_t undone = 0;
+		bool done;
 
 		while (cap->child != CAP_NIL)
 			cap = cap_at(cap->child);
-		if (!unbind_cap(cap, budget))
+		done = unbind_cap(cap, budget, &undone);
+		if (is_loss(cap, top, reason))
+			taken_note(cap, top, reason, undone);
+		if (!done)
 			return count;
 		if (*budget > 0)
 			--*budget;
 		parent = cap_at(cap->parent);
-		if (core.zones[cap->owner] != core.zones[top->owner])
+		if (is_loss(cap, top, reason))
 			event_raise(core.zones[cap->owner], EXO_PEND_REVOKED);
 		cap_remove(cap);
 		count++;
@@ -111,11 +145,12 @@ CORE_LOCKED static bool ring_remove(cap_slot_t *head, uint32_t *budget)
 {
 	while (*head != CAP_NIL) {
 		struct cap *cap = cap_at(*head);
+		uint64_t undone = 0;
 
 		/* Children that are revoked must not pass to the parent. */
 		if (cap_is_revoking(cap))
 			reap_revoke_some(cap, budget);
-		if (*budget == 0 || !unbind_cap(cap, budget) || !cap_splice(cap, budget) || *budget == 0)
+		if (*budget == 0 || !unbind_cap(cap, budget, &undone) || !cap_splice(cap, budget) || *budget == 0)
 			return false;
 		--*budget;
 		cap_remove(cap);
@@ -153,6 +188,7 @@ bool reap_zone_some(struct zone *zone, uint32_t *budget)
 		hal_space_destroy(&zone->space, &zone->pool);
 		slab_fini(&zone->binding_slab, &zone->pool);
 		slab_fini(&zone->context_slab, &zone->pool);
+		taken_free(zone);
 		zone->stripped = true;
 	}
 	/* Its names go last, so that whoever destroys it can call again. */
@@ -163,21 +199,31 @@ bool reap_zone_some(struct zone *zone, uint32_t *budget)
 	return true;
 }
 
-void reap_some(uint32_t budget)
+CORE_LOCKED static void reap_queued(uint32_t *budget)
 {
 	uint32_t count = 0;
 
-	while (core.revoking != CAP_NIL && budget > 0)
-		reap_revoke_some(cap_at(core.revoking), &budget);
+	while (core.revoking != CAP_NIL && *budget > 0)
+		reap_revoke_some(cap_at(core.revoking), budget);
 	/* Each once: one that must wait for another, or still runs, goes to the end. */
 	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next)
 		count++;
-	for (; core.dying && count > 0 && budget > 0; count--) {
+	for (; core.dying && count > 0 && *budget > 0; count--) {
 		struct zone *zone = core.dying;
 
-		if (!reap_zone_some(zone, &budget)) {
+		if (!reap_zone_some(zone, budget)) {
 			dying_remove(zone);
 			dying_append(zone);
 		}
 	}
+}
+
+/* One deadline at a time, and what it leaves behind before the next: so the order is that of time. */
+void reap_some(uint32_t budget)
+{
+	do
+		reap_queued(&budget);
+	while (budget > 0 && core.due_ready && due_some(&budget));
+	if (core.ask_left > 0)
+		ask_notify_some(&budget);
 }

@@ -6,6 +6,9 @@
  * cleared away in pieces: by the call that began it, when it is called
  * again (E_AGAIN), and a little by every other call, so that nobody can leave
  * it lying.
+ *
+ * Two more things begin by themselves: what a deadline asks for (due.h), and telling
+ * the holders of what was asked for (ask.h).
  */
 #ifndef CORE_REAP_H
 #define CORE_REAP_H
@@ -33,8 +36,16 @@ CORE_LOCKED uint64_t reap_revoke_some(struct cap *cap, uint32_t *budget);
 /* Does one zone's work; true when the zone is gone (`zone` is then no pointer any more). */
 CORE_LOCKED bool reap_zone_some(struct zone *zone, uint32_t *budget);
 
-/* Does what is queued, oldest first. */
+/* Does what is queued, oldest first, then what is due (due.h). */
 CORE_LOCKED void reap_some(uint32_t budget);
+
+/* In core.backlog, above the number of entries of the queues: something is due, somebody is to be told. */
+#define BACKLOG_DUE   (UINT32_C(1) << 31)
+#define BACKLOG_TELL  (UINT32_C(1) << 30)
+#define BACKLOG_COUNT (BACKLOG_TELL - 1)
+
+/* Sets or clears BACKLOG_DUE or BACKLOG_TELL. */
+CORE_LOCKED void reap_flag(uint32_t flag, bool on);
 
 static inline bool cap_is_revoking(const struct cap *cap)
 {

@@ -8,13 +8,15 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-/* Still the capability that was looked up as `name`, and not revoked since. */
-static bool is_current(const struct cap *cap, exo_cap_t name)
+/* Still the capability that was looked up as `name`, not revoked since, and not over. */
+static enum exo_status still_valid(const struct cap *cap, exo_cap_t name)
 {
 	uint64_t state = atomic_load_explicit(&cap->state, memory_order_acquire);
 
-	return (state & ~CAP_REVOKING) == (name >> CAP_GEN_SHIFT << CAP_GEN_SHIFT | CAP_LIVE) &&
-	       (!reap_is_needed() || !cap_is_revoked(cap));
+	if ((state & ~CAP_REVOKING) != (name >> CAP_GEN_SHIFT << CAP_GEN_SHIFT | CAP_LIVE) ||
+	    (reap_is_needed() && cap_is_revoked(cap)))
+		return EXO_E_REVOKED;
+	return cap_is_expired(cap) ? EXO_E_EXPIRED : EXO_OK;
 }
 
 /* The second step: is there a reason not to let this zone run? */
@@ -46,10 +48,12 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 	enum exo_status status;
 
 	/* 1. A valid capability: still the one that was looked up, not revoked. */
-	if (!is_current(run->cap, run->name) || !is_current(run->cpu, run->cpu_name))
-		return EXO_E_REVOKED;
+	status = still_valid(run->cap, run->name);
+	if (status == EXO_OK)
+		status = still_valid(run->cpu, run->cpu_name);
 	/* 2. Permission: nothing that the zone holds has been taken from it. */
-	status = entry_check(context);
+	if (status == EXO_OK)
+		status = entry_check(context);
 	if (status != EXO_OK)
 		return status;
 	/* 3. State out and in. */
@@ -237,6 +241,9 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	vector->slots[vector->current].inner = false;
 	if (run.context->doomed)
 		context_destroy(run.context);
+	/* The timer that stopped it may have been a capability's deadline. */
+	if (core.due_ready)
+		reap_some(REAP_HELP_BUDGET);
 	return status;
 }
 

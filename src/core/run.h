@@ -19,7 +19,7 @@ struct run {
 /*
  * Enters the context and comes back; the only place where the kernel changes
  * zones. Four steps: valid capability, permission, state, audit record.
- * E_REVOKED, E_DEAD, E_AGAIN (a revocation is still taking things from the zone):
+ * E_REVOKED, E_EXPIRED, E_DEAD, E_AGAIN (a revocation is still taking things from the zone):
  * it was not entered. `trap`: why it stopped.
  */
 CORE_LOCKED EXO_MUST_USE enum exo_status zone_transition(const struct run *run, struct hal_trap *trap);

@@ -69,12 +69,13 @@ CORE_LOCKED static enum exo_status seal_check(const struct zone *caller, const s
 
 	if (seal->zone != 0 && (seal->zone != caller->number || seal->zone_serial != caller->serial))
 		return EXO_E_SEAL_ZONE;
+	/* First, so that it is the same before and after the kernel has cleared away what expired. */
+	if (seal->expires != EXO_NO_EXPIRY && hal_time_ns() >= seal->expires)
+		return EXO_E_EXPIRED;
 	if (!cap || cap->seal_epoch != seal->epoch || cap_is_revoked(cap))
 		return EXO_E_REVOKED;
 	if (cap_tag_check(cap) != EXO_OK)
 		return EXO_E_FORGED;
-	if (cap_is_expired(cap) || (seal->expires != EXO_NO_EXPIRY && hal_time_ns() >= seal->expires))
-		return EXO_E_EXPIRED;
 	if ((seal->flags & EXO_SEAL_ONCE) && !seal_nonce_is_good(cap, seal->nonce))
 		return EXO_E_REPLAYED;
 	*out = cap;

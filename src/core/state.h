@@ -11,6 +11,7 @@
 #include <core/frame.h>
 #include <core/lock.h>
 #include <core/quantum.h>
+#include <core/reap.h>
 #include <core/sha256.h>
 #include <core/zone.h>
 #include <hal/hal.h>
@@ -53,7 +54,13 @@ struct core {
 	/* reap.h: work that calls have left behind */
 	cap_slot_t revoking CORE_GUARDED; /* queue of capabilities whose subtree is going */
 	struct zone *dying CORE_GUARDED;  /* queue of zones that are going */
-	_Atomic uint32_t backlog; /* entries of both queues */
+	_Atomic uint32_t backlog; /* entries of both queues, BACKLOG_* (reap.h) */
+	bool due_ready CORE_GUARDED;      /* due.h: a deadline has passed */
+	uint32_t ask_left CORE_GUARDED;   /* ask.h: slots whose owners have yet to be told */
+
+	uint32_t due_count CORE_GUARDED; /* of due_heap */
+	uint32_t ask_count CORE_GUARDED; /* capabilities with an ask */
+	uint32_t ask_cursor CORE_GUARDED; /* slot that was looked at last */
 
 	/* cap.h */
 	struct hmac_key tag_key, seal_key;
@@ -65,6 +72,9 @@ struct core {
 	_Alignas(64) struct cap caps[CAP_SLOTS];
 	struct cap_tag cap_tags[CAP_SLOTS];
 	uint64_t cap_seals_used[CAP_SLOTS] CORE_GUARDED; /* seal.h; meaningless while seal_last is 0 */
+	uint64_t cap_asked[CAP_SLOTS] CORE_GUARDED; /* ask.h: until when; 0: what is derived from it is not asked for */
+	cap_slot_t due_heap[CAP_SLOTS] CORE_GUARDED; /* due.h; [0] is not used */
+	cap_slot_t due_place[CAP_SLOTS] CORE_GUARDED; /* by slot: where in the heap; 0: nowhere */
 
 	struct cpu_state cpus[CORE_CPU_MAX];
 };
@@ -86,9 +96,15 @@ GUARD_RELEASES(core_lock) GUARD_UNCHECKED static inline void core_lock_give(void
 		core_lock_pass();
 }
 
-/* False if the reaper has nothing to do. With or without the lock: without it, work that begins
+/* Is a revocation unfinished, or a zone on its way out? With or without the lock: without it, work that begins
  * now may be missed. */
 static inline bool reap_is_needed(void)
+{
+	return (atomic_load_explicit(&core.backlog, memory_order_acquire) & BACKLOG_COUNT) != 0;
+}
+
+/* Has the reaper anything to do? Likewise. */
+static inline bool reap_has_work(void)
 {
 	return atomic_load_explicit(&core.backlog, memory_order_acquire) != 0;
 }

@@ -116,5 +116,6 @@ void zone_describe(const struct zone *zone, struct exo_zone_info *info)
 	info->caps = zone->cap_count;
 	info->contexts = zone->context_count;
 	info->pending = zone->pending;
+	info->taken_lost = zone->taken_lost;
 	memcpy(info->name, zone->name, sizeof(info->name));
 }

@@ -54,6 +54,10 @@ struct zone {
 	uint32_t program_count;
 	struct exo_bpf_insn program[EXO_ANSWER_PROGRAM_MAX]; /* bpf_check() has accepted it */
 
+	struct taken *taken;      /* ask.h; NULL: nothing was taken yet */
+	uint64_t taken_lost;      /* records that nobody could read */
+	uint32_t taken_sequence;
+
 	uint64_t pending;         /* EXO_PEND_*, not yet taken */
 	struct binding *irqs;     /* interrupts that are sent to it */
 	uint64_t irq_lines;       /* those that came, not yet taken */

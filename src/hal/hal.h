@@ -26,6 +26,14 @@ struct hal_extent {
 #define HAL_EXTENTS   4
 #define HAL_IRQ_LINES 64
 
+/* Frames that are equally near to the same processors: the (or a) range of a NUMA node. */
+struct hal_node_range {
+	exo_frame_t first;
+	uint64_t count;
+	uint32_t node; /* as the machine numbers them */
+};
+#define HAL_NODE_RANGES_MAX 16
+
 struct hal_boot_info {
 	/* The one extent of frames that the core hands out. Everything the HAL and
 	 * the core image need for themselves is outside of it. */
@@ -45,6 +53,12 @@ struct hal_boot_info {
 	 * those that mmio_read_only names may not be written. Lines are below HAL_IRQ_LINES. */
 	struct hal_extent ports[HAL_EXTENTS], mmio[HAL_EXTENTS], irqs[HAL_EXTENTS];
 	bool mmio_read_only[HAL_EXTENTS];
+	/* The extent by nodes: sorted, without gap or overlap, all of it. */
+	struct hal_node_range nodes[HAL_NODE_RANGES_MAX];
+	uint32_t node_ranges;
+	/* Frames whose numbers differ by a multiple of this share sets of the largest cache
+	 * of which that can be said. 1: of none. */
+	uint32_t colours;
 };
 const struct hal_boot_info *hal_boot(void);
 
@@ -122,11 +136,16 @@ void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t coun
 void hal_space_flush(struct hal_space *space);
 
 /* What is mapped at vaddr: false if nothing. flags: EXO_PROT_* | HAL_ACCESSED |
- * HAL_DIRTY (a HAL that cannot tell sets both). */
+ * HAL_DIRTY (a HAL that cannot tell sets both). What the program did since the page was mapped
+ * or the bits were cleared, and what hal_copy_*() did for it. */
 #define HAL_ACCESSED UINT32_C(0x20)
 #define HAL_DIRTY    UINT32_C(0x40)
 bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr,
                      exo_frame_t *frame, uint32_t *flags);
+
+/* Clears HAL_ACCESSED and HAL_DIRTY, as `bits` says, of what is mapped at vaddr; in force like a change of mapping
+ * (flush). A HAL that cannot tell does nothing. */
+void hal_space_clear(struct hal_space *space, exo_vaddr_t vaddr, uint32_t bits);
 
 /* The lowest mapped page of [vaddr, end), or `end` if there is none. Holes must
  * be cheap: the cost is by tables, not by pages, since a range may be the

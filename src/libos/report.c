@@ -19,6 +19,8 @@ static const char *audit_what(uint16_t what)
 		return "refuse";
 	case EXO_AUDIT_DEATH:
 		return "death";
+	case EXO_AUDIT_DUE:
+		return "due";
 	default:
 		return "?";
 	}

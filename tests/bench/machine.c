@@ -17,6 +17,7 @@
 static _Alignas(4096) uint8_t memory[FRAMES << EXO_FRAME_SHIFT];
 static struct hal_boot_info info = {
 	.first_frame = FIRST_FRAME, .frame_count = FRAMES, .cpu_count = 1, .target = "bench", .cmdline = "",
+	.nodes = { { FIRST_FRAME, FRAMES, 0 } }, .node_ranges = 1, .colours = 1,
 };
 static void (*libos_run)(const struct exo_boot *boot);
 static uint64_t ns_per_cycle; /* times 2^32 */

@@ -1,5 +1,6 @@
 /* Capabilities: names, derivation, granting, dropping, expiry, tags, limits. */
 #include "core_env.h"
+#include <core/call.h>
 
 CORE_TEST(caps, boot_hands_out_what_the_page_says)
 {
@@ -260,4 +261,76 @@ CORE_TEST(caps, listing)
 	cr_assert_eq(all, stats().caps_used);
 	OK(exo_list_caps(boot->audit, list, 64, UINT64_MAX, &n));
 	cr_assert_eq(n, 0);
+}
+
+/* ---- Moving ------------------------------------------------------------ */
+
+CORE_TEST(caps, moved)
+{
+	exo_cap_t zone = zone_make(16), a = derive(boot->memory, EXO_R_ALL, boot->memory_first, 9);
+	exo_cap_t child = derive(a, EXO_R_READ, boot->memory_first, 3), b;
+	struct exo_cap_info before = inspect(a), after;
+	uint32_t used = stats().caps_used;
+	struct zone *other = cap_at((cap_slot_t)zone)->zone;
+	uint64_t args[6] = { 0 };
+
+	OK(exo_cap_move(a, zone, &b));
+	cr_assert_neq(a, b);
+	cr_assert_eq(stats().caps_used, used);
+	SOUND();
+	/* The old name is dead, the new one is not ours. */
+	IS(E_CAP, exo_cap_inspect(a, &after, NULL));
+	IS(E_CAP, exo_cap_inspect(b, &after, NULL));
+	cap_describe(cap_find(b), &after);
+	cr_assert_eq(after.owner_zone, other->number);
+	cr_assert_eq(after.rights, before.rights);
+	cr_assert_eq(after.first, before.first);
+	cr_assert_eq(after.count, before.count);
+	cr_assert_eq(after.parent, before.parent);
+	/* What was derived from it still is: it is the new owner's to revoke. */
+	cr_assert_eq(inspect(child).parent, b);
+	args[0] = b;
+	OK(call_dispatch(other, EXO_NR_CAP_REVOKE, args).status);
+	IS(E_CAP, exo_cap_inspect(child, &after, NULL));
+	/* And it goes with what it came from. */
+	OK(exo_cap_revoke(boot->memory, NULL));
+	cr_assert_null(cap_find(b));
+}
+
+CORE_TEST(caps, move_is_refused)
+{
+	exo_frame_t page = frames_take(1);
+	exo_cap_t zone = zone_make(16), a = derive(boot->memory, EXO_R_ALL, page, 1), b;
+	exo_cap_t weak = derive(boot->timer, EXO_R_ALL & ~EXO_R_GRANT, 0, 0);
+
+	IS(E_RIGHTS, exo_cap_move(weak, zone, &b));
+	IS(E_TYPE, exo_cap_move(a, boot->timer, &b));
+	IS(E_CAP, exo_cap_move(a, 12345, &b));
+	/* What is mapped by it would stay with the giver. */
+	OK(map_under(zone, a, 0x400000, page, 1, EXO_PROT_READ));
+	IS(E_BUSY, exo_cap_move(a, zone, &b));
+	OK(map_under(zone, EXO_CAP_NONE, 0x400000, 0, 1, 0));
+	for (uint32_t i = cap_at((cap_slot_t)zone)->zone->cap_count; i < CAP_APP_LIMIT; i++)
+		OK(exo_cap_grant(boot->timer, zone, EXO_R_READ, &b));
+	IS(E_SLOTS, exo_cap_move(a, zone, &b));
+	OK(exo_cap_inspect(a, &(struct exo_cap_info){ 0 }, NULL));
+	cap_at((cap_slot_t)a)->rights &= (uint16_t)~EXO_R_WRITE;
+	IS(E_FORGED, exo_cap_move(a, boot->zone, &b));
+	cap_at((cap_slot_t)a)->rights |= EXO_R_WRITE;
+}
+
+/* The capability of a context that its zone is given: then the zone decides how long it lives. */
+CORE_TEST(caps, move_of_an_object)
+{
+	exo_cap_t zone = zone_make(16), context, b;
+	exo_frame_t page;
+	uint64_t args[6] = { 0 };
+
+	context = context_make(zone, &page);
+	OK(exo_cap_move(context, zone, &b));
+	IS(E_CAP, exo_ctx_save(context, NULL));
+	args[0] = b;
+	OK(call_dispatch(cap_at((cap_slot_t)zone)->zone, EXO_NR_CTX_SAVE, args).status);
+	OK(call_dispatch(cap_at((cap_slot_t)zone)->zone, EXO_NR_CAP_DROP, args).status);
+	cr_assert_eq(stats().contexts, 0);
 }

@@ -176,6 +176,20 @@ CORE_TEST(seal, ends_with_what_was_sealed)
 	IS(E_CAP, exo_cap_drop(c, NULL));
 }
 
+/* Whoever has it now can make new ones. */
+CORE_TEST(seal, ends_when_it_is_moved)
+{
+	exo_cap_t a = derive(boot->timer, EXO_R_ALL, 0, 0), b, c;
+
+	OK(seal_of(a, EXO_R_READ, EXO_SEAL_BEARER));
+	OK(unseal(EXO_R_READ, &c));
+	OK(exo_cap_move(a, boot->zone, &b));
+	REFUSED(E_REVOKED, unseal(EXO_R_READ, NULL));
+	cr_assert_eq(inspect(c).parent, b);
+	OK(seal_of(b, EXO_R_READ, EXO_SEAL_BEARER));
+	OK(unseal(EXO_R_READ, &c));
+}
+
 /* While a long revocation is not finished, too. */
 CORE_TEST(seal, ends_when_a_revocation_begins)
 {
@@ -201,6 +215,9 @@ CORE_TEST(seal, time)
 	OK(unseal(EXO_R_READ, &b));
 	cr_assert_eq(inspect(b).expires_ns, soon - 500000);
 	fake.now_ns = soon - 500000;
+	REFUSED(E_EXPIRED, unseal(EXO_R_READ, &b));
+	/* Also when what was sealed is gone meanwhile. */
+	OK(exo_cap_revoke(a, NULL));
 	REFUSED(E_EXPIRED, unseal(EXO_R_READ, &b));
 	fake.now_ns = soon;
 	IS(E_EXPIRED, exo_cap_seal(a, EXO_R_READ, EXO_CAP_NONE, soon, 0, &seal, NULL));

@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_FRAME   UINT64_C(0x100) /* 1 MiB; frame numbers are never tiny */
 #define WORK_MIN      (UINT64_C(4) << 20) /* memory beside the image */
 #define CONTROL_SIZE  (CTL_ZONES + (uint64_t)ZONE_MAX * CTL_STRIDE)
 #define XSTATE_WANTED UINT32_C(0x2e7) /* x87 SSE AVX, AVX-512, PKRU */

@@ -195,12 +195,16 @@ uint64_t host_rtc_due(void);
 
 /* ---- The machine (boot.c, main.c, console.c, time.c) ---- */
 
+#define FIRST_FRAME UINT64_C(0x100) /* 1 MiB; frame numbers are never tiny */
+
 struct options {
 	uint64_t memory;      /* bytes */
 	const char *root;     /* 0: the default */
 	const char *log;      /* --strace=FILE; 0: stderr */
 	bool check;           /* core_check() at the end */
 	uint32_t cpus;        /* 0: one */
+	const char *numa;     /* --numa; 0: one node */
+	uint32_t colours;     /* --colours */
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 
@@ -224,6 +228,9 @@ void host_hash_start(void); /* hash.c */
 void host_time_cpu_start(void);
 void host_order_no_answers(struct space *space);
 bool host_machine_start(const struct options *options, const char **message);
+/* Splits memory as --numa says: a number of nodes, or the sizes of all but the last. Before the machine starts;
+ * false: *message. */
+bool host_nodes_start(const struct options *options, const char **message);
 /* Reads the root image, or packs a directory, to the upper end of memory. */
 bool host_image_load(const char *path, const char **message);
 /* cpio newc of a directory into memory at `to`, at most `room` bytes. Returns its size; 0: *message. */

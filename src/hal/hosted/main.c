@@ -32,6 +32,8 @@ static const char usage[] =
 	"  --stats          print what each zone did at the end\n"
 	"  --bench          print what kernel calls cost, instead of running PROGRAM\n"
 	"  --check          walk the kernel's invariants at the end; a broken one is status 134\n"
+	"  --numa N|SIZE,…  memory in N nodes, or in nodes of these sizes and one of the rest\n"
+	"  --colours N      cache colours that frames are said to have (default 1)\n"
 	"  --version        print the version\n"
 	"  --help           print this\n"
 	"\n"
@@ -127,6 +129,16 @@ static void environment(struct options *options, const char *value)
 	option_line(options, "env=", value);
 }
 
+static uint32_t parse_colours(const char *text)
+{
+	char *end;
+	unsigned long colours = strtoul(text, &end, 10);
+
+	if (end == text || *end || colours < 1 || colours > UINT16_MAX)
+		die(EXIT_USAGE, "--colours wants a number from 1 to 65535", text);
+	return (uint32_t)colours;
+}
+
 /* Returns where PROGRAM is in argv. */
 static int parse(struct options *options, char **argv)
 {
@@ -165,6 +177,10 @@ static int parse(struct options *options, char **argv)
 			options->memory = parse_size(value);
 		else if ((value = value_of(argv, &at, "-e")))
 			environment(options, value);
+		else if ((value = value_of(argv, &at, "--numa")))
+			options->numa = value;
+		else if ((value = value_of(argv, &at, "--colours")))
+			options->colours = parse_colours(value);
 		else
 			die(EXIT_USAGE, "unknown option", word);
 	}
@@ -216,6 +232,8 @@ int main(int argc, char **argv)
 		die(EXIT_FAILED, "no root image found beside the program; run `make` or give --root FILE", "");
 	if (!host_console_start(options.log))
 		die(EXIT_FAILED, options.log, strerror(errno));
+	if (!host_nodes_start(&options, &message))
+		die(EXIT_USAGE, message, options.numa);
 	if (!host_machine_start(&options, &message))
 		die(EXIT_FAILED, message, "");
 	if (!host_image_load(options.root, &message)) {

@@ -334,6 +334,14 @@ bool hal_space_query(const struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t
 	return true;
 }
 
+/* The host does not tell what a program has touched. */
+void hal_space_clear(struct hal_space *hal, exo_vaddr_t vaddr, uint32_t bits)
+{
+	(void)hal;
+	(void)vaddr;
+	(void)bits;
+}
+
 void hal_space_answers(struct hal_space *hal, exo_frame_t frame)
 {
 	struct space *space = space_of(hal);

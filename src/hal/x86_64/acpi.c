@@ -1,7 +1,7 @@
 /*
  * The little of ACPI that is needed without an interpreter: the FADT's fixed
  * registers, and the \_S5 package of the DSDT, found by its bytes (ACPI 6.4, 5.2,
- * 4.8.3, 20.2). Tables come from the firmware: lengths are checked, and a table
+ * 4.8.3, 20.2). The SRAT is read in srat.c. Tables come from the firmware: lengths are checked, and a table
  * above 4 GiB or with a bad sum is not used.
  *
  * Runs before memory_init(): the first 4 GiB are all visible then.
@@ -139,8 +139,8 @@ static void read_fadt(const uint8_t *fadt, uint32_t size)
 
 void acpi_init(void)
 {
-	const uint8_t *rsdp = machine.loader.rsdp, *root = NULL, *fadt;
-	uint32_t size = 0, fadt_size = 0;
+	const uint8_t *rsdp = machine.loader.rsdp, *root = NULL, *fadt, *srat;
+	uint32_t size = 0, fadt_size = 0, srat_size = 0;
 	unsigned entry = 8;
 
 	if (!machine.loader.has_rsdp || memcmp(rsdp, "RSD PTR ", 8) != 0
@@ -155,6 +155,9 @@ void acpi_init(void)
 	fadt = root ? find(root, size, entry, "FACP", &fadt_size) : NULL;
 	if (fadt)
 		read_fadt(fadt, fadt_size);
+	srat = root ? find(root, size, entry, "SRAT", &srat_size) : NULL;
+	if (srat)
+		srat_read(srat, srat_size);
 }
 
 uint16_t acpi_pm_timer(void)

@@ -53,6 +53,36 @@ void cpu_detect(struct features *can)
 	can->avx = can->xcr0 & XSTATE_AVX;
 }
 
+/*
+ * Sets times line size, in frames, of the largest unified cache that is indexed by plain address bits. Caches that hash
+ * their index ("complex indexing": the shared one of most machines) say nothing. Leaf 4; AMD has the
+ * same in leaf 0x8000001d.
+ */
+uint32_t cpu_colours(void)
+{
+	uint32_t vendor = cpuid(0, 0).b, leaf = 4, colours = 1;
+
+	if (vendor == 0x68747541) { /* "Auth" */
+		if (cpuid(0x80000000, 0).a < 0x8000001d || !bit(cpuid(0x80000001, 0).c, 22))
+			return 1;
+		leaf = 0x8000001d;
+	} else if (cpuid(0, 0).a < 4) {
+		return 1;
+	}
+	for (uint32_t i = 0; i < 8; i++) {
+		struct cpuid cache = cpuid(leaf, i);
+		uint64_t line = (cache.b & 0xfff) + 1, sets = (uint64_t)cache.c + 1, way = line * sets >> EXO_FRAME_SHIFT;
+
+		if ((cache.a & 31) == 0)
+			break;
+		if ((cache.a & 31) != 3 || bit(cache.d, 2) || way > UINT16_MAX)
+			continue;
+		if (way > colours)
+			colours = (uint32_t)way;
+	}
+	return colours;
+}
+
 void cpu_init(const struct features *can)
 {
 	uint64_t cr4 = cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT;

@@ -173,10 +173,14 @@ void kernel_trap(struct trap_frame *frame);
 const char *trap_name(uint64_t vector);
 
 void cpu_detect(struct features *can);                          /* cpu.c */
+uint32_t cpu_colours(void);               /* of frames, at least 1 */
 void cpu_init(const struct features *can);
 
 void libos_load(void);                                          /* libos.c */
 void libos_name(uint64_t rip);            /* logs an address with its name */
+
+void srat_read(const uint8_t *table, uint32_t size);             /* srat.c */
+void srat_apply(struct hal_boot_info *boot); /* the extent's nodes */
 
 void acpi_init(void);                                           /* acpi.c */
 uint16_t acpi_pm_timer(void);             /* I/O port; 0: none */

@@ -262,5 +262,7 @@ void memory_finish(void)
 	}
 	machine.boot.first_frame = extent.start >> EXO_FRAME_SHIFT;
 	machine.boot.frame_count = (extent.end - extent.start) >> EXO_FRAME_SHIFT;
+	srat_apply(&machine.boot);
+	machine.boot.colours = cpu_colours();
 	place_image(extent);
 }

@@ -200,6 +200,19 @@ void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t coun
 	change(of(space), vaddr, count, PT_ADDRESS | PT_ACCESSED | PT_DIRTY, prot_bits(prot));
 }
 
+/* The machine may set bits at the same time, on another CPU. */
+void hal_space_clear(struct hal_space *space, exo_vaddr_t vaddr, uint32_t bits)
+{
+	struct space *s = of(space);
+	unsigned level;
+	uint64_t *table = find_table(s, vaddr, &level);
+
+	if (!table)
+		return;
+	__atomic_fetch_and(&table[pt_index(vaddr, 1)], ~(uint64_t)bits, __ATOMIC_RELAXED);
+	s->stale = 1;
+}
+
 /* With one CPU the next entry into the space is the only time that matters, and
  * space_load() looks at `stale` then. A space that is loaded right now is flushed here. */
 void hal_space_flush(struct hal_space *space)
@@ -319,6 +332,19 @@ void *hal_phys_ptr(exo_frame_t frame)
 	return phys_ptr(frame << EXO_FRAME_SHIFT);
 }
 
+/* What is copied for the program it has used itself. */
+static void mark_used(const struct space *s, exo_vaddr_t vaddr, uint64_t entry, uint64_t bits)
+{
+	unsigned level;
+	uint64_t *table;
+
+	if ((entry & bits) == bits)
+		return;
+	table = find_table(s, vaddr, &level);
+	if (table)
+		__atomic_fetch_or(&table[pt_index(vaddr, 1)], bits, __ATOMIC_RELAXED);
+}
+
 /* Calls memcpy for each piece that lies in one page. */
 static bool copy(const struct space *s, exo_vaddr_t address, uint8_t *in, const uint8_t *out,
                  uint64_t size)
@@ -331,6 +357,7 @@ static bool copy(const struct space *s, exo_vaddr_t address, uint8_t *in, const 
 			return false;
 		if (piece > size)
 			piece = size;
+		mark_used(s, address, entry, PT_ACCESSED | (out ? PT_DIRTY : 0));
 		if (in) {
 			memcpy(in, phys_ptr(phys), piece);
 			in += piece;

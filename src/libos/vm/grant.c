@@ -27,6 +27,7 @@ static const uint32_t rights_of[] = {
 	[EXO_DEV_CONSOLE] = EXO_R_WRITE | EXO_DEV_HOLD,
 	[EXO_DEV_TIMER] = EXO_R_READ | EXO_R_WRITE | EXO_DEV_HOLD,
 	[EXO_DEV_ENTROPY] = EXO_R_READ | EXO_DEV_HOLD,
+	[EXO_DEV_FRAMES] = EXO_DEV_HOLD,
 };
 #define KINDS (sizeof(rights_of) / sizeof(rights_of[0]))
 
@@ -162,6 +163,8 @@ static exo_cap_t shared_cap(const struct vm_space *space, uint32_t kind)
 		return libos.boot->console;
 	case EXO_DEV_TIMER:
 		return libos.boot->timer;
+	case EXO_DEV_FRAMES:
+		return libos.boot->memory;
 	default:
 		return libos.boot->entropy;
 	}
@@ -169,7 +172,7 @@ static exo_cap_t shared_cap(const struct vm_space *space, uint32_t kind)
 
 int vm_grant(struct vm_space *space, struct exo_dev_grant *grant)
 {
-	if (grant->kind >= KINDS || grant->rights == 0 || (grant->rights & ~rights_of[grant->kind]) != 0)
+	if (grant->kind >= KINDS || (grant->rights == 0 && grant->kind != EXO_DEV_FRAMES) || (grant->rights & ~rights_of[grant->kind]) != 0)
 		return -EINVAL;
 	if (grant->kind == EXO_DEV_MEMORY || grant->kind == EXO_DEV_CPU)
 		return give_resource(space, grant);

@@ -52,6 +52,7 @@ struct fake {
 	const void *image;
 	uint64_t image_size;
 	const char *cmdline;
+	uint32_t nodes, colours; /* equal parts of memory; 0: one */
 	fake_program_fn *program; /* NULL: every context uses up its quantum */
 	void *user;
 
@@ -61,6 +62,7 @@ struct fake {
 	uint64_t timer_at;
 	uint64_t events;          /* EXO_PEND_* raised by "devices" */
 	uint64_t random;          /* state of the generator */
+	bool tells_use;           /* it has accessed and dirty bits; else both are always set */
 	bool entropy_fails;
 	bool no_sha;              /* as if the processor had no SHA extensions */
 	bool space_fails;         /* hal_space_init() says E_DEVICE */

@@ -54,6 +54,20 @@ static void stack_clean(void)
 		__asan_unpoison_memory_region((char *)__builtin_frame_address(0) - ABANDONED, ABANDONED);
 }
 
+/* Nodes 0, 10, 20, …, so that their numbers are not places in a table. */
+static void nodes_place(void)
+{
+	uint32_t count = fake.nodes ? fake.nodes : 1;
+	uint64_t each = info.frame_count / count;
+
+	info.colours = fake.colours ? fake.colours : 1;
+	info.node_ranges = count;
+	for (uint32_t i = 0; i < count; i++)
+		info.nodes[i] = (struct hal_node_range){
+			info.first_frame + i * each, i + 1 < count ? each : info.frame_count - i * each, 10 * i,
+		};
+}
+
 enum fake_end fake_boot(fake_libos_fn *libos)
 {
 	int how;
@@ -66,6 +80,7 @@ enum fake_end fake_boot(fake_libos_fn *libos)
 		.mmio = { { FAKE_MMIO, 1 }, { FAKE_MMIO + 1, 1 } }, .mmio_read_only = { false, true },
 	};
 	image_place();
+	nodes_place();
 	libos_function = libos;
 	how = setjmp(end_jump);
 	if (how == 0)

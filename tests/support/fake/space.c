@@ -18,6 +18,7 @@ enum {
 #define LEVELS   4
 #define ENTRIES  512
 #define PRESENT  UINT64_C(1)
+#define USED     (HAL_ACCESSED | HAL_DIRTY)
 #define PROT_OF(entry) ((uint32_t)((entry) >> 1 & 7))
 
 /*
@@ -224,8 +225,17 @@ bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame
 	if (!entry || !(*entry & PRESENT))
 		return false;
 	*frame = *entry >> EXO_FRAME_SHIFT;
-	*flags = PROT_OF(*entry) | HAL_ACCESSED | HAL_DIRTY;
+	*flags = PROT_OF(*entry) | (fake.tells_use ? (uint32_t)(*entry & USED) : USED);
 	return true;
+}
+
+void hal_space_clear(struct hal_space *space, exo_vaddr_t vaddr, uint32_t bits)
+{
+	int level;
+	uint64_t *entry = entry_find(space, vaddr, &level);
+
+	require(entry && (*entry & PRESENT) && (bits & ~USED) == 0, "clear");
+	*entry &= ~(uint64_t)bits;
 }
 
 exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
@@ -276,10 +286,12 @@ static unsigned char *program_byte(const struct hal_space *space, exo_vaddr_t va
 {
 	exo_frame_t frame;
 	uint32_t flags;
+	int level;
 
 	if (vaddr >= EXO_USER_LIMIT || !hal_space_query(space, vaddr & ~(EXO_FRAME_SIZE - 1), &frame, &flags) ||
 	    (prot & EXO_PROT_WRITE & ~flags))
 		return NULL;
+	*entry_find(space, vaddr, &level) |= HAL_ACCESSED | (prot & EXO_PROT_WRITE ? HAL_DIRTY : 0);
 	*room = EXO_FRAME_SIZE - vaddr % EXO_FRAME_SIZE;
 	return (unsigned char *)hal_phys_ptr(frame) + vaddr % EXO_FRAME_SIZE;
 }

@@ -100,7 +100,7 @@ static struct model_cap *model_cap_of(exo_cap_t name)
 
 static void drain(void)
 {
-	while (core.dying || core.revoking != CAP_NIL)
+	while (core.dying || core.revoking != CAP_NIL || core.due_ready)
 		reap_some(REAP_BUDGET);
 }
 
@@ -191,6 +191,8 @@ static void compare(void)
 {
 	uint32_t live = 0;
 	const char *broken = core_check();
+	struct exo_asked asked[MODEL_CAPS + 1];
+	uint64_t count = 0;
 
 	if (broken)
 		wrong(broken);
@@ -206,6 +208,8 @@ static void compare(void)
 		live++;
 		compare_cap(cap);
 	}
+	if (exo_list_asked(at.boot->zone, asked, MODEL_CAPS + 1, 0, &count) != EXO_OK || count != model_asked(&at.model, 0))
+		wrong("what is asked for");
 	if (live + at.others != core.caps_used)
 		wrong("a capability that should not be there");
 	for (int i = 1; i < MODEL_ZONES; i++)
@@ -248,6 +252,30 @@ static void step_drop(int zone)
 	exo_cap_t cap = cap_pick(zone, EXO_CAP_NONE);
 
 	agree(model_drop(&at.model, zone, cap), call(zone, EXO_NR_CAP_DROP, cap, 0, 0, 0, 0, 0), false);
+}
+
+static void step_move(int zone)
+{
+	exo_cap_t cap = cap_pick(zone, EXO_CAP_NONE), target = cap_pick(zone, EXO_CAP_ZONE);
+
+	agree(model_move(&at.model, zone, cap, target), call(zone, EXO_NR_CAP_MOVE, cap, target, 0, 0, 0, 0), true);
+}
+
+static void step_ask(int zone)
+{
+	exo_cap_t cap = cap_pick(zone, EXO_CAP_NONE);
+	uint8_t how = byte_take();
+	uint64_t until = how < 16 ? EXO_NO_EXPIRY : at.model.now + how;
+
+	agree(model_ask(&at.model, zone, cap, until), call(zone, EXO_NR_REVOKE_ASK, cap, until, 0, 0, 0, 0), false);
+}
+
+/* The timer comes, if the core has set it; both do what is due. */
+static void step_tick(void)
+{
+	call(0, EXO_NR_EVENT_TAKE, at.boot->zone, 0, 0, 0, 0, 0);
+	drain();
+	model_due(&at.model);
 }
 
 static void step_revoke(int zone)
@@ -366,6 +394,12 @@ static void step(void)
 		step_drop(zone);
 	else if (what < 50)
 		step_revoke(zone);
+	else if (what == 61)
+		step_ask(zone);
+	else if (what == 62 || what == 53)
+		step_move(zone);
+	else if (what == 63 || what == 60)
+		step_tick();
 	else if (what < 56)
 		step_zone_create();
 	else if (what < 58)

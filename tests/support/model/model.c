@@ -30,6 +30,7 @@ static struct model_cap *cap_new(struct model *m, const struct model_cap *what)
 	m->caps[m->made] = *what;
 	m->caps[m->made].live = true;
 	m->caps[m->made].once_seals = 0;
+	m->caps[m->made].asked = 0;
 	return &m->caps[m->made];
 }
 
@@ -79,6 +80,19 @@ static enum exo_status lookup(struct model *m, int zone, exo_cap_t name, uint32_
 
 static void zone_end(struct model *m, int zone);
 
+/* There is nothing left to ask for. */
+static void asks_settle(struct model *m)
+{
+	bool has_children[MODEL_CAPS] = { false };
+
+	for (int i = 0; i < MODEL_CAPS; i++)
+		if (m->caps[i].live && m->caps[i].parent != MODEL_NONE)
+			has_children[m->caps[i].parent] = true;
+	for (int i = 0; i < MODEL_CAPS; i++)
+		if (!has_children[i])
+			m->caps[i].asked = 0;
+}
+
 /* One capability goes; those derived from it pass to its parent. */
 static void cap_end(struct model *m, struct model_cap *cap)
 {
@@ -88,6 +102,7 @@ static void cap_end(struct model *m, struct model_cap *cap)
 	for (int i = 0; i < MODEL_CAPS; i++)
 		if (m->caps[i].live && m->caps[i].parent == index)
 			m->caps[i].parent = cap->parent;
+	asks_settle(m);
 	if (cap->type != EXO_CAP_ZONE || cap->object == 0)
 		return;
 	for (int i = 0; i < MODEL_CAPS; i++)
@@ -177,6 +192,21 @@ enum exo_status model_grant(struct model *m, int zone, exo_cap_t name, exo_cap_t
 	return beget(m, cap, to->object, cap->rights & rights, cap->first, cap->count, cap->expires);
 }
 
+/* The same capability under another name. */
+enum exo_status model_move(struct model *m, int zone, exo_cap_t name, exo_cap_t target)
+{
+	struct model_cap *cap, *to;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_GRANT, &cap);
+
+	if (status == EXO_OK)
+		status = lookup(m, zone, target, EXO_CAP_ZONE, 0, &to);
+	if (status != EXO_OK)
+		return status;
+	cap->owner = to->object;
+	m->made = (int)(cap - m->caps);
+	return EXO_OK;
+}
+
 enum exo_status model_drop(struct model *m, int zone, exo_cap_t name)
 {
 	struct model_cap *cap;
@@ -187,17 +217,13 @@ enum exo_status model_drop(struct model *m, int zone, exo_cap_t name)
 	return status;
 }
 
-enum exo_status model_revoke(struct model *m, int zone, exo_cap_t name)
+static void revoke(struct model *m, struct model_cap *cap)
 {
-	struct model_cap *cap;
-	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_REVOKE, &cap);
 	bool doomed[MODEL_CAPS] = { false };
 
 	m->gone = 0;
-	if (status != EXO_OK)
-		return status;
 	for (int i = 0; i < MODEL_SEALS; i++)
-		if (m->seals[i].made && m->seals[i].cap == name)
+		if (m->seals[i].made && m->seals[i].cap == cap->name)
 			m->seals[i].revoked = true;
 	for (int i = 0; i < MODEL_CAPS; i++) {
 		doomed[i] = m->caps[i].live && is_below(m, i, (int)(cap - m->caps));
@@ -206,7 +232,79 @@ enum exo_status model_revoke(struct model *m, int zone, exo_cap_t name)
 	for (int i = 0; i < MODEL_CAPS; i++)
 		if (doomed[i] && m->caps[i].live)
 			cap_end(m, &m->caps[i]);
+}
+
+enum exo_status model_revoke(struct model *m, int zone, exo_cap_t name)
+{
+	struct model_cap *cap;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_REVOKE, &cap);
+
+	if (status == EXO_OK)
+		revoke(m, cap);
+	return status;
+}
+
+enum exo_status model_ask(struct model *m, int zone, exo_cap_t name, uint64_t until)
+{
+	struct model_cap *cap;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_REVOKE, &cap);
+
+	if (status != EXO_OK)
+		return status;
+	cap->asked = until == EXO_NO_EXPIRY ? 0 : until;
+	asks_settle(m);
 	return EXO_OK;
+}
+
+unsigned model_asked(const struct model *m, int zone)
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < MODEL_CAPS; i++) {
+		int above = m->caps[i].parent;
+
+		if (!m->caps[i].live || m->caps[i].owner != zone)
+			continue;
+		while (above != MODEL_NONE && m->caps[above].asked == 0)
+			above = m->caps[above].parent;
+		count += above != MODEL_NONE;
+	}
+	return count;
+}
+
+static uint64_t due_of(const struct model_cap *cap)
+{
+	return cap->asked != 0 && cap->asked < cap->expires ? cap->asked : cap->expires;
+}
+
+/* Earliest first; of two at the same time the one in the lower slot, which names tell. */
+static struct model_cap *due_first(struct model *m)
+{
+	struct model_cap *first = NULL;
+
+	for (int i = 0; i < MODEL_CAPS; i++) {
+		struct model_cap *cap = &m->caps[i];
+
+		if (!cap->live || due_of(cap) == EXO_NO_EXPIRY || due_of(cap) > m->now)
+			continue;
+		if (!first || due_of(cap) < due_of(first) ||
+		    (due_of(cap) == due_of(first) && (uint16_t)cap->name < (uint16_t)first->name))
+			first = cap;
+	}
+	return first;
+}
+
+void model_due(struct model *m)
+{
+	struct model_cap *cap;
+
+	while ((cap = due_first(m)) != NULL) {
+		bool over = is_over(m, cap->expires);
+
+		revoke(m, cap);
+		if (over && cap->live)
+			cap_end(m, cap);
+	}
 }
 
 enum exo_status model_seal(struct model *m, int zone, exo_cap_t name, uint32_t rights, exo_cap_t target,
@@ -251,10 +349,10 @@ enum exo_status model_unseal(struct model *m, int zone, struct model_seal *seal,
 		return refused[damage];
 	if (!seal->bearer && (zone != seal->zone || m->life[zone] != seal->zone_life))
 		return EXO_E_SEAL_ZONE;
+	if (is_over(m, seal->expires))
+		return EXO_E_EXPIRED;
 	if (!cap || seal->revoked)
 		return EXO_E_REVOKED;
-	if (is_over(m, cap->expires) || is_over(m, seal->expires))
-		return EXO_E_EXPIRED;
 	if (seal->once && (seal->used || cap->once_seals - seal->order >= EXO_SEAL_WINDOW))
 		return EXO_E_REPLAYED;
 	if ((rights & ~seal->rights) != 0)

@@ -26,6 +26,7 @@ struct model_cap {
 	int owner, object; /* zones; object only of ZONE */
 	unsigned depth;
 	uint64_t once_seals; /* how many single-use seals were made of it */
+	uint64_t asked;      /* until when what is derived from it is asked for; 0: it is not */
 };
 
 struct model_seal {
@@ -60,7 +61,13 @@ enum exo_status model_derive(struct model *m, int zone, exo_cap_t cap, uint32_t 
                              uint64_t count, uint64_t expires);
 enum exo_status model_grant(struct model *m, int zone, exo_cap_t cap, exo_cap_t target, uint32_t rights);
 enum exo_status model_drop(struct model *m, int zone, exo_cap_t cap);
+enum exo_status model_move(struct model *m, int zone, exo_cap_t cap, exo_cap_t target);
 enum exo_status model_revoke(struct model *m, int zone, exo_cap_t cap);
+enum exo_status model_ask(struct model *m, int zone, exo_cap_t cap, uint64_t until);
+/* How many capabilities of a zone are asked for. */
+unsigned model_asked(const struct model *m, int zone);
+/* The kernel does what has been due by now. */
+void model_due(struct model *m);
 enum exo_status model_seal(struct model *m, int zone, exo_cap_t cap, uint32_t rights, exo_cap_t target,
                            uint64_t expires, uint32_t flags, struct model_seal *seal);
 enum exo_status model_unseal(struct model *m, int zone, struct model_seal *seal, enum model_damage damage,

@@ -1,0 +1,352 @@
+/* Visible revocation: asked for, given back or taken, and what was taken. */
+#include "core_env.h"
+#include <core/ask.h>
+#include <core/call.h>
+
+#define MS UINT64_C(1000000)
+#define APP_PAGE UINT64_C(0x400000)
+
+/* A zone that holds capabilities, with a page for its calls. */
+struct app {
+	exo_cap_t zone, self; /* the LibOS's name of it, and its own */
+	struct zone *in_core;
+	exo_frame_t page;
+};
+
+static struct app app_make(uint64_t frames)
+{
+	struct app app = { .zone = zone_make(frames), .page = frames_take(1) };
+
+	app.in_core = cap_at((cap_slot_t)app.zone)->zone;
+	OK(map_under(app.zone, boot->memory, APP_PAGE, app.page, 1, EXO_PROT_READ | EXO_PROT_WRITE));
+	OK(exo_cap_grant(app.zone, app.zone, EXO_R_READ, &app.self));
+	return app;
+}
+
+static exo_cap_t give(const struct app *app, exo_cap_t cap)
+{
+	exo_cap_t given = 0;
+
+	OK(exo_cap_grant(cap, app->zone, EXO_R_ALL, &given));
+	return given;
+}
+
+static struct exo_result app_call(const struct app *app, uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	const uint64_t args[6] = { a, b, c, d, 0, 0 };
+
+	return call_dispatch(app->in_core, number, args);
+}
+
+static uint64_t asked(const struct app *app, struct exo_asked *out, uint64_t room)
+{
+	struct exo_result r = app_call(app, EXO_NR_LIST_ASKED, app->self, APP_PAGE, room, 0);
+
+	OK(r.status);
+	memcpy(out, frame_ptr(app->page), r.value * sizeof(*out));
+	return r.value;
+}
+
+static uint64_t taken(const struct app *app, struct exo_taken *out, uint64_t room)
+{
+	struct exo_result r = app_call(app, EXO_NR_TAKEN_READ, app->self, APP_PAGE, room, 0);
+
+	OK(r.status);
+	memcpy(out, frame_ptr(app->page), r.value * sizeof(*out));
+	return r.value;
+}
+
+static uint64_t events(void)
+{
+	uint64_t value;
+
+	OK(exo_event_take(boot->zone, &value));
+	return value;
+}
+
+/* Nobody calls anything about it: time passes. Returns the events. */
+static uint64_t sleep_until(uint64_t at)
+{
+	uint64_t all = 0, value;
+
+	do {
+		OK(exo_wait(boot->cpu, at, &value));
+		all |= value;
+	} while (value != 0 && fake.now_ns < at);
+	return all;
+}
+
+CORE_TEST(ask, a_holder_sees_it_and_gives_back)
+{
+	exo_cap_t top = derive(boot->memory, EXO_R_ALL, boot->memory_first + 200, 50), held, other;
+	struct app app = app_make(16);
+	uint64_t until = hal_time_ns() + 5 * MS;
+	struct exo_asked list[4];
+
+	held = give(&app, top);
+	other = give(&app, boot->timer);
+	cr_assert_eq(asked(&app, list, 4), 0);
+	OK(exo_revoke_ask(top, until, NULL));
+	SOUND();
+	cr_assert(app.in_core->pending & EXO_PEND_ASKED);
+	cr_assert_eq(asked(&app, list, 4), 1);
+	cr_assert_eq(list[0].cap, held);
+	cr_assert_eq(list[0].from, top);
+	cr_assert_eq(list[0].until_ns, until);
+	cr_assert_eq(events(), 0);
+	/* It can be used until then, and given back. */
+	OK(app_call(&app, EXO_NR_CAP_INSPECT, held, APP_PAGE, 0, 0).status);
+	OK(app_call(&app, EXO_NR_CAP_DROP, held, 0, 0, 0).status);
+	cr_assert_eq(events(), EXO_PEND_BACK);
+	cr_assert_eq(core.ask_count, 0);
+	cr_assert_eq(asked(&app, list, 4), 0);
+	sleep_until(until + MS);
+	OK(app_call(&app, EXO_NR_CAP_INSPECT, other, APP_PAGE, 0, 0).status);
+}
+
+CORE_TEST(ask, at_the_deadline_the_kernel_takes_by_itself)
+{
+	exo_frame_t first = frames_take(50);
+	exo_cap_t top = derive(boot->memory, EXO_R_ALL, first, 50), held;
+	struct app app = app_make(16);
+	uint64_t until = hal_time_ns() + 5 * MS;
+	struct exo_taken list[4];
+
+	held = give(&app, top);
+	OK(map_under(app.zone, top, 0x500000, first, 1, EXO_PROT_READ));
+	/* By its own capability, through the LibOS's call: the binding belongs to what is taken. */
+	cr_assert_eq(cap_at((cap_slot_t)held)->owner, app.in_core->number);
+	OK(exo_revoke_ask(top, until, NULL));
+	cr_assert_eq(fake.timer_at, until);
+	cr_assert_eq(sleep_until(until - MS), 0);
+	OK(app_call(&app, EXO_NR_CAP_INSPECT, held, APP_PAGE, 0, 0).status);
+	cr_assert_eq(sleep_until(until + MS), EXO_PEND_BACK);
+	IS(E_CAP, app_call(&app, EXO_NR_CAP_INSPECT, held, APP_PAGE, 0, 0).status);
+	cr_assert(app.in_core->pending & EXO_PEND_REVOKED);
+	/* What the asker itself uses stays. */
+	cr_assert_neq(query(app.zone, 0x500000), 0);
+	cr_assert_eq(taken(&app, list, 4), 1);
+	cr_assert_eq(list[0].cap, held);
+	cr_assert_eq(list[0].from, top);
+	cr_assert_eq(list[0].why, EXO_TAKEN_ASKED);
+	cr_assert_eq(list[0].type, EXO_CAP_MEMORY);
+	cr_assert_eq(list[0].rights, EXO_R_ALL);
+	cr_assert_eq(list[0].first, first);
+	cr_assert_eq(list[0].count, 50);
+	cr_assert_eq(list[0].undone, 0);
+	cr_assert_eq(list[0].sequence, 0);
+	cr_assert(list[0].time_ns >= until);
+	cr_assert_eq(taken(&app, list, 4), 0);
+}
+
+static exo_cap_t holder_cap;
+
+/* The mapping is by the holder's capability; while its program runs, the time comes. */
+static void program(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	fake.now_ns = entry->deadline < fake.timer_at ? entry->deadline : fake.timer_at;
+	if (fake.now_ns == fake.timer_at)
+		entry->trap->event = EXO_EV_PENDING;
+}
+
+CORE_TEST(ask, mappings_go_while_the_program_runs)
+{
+	exo_frame_t first = frames_take(4), page;
+	exo_cap_t top = derive(boot->memory, EXO_R_ALL, first, 4), below = derive(top, EXO_R_ALL, first, 4), context;
+	struct app app = app_make(16);
+	struct exo_taken list[2];
+	uint64_t event;
+
+	context = context_make(app.zone, &page);
+	OK(map_under(app.zone, below, 0x500000, first, 4, EXO_PROT_READ));
+	/* Then it is the zone's own. */
+	OK(map_under(app.zone, EXO_CAP_NONE, 0x500000, 0, 4, 0));
+	OK(exo_cap_move(below, app.zone, &holder_cap));
+	bind_pages(app.in_core, cap_at((cap_slot_t)holder_cap), 0x500000, first, 4, EXO_PROT_READ);
+	SOUND();
+	OK(exo_revoke_ask(top, hal_time_ns() + MS, NULL));
+	fake.program = program;
+	OK(exo_run(context, boot->cpu, 100 * MS, &event));
+	cr_assert_eq(event, EXO_EV_PENDING);
+	/* Not even one more call was needed. */
+	cr_assert_eq(app.in_core->mapped_pages, 1);
+	cr_assert_eq(core.cap_bindings[(cap_slot_t)holder_cap], NULL);
+	cr_assert_eq(events(), EXO_PEND_BACK);
+	cr_assert_eq(taken(&app, list, 2), 1);
+	cr_assert_eq(list[0].cap, holder_cap);
+	cr_assert_eq(list[0].undone, 4);
+}
+
+CORE_TEST(ask, can_be_changed_and_withdrawn)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0), a = derive(top, EXO_R_ALL, 0, 0), b;
+	uint64_t now = hal_time_ns();
+	struct exo_asked list[4];
+	uint64_t n;
+
+	IS(E_RIGHTS, exo_revoke_ask(derive(top, EXO_R_READ, 0, 0), now, NULL));
+	OK(exo_revoke_ask(top, now + 5 * MS, NULL));
+	b = derive(a, EXO_R_READ, 0, 0);
+	events();
+	OK(exo_revoke_ask(a, now + 9 * MS, NULL));
+	OK(exo_list_asked(boot->zone, list, 4, 0, &n));
+	cr_assert_eq(n, 3);
+	/* Of two deadlines the earlier one. */
+	cr_assert_eq(list[2].cap, b);
+	cr_assert_eq(list[2].from, top);
+	OK(exo_list_asked(boot->zone, list, 4, (cap_slot_t)b, &n));
+	cr_assert_eq(n, 1);
+	OK(exo_list_asked(boot->zone, list, 2, 0, &n));
+	cr_assert_eq(n, 2);
+	OK(exo_revoke_ask(top, now + 20 * MS, NULL));
+	cr_assert_eq(fake.timer_at, now + 9 * MS);
+	OK(exo_revoke_ask(a, EXO_NO_EXPIRY, NULL));
+	OK(exo_revoke_ask(a, EXO_NO_EXPIRY, NULL));
+	SOUND();
+	sleep_until(now + 10 * MS);
+	OK(exo_clock_read(b, 0, &n));
+	OK(exo_revoke_ask(top, 0, NULL));
+	/* Its time was over already. */
+	cr_assert(sleep_until(now + 11 * MS) & EXO_PEND_BACK);
+	IS(E_CAP, exo_clock_read(b, 0, &n));
+	OK(exo_clock_read(top, 0, &n));
+	cr_assert_eq(core.ask_count, 0);
+}
+
+CORE_TEST(ask, for_nothing_is_answered_at_once)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0);
+
+	OK(exo_revoke_ask(top, hal_time_ns() + MS, NULL));
+	cr_assert_eq(events(), EXO_PEND_BACK);
+	cr_assert_eq(core.ask_count, 0);
+	cr_assert_eq(core.due_count, 0);
+}
+
+CORE_TEST(ask, reaches_who_comes_later)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0), a = derive(top, EXO_R_ALL, 0, 0), moved;
+	struct app app = app_make(16), second = app_make(16);
+
+	OK(exo_revoke_ask(top, hal_time_ns() + MS, NULL));
+	cr_assert_eq(app.in_core->pending, 0);
+	give(&app, a);
+	cr_assert_eq(app.in_core->pending, EXO_PEND_ASKED);
+	OK(exo_cap_move(a, second.zone, &moved));
+	cr_assert_eq(second.in_core->pending, EXO_PEND_ASKED);
+}
+
+/* The asker's own revocation is one, too, and dropping what was asked with ends the ask. */
+CORE_TEST(ask, ends_with_its_capability)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0), a = derive(top, EXO_R_ALL, 0, 0);
+	struct app app = app_make(16);
+	struct exo_taken list[2];
+	uint64_t n;
+
+	give(&app, a);
+	OK(exo_revoke_ask(top, hal_time_ns() + MS, NULL));
+	OK(exo_cap_revoke(top, NULL));
+	cr_assert_eq(core.ask_count, 0);
+	cr_assert_eq(taken(&app, list, 2), 1);
+	cr_assert_eq(list[0].why, EXO_TAKEN_REVOKED);
+	a = derive(top, EXO_R_ALL, 0, 0);
+	OK(exo_revoke_ask(top, hal_time_ns() + MS, NULL));
+	OK(exo_cap_drop(top, NULL));
+	cr_assert_eq(core.ask_count, 0);
+	sleep_until(hal_time_ns() + 2 * MS);
+	OK(exo_clock_read(a, 0, &n));
+}
+
+CORE_TEST(ask, the_ring_is_bounded)
+{
+	struct app app = app_make(16);
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0), first = 0;
+	static struct exo_taken list[2 * TAKEN_RECORDS];
+	struct exo_zone_info info;
+	uint64_t pool = app.in_core->pool.count;
+
+	for (unsigned i = 0; i < TAKEN_RECORDS + 5; i++) {
+		exo_cap_t given = give(&app, top);
+
+		first = first ? first : given;
+	}
+	OK(exo_cap_revoke(top, NULL));
+	cr_assert_eq(app.in_core->pool.count, pool - 1);
+	SOUND();
+	OK(exo_zone_info(app.zone, &info, NULL));
+	cr_assert_eq(info.taken_lost, 5);
+	/* A bad address loses none. */
+	IS(E_ADDRESS, app_call(&app, EXO_NR_TAKEN_READ, app.self, 0x700000, 4, 0).status);
+	cr_assert_eq(taken(&app, list, 1), 1);
+	cr_assert_eq(list[0].sequence, 5);
+	cr_assert_eq(taken(&app, list, 2 * TAKEN_RECORDS), TAKEN_RECORDS - 1);
+	/* The oldest are lost; newest first is how they were revoked. */
+	cr_assert_eq(list[TAKEN_RECORDS - 2].cap, first);
+	IS(E_STATE, exo_taken_read(app.zone, list, 1, NULL));
+	IS(E_STATE, exo_list_asked(app.zone, (struct exo_asked *)(void *)list, 1, 0, NULL));
+}
+
+CORE_TEST(ask, without_funds_it_is_counted)
+{
+	struct app app = app_make(16);
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0);
+	struct hal_pool kept = app.in_core->pool;
+	struct exo_taken list[2];
+
+	give(&app, top);
+	app.in_core->pool = (struct hal_pool){ 0, 0 };
+	OK(exo_cap_revoke(top, NULL));
+	app.in_core->pool = kept;
+	cr_assert_eq(app.in_core->taken_lost, 1);
+	give(&app, top);
+	OK(exo_cap_revoke(top, NULL));
+	cr_assert_eq(taken(&app, list, 2), 1);
+	cr_assert_eq(list[0].sequence, 1);
+}
+
+/* The ring's frame comes back with the zone. */
+CORE_TEST(ask, the_ring_goes_with_its_zone)
+{
+	uint64_t funded = stats().frames_funded;
+	struct app app = app_make(16);
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0);
+
+	give(&app, top);
+	OK(exo_cap_revoke(top, NULL));
+	cr_assert_not_null(app.in_core->taken);
+	OK(exo_zone_destroy(app.zone, NULL));
+	cr_assert_eq(stats().frames_funded, funded);
+}
+
+#define WIDE 10000
+
+CORE_TEST(ask, many_in_bounded_steps)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0);
+	struct app app = app_make(16);
+	uint64_t until, v;
+	int calls = 0;
+
+	for (int i = 0; i < WIDE; i++)
+		derive(top, EXO_R_READ, 0, 0);
+	give(&app, top);
+	until = hal_time_ns() + 100 * MS;
+	OK(exo_revoke_ask(top, until, NULL));
+	cr_assert_eq(app.in_core->pending, 0);
+	/* Another ask does not hold up the first one. */
+	while (core.ask_left > 0 && ++calls < 1000 && !(app.in_core->pending & EXO_PEND_ASKED))
+		OK(exo_revoke_ask(top, until, NULL));
+	cr_assert(calls < 10);
+	fake.now_ns = until;
+	events();
+	calls = 0;
+	while (core.due_ready && ++calls < 1000) {
+		OK(exo_nop(&v));
+		if (calls % 20 == 0)
+			SOUND();
+	}
+	cr_assert(calls > 10 && calls < 1000);
+	cr_assert_eq(events(), EXO_PEND_BACK);
+}
