@@ -4,7 +4,7 @@
  *
  * The input: how many instructions, how the input is cut, the instructions as they are, then what the program sees.
  */
-#include <core/bpf.h>
+#include <bpf/bpf.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -204,6 +204,12 @@ static const char *core_type(const struct call *call, int i)
 	return kind.pointer ? "exo_vaddr_t " : scalar_type(call, kind.word);
 }
 
+/* What always gives 0 need not say so. */
+static bool has_value(const struct call *call)
+{
+	return strcmp(call->value, "0") != 0 && strcmp(call->value, "does not return") != 0;
+}
+
 static void write_prototype(const struct call *call)
 {
 	printf("%senum exo_status call_%s(struct zone *caller", call->looks ? "" : "CORE_LOCKED ", call->name);
@@ -213,7 +219,7 @@ static void write_prototype(const struct call *call)
 
 		printf(", %s%s%s", type, last == '*' || last == ' ' ? "" : " ", call->args[i].name);
 	}
-	printf(", uint64_t *value);\n");
+	printf("%s);\n", has_value(call) ? ", uint64_t *value" : "");
 }
 
 static void write_thunk(const struct call *call)
@@ -229,6 +235,8 @@ static void write_thunk(const struct call *call)
 	for (int i = 0; i < count; i++)
 		if (is_narrow(call, i))
 			printf("\tif (args[%d] > UINT32_MAX)\n\t\treturn EXO_E_ARG;\n", i);
+	if (!has_value(call))
+		printf("\t(void)value;\n");
 	printf("\treturn call_%s(caller", call->name);
 	for (int i = 0; i < count; i++) {
 		if (i == 0 && first_is_cap(call))
@@ -236,7 +244,7 @@ static void write_thunk(const struct call *call)
 		else
 			printf(", %sargs[%d]", is_narrow(call, i) ? "(uint32_t)" : "", i);
 	}
-	printf(", value);\n}\n\n");
+	printf("%s);\n}\n\n", has_value(call) ? ", value" : "");
 }
 
 static void write_core(void)

@@ -1,7 +1,7 @@
 /*
  * Answer programs: checked here, run by the machine.
  */
-#include <core/bpf.h>
+#include <bpf/bpf.h>
 #include <core/call.h>
 #include <core/state.h>
 #include <core_calls.h>

@@ -8,11 +8,10 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-enum exo_status call_revoke_ask(struct zone *caller, struct cap *cap, uint64_t until, uint64_t *value)
+enum exo_status call_revoke_ask(struct zone *caller, struct cap *cap, uint64_t until)
 {
 	uint32_t budget = REAP_BUDGET;
 
-	(void)value;
 	if (cap_is_revoking(cap))
 		return EXO_E_AGAIN;
 	if (until == EXO_NO_EXPIRY) {

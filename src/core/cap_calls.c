@@ -66,12 +66,11 @@ enum exo_status call_cap_move(struct zone *caller, struct cap *cap, exo_cap_t zo
 	return EXO_OK;
 }
 
-enum exo_status call_cap_drop(struct zone *caller, struct cap *cap, uint64_t *value)
+enum exo_status call_cap_drop(struct zone *caller, struct cap *cap)
 {
 	uint32_t budget = REAP_BUDGET;
 
 	(void)caller;
-	(void)value;
 	if (core.cap_bindings[cap_slot(cap)])
 		return EXO_E_BUSY;
 	/* What is revoked must not come back to life with the parent. */
@@ -98,11 +97,10 @@ enum exo_status call_cap_revoke(struct zone *caller, struct cap *cap, uint64_t *
 	return cap_is_revoking(cap) || unbind_fund_is_awaited(cap) ? EXO_E_AGAIN : EXO_OK;
 }
 
-enum exo_status call_cap_inspect(struct zone *caller, struct cap *cap, exo_vaddr_t info, uint64_t *value)
+enum exo_status call_cap_inspect(struct zone *caller, struct cap *cap, exo_vaddr_t info)
 {
 	struct exo_cap_info out;
 
-	(void)value;
 	cap_describe(cap, &out);
 	return copy_out(caller, info, &out, sizeof(out));
 }

@@ -3,7 +3,7 @@
  * Each part returns NULL or the text of what is broken.
  */
 #include <core/ask.h>
-#include <core/bpf.h>
+#include <bpf/bpf.h>
 #include <core/check.h>
 #include <core/due.h>
 #include <core/reap.h>

@@ -13,10 +13,9 @@
 #define BYTES_MAX   UINT64_C(65536)
 #define ENTROPY_MAX UINT64_C(4096)
 
-enum exo_status call_nop(struct zone *caller, uint64_t *value)
+enum exo_status call_nop(struct zone *caller)
 {
 	(void)caller;
-	(void)value;
 	return EXO_OK;
 }
 
@@ -28,10 +27,9 @@ enum exo_status call_event_take(struct zone *caller, struct cap *zone, uint64_t 
 	return EXO_OK;
 }
 
-enum exo_status call_timer_set(struct zone *caller, struct cap *timer, uint64_t at, uint64_t *value)
+enum exo_status call_timer_set(struct zone *caller, struct cap *timer, uint64_t at)
 {
 	(void)timer;
-	(void)value;
 	timer_set(caller, at);
 	return EXO_OK;
 }
@@ -99,12 +97,11 @@ enum exo_status call_console_read(struct zone *caller, struct cap *console, exo_
 	return copy_out(caller, bytes, chunk, *value);
 }
 
-enum exo_status call_console_info(struct zone *caller, struct cap *console, exo_vaddr_t info, uint64_t *value)
+enum exo_status call_console_info(struct zone *caller, struct cap *console, exo_vaddr_t info)
 {
 	struct exo_console_info out = { 0 };
 
 	(void)console;
-	(void)value;
 	hal_console_info(&out);
 	return copy_out(caller, info, &out, sizeof(out));
 }
@@ -151,12 +148,11 @@ enum exo_status call_audit_read(struct zone *caller, struct cap *audit, exo_vadd
 	return EXO_OK;
 }
 
-enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vaddr_t stats, uint64_t *value)
+enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vaddr_t stats)
 {
 	struct exo_stats out = { 0 };
 
 	(void)audit;
-	(void)value;
 	for (uint32_t i = 0; i < core.info->cpu_count; i++) {
 		const struct cpu_state *cpu = &core.cpus[i];
 
@@ -180,11 +176,10 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 	return copy_out(caller, stats, &out, sizeof(out));
 }
 
-enum exo_status call_halt(struct zone *caller, struct cap *root, uint64_t status, uint64_t *value)
+enum exo_status call_halt(struct zone *caller, struct cap *root, uint64_t status)
 {
 	(void)caller;
 	(void)root;
-	(void)value;
 	if (core.info->check) {
 		const char *broken = core_check();
 

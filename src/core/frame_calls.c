@@ -84,7 +84,7 @@ enum exo_status call_mem_scan(struct zone *caller, struct cap *cap, exo_vaddr_t 
 		return EXO_E_ARG;
 	if ((flags & EXO_SCAN_CLEAR) && !(cap->rights & EXO_R_MAP))
 		return EXO_E_RIGHTS;
-	if (zone->kind != EXO_ZONE_APP)
+	if (zone == core.libos)
 		return EXO_E_STATE;
 	if (zone->stripped)
 		return EXO_OK;

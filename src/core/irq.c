@@ -54,11 +54,10 @@ static uint64_t lines_of(const struct cap *irq)
 	return all << irq->first;
 }
 
-enum exo_status call_irq_bind(struct zone *caller, struct cap *irq, uint64_t line, exo_cap_t zone, uint64_t *value)
+enum exo_status call_irq_bind(struct zone *caller, struct cap *irq, uint64_t line, exo_cap_t zone)
 {
 	struct zone *target = caller;
 
-	(void)value;
 	if (!cap_covers(irq, line, 1))
 		return EXO_E_RANGE;
 	if (zone != EXO_CAP_NONE) {
@@ -80,10 +79,9 @@ enum exo_status call_irq_bind(struct zone *caller, struct cap *irq, uint64_t lin
 	return EXO_OK;
 }
 
-enum exo_status call_irq_unbind(struct zone *caller, struct cap *irq, uint64_t line, uint64_t *value)
+enum exo_status call_irq_unbind(struct zone *caller, struct cap *irq, uint64_t line)
 {
 	(void)caller;
-	(void)value;
 	if (!cap_covers(irq, line, 1))
 		return EXO_E_RANGE;
 	if (core.irqs[line].kind == BINDING_NONE || core.irqs[line].slot != cap_slot(irq))
@@ -100,10 +98,9 @@ enum exo_status call_irq_take(struct zone *caller, struct cap *irq, uint64_t *va
 	return EXO_OK;
 }
 
-enum exo_status call_irq_ack(struct zone *caller, struct cap *irq, uint64_t line, uint64_t *value)
+enum exo_status call_irq_ack(struct zone *caller, struct cap *irq, uint64_t line)
 {
 	(void)caller;
-	(void)value;
 	if (!cap_covers(irq, line, 1))
 		return EXO_E_RANGE;
 	if (core.irqs[line].kind == BINDING_NONE || is_stale(&core.irqs[line]))

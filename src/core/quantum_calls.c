@@ -4,11 +4,9 @@
 #include <core/call.h>
 #include <core/event.h>
 #include <core/quantum.h>
+#include <core/reap.h>
 #include <core/state.h>
 #include <core_calls.h>
-
-/* What waits for another CPU is tried again after so long, if that does not say so itself. */
-#define DUE_RETRY_NS UINT64_C(100000)
 
 /* The first LibOS's own slots, which nobody can take. */
 static bool is_first(uint64_t slot)
@@ -23,14 +21,13 @@ static bool quantum_is_valid(const struct cpu_quantum *quantum, const struct cap
 }
 
 enum exo_status call_quantum_bind(struct zone *caller, struct cap *cpu, uint64_t slot, exo_cap_t name,
-                                  exo_vaddr_t quantum, uint64_t *value)
+                                  exo_vaddr_t quantum)
 {
 	struct cpu_quantum asked;
 	struct cap *cap;
 	enum exo_status status = cap_lookup(caller, name, EXO_CAP_CONTEXT, EXO_R_EXEC, &cap);
 	struct context *context;
 
-	(void)value;
 	if (status == EXO_OK)
 		status = copy_in(caller, &asked, quantum, sizeof(asked));
 	if (status != EXO_OK)
@@ -50,22 +47,19 @@ enum exo_status call_quantum_bind(struct zone *caller, struct cap *cpu, uint64_t
 	return EXO_OK;
 }
 
-enum exo_status call_quantum_info(struct zone *caller, struct cap *cpu, uint64_t slot, exo_vaddr_t info,
-                                  uint64_t *value)
+enum exo_status call_quantum_info(struct zone *caller, struct cap *cpu, uint64_t slot, exo_vaddr_t info)
 {
 	struct exo_quantum_info out;
 
-	(void)value;
 	if (!cap_covers(cpu, slot, 1))
 		return EXO_E_RANGE;
 	quantum_describe(slot, &out);
 	return copy_out(caller, info, &out, sizeof(out));
 }
 
-enum exo_status call_quantum_unbind(struct zone *caller, struct cap *cpu, uint64_t slot, uint64_t *value)
+enum exo_status call_quantum_unbind(struct zone *caller, struct cap *cpu, uint64_t slot)
 {
 	(void)caller;
-	(void)value;
 	if (!cap_covers(cpu, slot, 1))
 		return EXO_E_RANGE;
 	if (is_first(slot))
@@ -75,6 +69,9 @@ enum exo_status call_quantum_unbind(struct zone *caller, struct cap *cpu, uint64
 	quantum_release(quantum_slot_at(slot));
 	return EXO_OK;
 }
+
+/* What is due and waits for another CPU is tried again after so long, if that does not come back before. */
+#define DUE_RETRY_NS UINT64_C(100000)
 
 /* The first LibOS waits inside of its call; whoever has a slot of the vector waits outside of its turn. */
 enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, uint64_t *value)
@@ -95,16 +92,14 @@ enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, 
 	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until) {
 		uint64_t next;
 
-		if (core.due_ready) {
+		if (core.due_ready)
 			reap_some(REAP_BUDGET);
-			/* Some other CPU has to leave a context first. */
-			if (core.due_ready && caller->pending == 0)
-				cpu_idle(hal_time_ns() + DUE_RETRY_NS);
-			continue;
-		}
-		if (quantum_turn(vector))
+		if (caller->pending != 0 || quantum_turn(vector))
 			continue;
 		next = quantum_next(vector);
+		/* Some other CPU has to leave a context first. */
+		if (core.due_ready && next > hal_time_ns() + DUE_RETRY_NS)
+			next = hal_time_ns() + DUE_RETRY_NS;
 		cpu_idle(next < until ? next : until);
 	}
 	return EXO_OK;

@@ -247,12 +247,11 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	return status;
 }
 
-enum exo_status call_ctx_save(struct zone *caller, struct cap *cap, uint64_t *value)
+enum exo_status call_ctx_save(struct zone *caller, struct cap *cap)
 {
 	struct context *context = cap->context;
 
 	(void)caller;
-	(void)value;
 	if (context->running)
 		return EXO_E_BUSY;
 	if (context->dead || zone_is_gone(context->zone))

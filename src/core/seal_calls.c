@@ -33,7 +33,7 @@ static enum exo_status receiver_find(struct zone *caller, exo_cap_t zone, uint32
 }
 
 enum exo_status call_cap_seal(struct zone *caller, struct cap *cap, uint32_t rights, exo_cap_t zone,
-                              uint64_t expires, uint32_t flags, exo_vaddr_t bytes, uint64_t *value)
+                              uint64_t expires, uint32_t flags, exo_vaddr_t bytes)
 {
 	struct seal seal = {
 		.cap = cap_name(cap), .epoch = cap->seal_epoch, .type = cap->type, .rights = rights,
@@ -43,7 +43,6 @@ enum exo_status call_cap_seal(struct zone *caller, struct cap *cap, uint32_t rig
 	struct exo_cap_info info;
 	struct exo_seal out;
 
-	(void)value;
 	if (status == EXO_OK)
 		status = receiver_find(caller, zone, flags, &seal);
 	if (status != EXO_OK)

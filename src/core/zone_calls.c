@@ -103,12 +103,11 @@ enum exo_status call_libos_create(struct zone *caller, struct cap *parent, exo_c
 }
 
 enum exo_status call_zone_fund(struct zone *caller, struct cap *zone, exo_cap_t memory, exo_frame_t first,
-                               uint64_t count, uint64_t *value)
+                               uint64_t count)
 {
 	struct cap *cap;
 	enum exo_status status = fund_check(caller, memory, first, count, &cap);
 
-	(void)value;
 	if (status != EXO_OK)
 		return status;
 	if (zone_is_gone(zone->zone))
@@ -130,12 +129,11 @@ static bool is_below(const struct zone *zone, const struct zone *top)
 	return zone != NULL;
 }
 
-enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap, uint64_t *value)
+enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap)
 {
 	struct zone *zone = cap->zone;
 	uint32_t budget = REAP_BUDGET;
 
-	(void)value;
 	if (is_below(caller, zone) || zone == core.libos)
 		return EXO_E_BUSY;
 	/* On another CPU it is stopped; below us on this one it cannot be. */
@@ -148,11 +146,10 @@ enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap, uint64_t
 	return EXO_E_AGAIN;
 }
 
-enum exo_status call_zone_info(struct zone *caller, struct cap *zone, exo_vaddr_t info, uint64_t *value)
+enum exo_status call_zone_info(struct zone *caller, struct cap *zone, exo_vaddr_t info)
 {
 	struct exo_zone_info out;
 
-	(void)value;
 	zone_describe(zone->zone, &out);
 	return copy_out(caller, info, &out, sizeof(out));
 }
@@ -189,15 +186,13 @@ CORE_LOCKED static enum exo_status page_check(struct zone *caller, exo_cap_t mem
 	return frames_are_plain(page, 1) ? EXO_OK : EXO_E_OVERLAP;
 }
 
-enum exo_status call_zone_answers(struct zone *caller, struct cap *cap, exo_cap_t memory, exo_frame_t page,
-                                  uint64_t *value)
+enum exo_status call_zone_answers(struct zone *caller, struct cap *cap, exo_cap_t memory, exo_frame_t page)
 {
 	struct zone *zone = cap->zone;
 	struct cap *frame_cap;
 	enum exo_status status = page_check(caller, memory, EXO_R_READ, page, &frame_cap);
 	bool replaced;
 
-	(void)value;
 	if (status != EXO_OK)
 		return status;
 	if (zone_is_gone(zone))

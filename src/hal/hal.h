@@ -10,7 +10,7 @@
  * Upward there are just these: the HAL calls core_start() once when the machine
  * is ready (it does not return), core_interrupted() where it can, and core_call() for each kernel call of the
  * in-process or ring-3 LibOS (see hal_libos_run()). Both are in core/core.h. A HAL that runs answer programs
- * takes the pure function bpf_run() from core/bpf.h besides.
+ * takes the pure function bpf_run() from bpf/bpf.h besides.
  */
 #ifndef HAL_H
 #define HAL_H

@@ -1,6 +1,6 @@
 /* Classic BPF: what the check refuses, what each instruction does, and answer programs of zones. */
 #include "core_env.h"
-#include <core/bpf.h>
+#include <bpf/bpf.h>
 
 #define LD   EXO_BPF_LD
 #define LDX  EXO_BPF_LDX

@@ -2,7 +2,7 @@
  * System calls that are answered without the LibOS: from the zone's answer page, or by its
  * answer program. Runs on the CPU that runs the program, between two stays in ring 3.
  */
-#include <core/bpf.h>
+#include <bpf/bpf.h>
 #include <hal/x86_64/machine.h>
 
 static const uint8_t zeros[EXO_ANSWER_ZERO_MAX];

@@ -4,7 +4,7 @@
  * Termination is in the check: jumps go forwards and the last instruction is a RET. Memory safety
  * is in the machine's loads, which look at the input's size, and in the check of memory indexes.
  */
-#include <core/bpf.h>
+#include <bpf/bpf.h>
 
 #define CLASS(code) ((code) & 0x07)
 #define OP(code)    ((code) & 0xf0)

@@ -2,8 +2,8 @@
  * Classic BPF (exo/bpf.h): the check and the machine. Pure functions, in any context; the HAL
  * may call bpf_run() too.
  */
-#ifndef CORE_BPF_H
-#define CORE_BPF_H
+#ifndef BPF_BPF_H
+#define BPF_BPF_H
 
 #include <exo/bpf.h>
 #include <exo/status.h>
