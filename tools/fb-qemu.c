@@ -21,9 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,26 +29,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fb-qemu.h"
+
 #ifndef FEUERBIRD_VERSION
 #define FEUERBIRD_VERSION "0.1.0"
 #endif
 
 #define STATUS_USAGE 2
 #define STATUS_LOST  1    /* QEMU ended, and nobody said with which status */
-#define CMDLINE_MAX  3583 /* struct exo_boot */
 #define GRACE_MS     3000 /* from "shutdown" to SIGKILL */
 #define MEMORY_MAX   (UINT64_C(1) << 40)
 #define MEMORY_MIN_MIB 16 /* firmware, GRUB, kernel and LibOS together */
-
-struct options {
-	uint64_t memory; /* MiB */
-	const char *root, *iso, *strace_file, *cpu, *machine;
-	unsigned cpus, nodes;
-	bool uefi, gdb, kvm, boottime, vga, icount;
-	char cmdline[CMDLINE_MAX + 1];
-	size_t cmdline_size;
-	bool has_args;
-};
 
 struct channel {
 	int fd;
@@ -89,7 +78,7 @@ static void terminal_restore(void)
 	run.raw = false;
 }
 
-static _Noreturn void die(int status, const char *format, ...)
+_Noreturn void die(int status, const char *format, ...)
 {
 	va_list list;
 
@@ -290,192 +279,7 @@ static void parse(char **argv)
 		run.options.cpus = !run.options.kvm && !run.options.icount && host_cpus() >= 2 ? 2 : 1;
 }
 
-/* ---- What QEMU is given ------------------------------------------------- */
-
-static int memory_file(const char *name, const void *bytes, size_t size)
-{
-	int fd = memfd_create(name, 0);
-
-	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
-		die(1, "%s: %s", name, strerror(errno));
-	return fd;
-}
-
-/* The directory as a cpio archive in a file without a name. */
-static int pack(const char *dir)
-{
-	int fd = memfd_create("root", 0), status;
-	pid_t pid;
-
-	if (fd < 0)
-		die(1, "%s: %s", dir, strerror(errno));
-	pid = fork();
-	if (pid == 0) {
-		if (chdir(dir) || dup2(fd, 1) < 0)
-			_exit(1);
-		execl("/bin/sh", "sh", "-c",
-		      "find . -print0 | LC_ALL=C sort -z | cpio --quiet -0 -o -H newc -R 0:0", (char *)NULL);
-		_exit(127);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0 || lseek(fd, 0, SEEK_END) <= 0)
-		die(1, "%s cannot be packed (is cpio installed?)", dir);
-	return fd;
-}
-
-static int open_root(const char *path)
-{
-	struct stat st;
-	int fd;
-
-	if (stat(path, &st))
-		die(1, "%s: %s", path, strerror(errno));
-	if (S_ISDIR(st.st_mode))
-		return pack(path);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		die(1, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		die(1, "%s: not a root image", path);
-	return fd;
-}
-
-struct command {
-	char *argv[96];
-	int count;
-};
-
-static void add(struct command *c, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void add(struct command *c, const char *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	if (c->count >= 95 || vasprintf(&c->argv[c->count++], format, list) < 0)
-		die(1, "no memory");
-	va_end(list);
-	c->argv[c->count] = NULL;
-}
-
-static void add_fwcfg(struct command *c, const char *name, int fd)
-{
-	add(c, "-fw_cfg");
-	add(c, "name=opt/feuerbird/%s,file=/proc/self/fd/%d", name, fd);
-}
-
-static void add_channel(struct command *c, const char *id, int fd)
-{
-	add(c, "-chardev");
-	add(c, "socket,id=%s,fd=%d,mux=off", id, fd);
-}
-
-static void add_uefi(struct command *c)
-{
-	static const char base[] = "/usr/share/OVMF/OVMF_";
-	char vars[] = "/usr/share/OVMF/OVMF_VARS_4M.fd";
-
-	if (access(vars, R_OK))
-		die(1, "%s is missing: install the Debian package ovmf", vars);
-	add(c, "-drive");
-	add(c, "if=pflash,unit=0,format=raw,readonly=on,file=%sCODE_4M.fd", base);
-	add(c, "-drive");
-	add(c, "if=pflash,unit=1,format=raw,snapshot=on,file=%sVARS_4M.fd", base);
-}
-
-static void machine_options(struct command *c)
-{
-	char text[128];
-	struct winsize size = { 0, 0, 0, 0 };
-	bool tty = isatty(0);
-	int n;
-
-	if (ioctl(0, TIOCGWINSZ, &size))
-		ioctl(1, TIOCGWINSZ, &size);
-	n = snprintf(text, sizeof(text), "rows=%u\ncols=%u\ntty=%d\ncpus=%u\n%s", size.ws_row,
-	             size.ws_col, tty, run.options.cpus, run.options.boottime ? "boottime\n" : "");
-	add_fwcfg(c, "machine", memory_file("machine", text, (size_t)n));
-}
-
-/* Equal parts of memory; the last has the rest. */
-static void add_nodes(struct command *c)
-{
-	uint64_t each = run.options.nodes ? run.options.memory / run.options.nodes : 0;
-
-	for (unsigned i = 0; i < run.options.nodes; i++) {
-		bool last = i + 1 == run.options.nodes;
-
-		add(c, "-object");
-		add(c, "memory-backend-ram,id=node%u,size=%lluM", i,
-		    (unsigned long long)(last ? run.options.memory - i * each : each));
-		add(c, "-numa");
-		add(c, "node,nodeid=%u,memdev=node%u", i, i);
-	}
-}
-
-static void build(struct command *c, int console, int control, int log)
-{
-	const struct options *o = &run.options;
-	const char *home = getenv("FB_HOME");
-	uint8_t seed[64];
-
-	add(c, "qemu-system-x86_64");
-	add(c, "-nodefaults");
-	add(c, "-no-user-config");
-	add(c, "-no-reboot");
-	add(c, "-machine");
-	add(c, "%s", o->machine);
-	add(c, "-cpu");
-	add(c, "%s", o->cpu ? o->cpu : o->kvm ? "host" : "max");
-	add(c, "-accel");
-	add(c, o->kvm ? "kvm" : o->icount ? "tcg,thread=single" : "tcg,thread=multi");
-	if (o->icount) {
-		add(c, "-icount");
-		add(c, "shift=0,sleep=off");
-	}
-	add(c, "-smp");
-	add(c, "%u", o->cpus);
-	add(c, "-m");
-	add(c, "%llu", (unsigned long long)o->memory);
-	add_nodes(c);
-	add(c, "-display");
-	add(c, o->vga ? "gtk" : "none");
-	add(c, "-vga");
-	add(c, o->vga ? "std" : "none");
-	if (o->uefi)
-		add_uefi(c);
-	add(c, "-boot");
-	add(c, "order=d,menu=off,strict=on");
-	add(c, "-cdrom");
-	if (o->iso)
-		add(c, "%s", o->iso);
-	else
-		add(c, "%s/build/feuerbird.iso", home ? home : ".");
-	if (access(c->argv[c->count - 1], R_OK))
-		die(1, "%s: %s (make iso builds it)", c->argv[c->count - 1], strerror(errno));
-	add_channel(c, "console", console);
-	add_channel(c, "control", control);
-	add_channel(c, "log", log);
-	add(c, "-serial");
-	add(c, "chardev:console");
-	add(c, "-serial");
-	add(c, "chardev:control");
-	add(c, "-device");
-	add(c, "isa-debugcon,iobase=0xe9,chardev=log");
-	add(c, "-device");
-	add(c, "isa-debug-exit,iobase=0xf4,iosize=0x04");
-	add_fwcfg(c, "control", memory_file("control", "1", 1));
-	add_fwcfg(c, "cmdline", memory_file("cmdline", o->cmdline, o->cmdline_size + 1));
-	machine_options(c);
-	if (getrandom(seed, sizeof(seed), 0) == sizeof(seed))
-		add_fwcfg(c, "seed", memory_file("seed", seed, sizeof(seed)));
-	if (o->root)
-		add_fwcfg(c, "root", open_root(o->root));
-	if (o->gdb) {
-		add(c, "-s");
-		add(c, "-S");
-	}
-}
+/* ---- Starting ------------------------------------------------------------- */
 
 static void start(void)
 {
@@ -491,7 +295,7 @@ static void start(void)
 	fcntl(console[0], F_SETFD, FD_CLOEXEC);
 	fcntl(control[0], F_SETFD, FD_CLOEXEC);
 	fcntl(log[0], F_SETFD, FD_CLOEXEC);
-	build(&command, console[1], control[1], log[1]);
+	command_build(&command, &run.options, console[1], control[1], log[1]);
 	run.qemu = fork();
 	if (run.qemu < 0)
 		die(1, "fork: %s", strerror(errno));

@@ -1,0 +1,198 @@
+/*
+ * fb-qemu: what QEMU is given: its arguments, and files for the guest (fw_cfg).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "fb-qemu.h"
+
+static int memory_file(const char *name, const void *bytes, size_t size)
+{
+	int fd = memfd_create(name, 0);
+
+	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
+		die(1, "%s: %s", name, strerror(errno));
+	return fd;
+}
+
+/* The directory as a cpio archive in a file without a name. */
+static int pack(const char *dir)
+{
+	int fd = memfd_create("root", 0), status;
+	pid_t pid;
+
+	if (fd < 0)
+		die(1, "%s: %s", dir, strerror(errno));
+	pid = fork();
+	if (pid == 0) {
+		if (chdir(dir) || dup2(fd, 1) < 0)
+			_exit(1);
+		execl("/bin/sh", "sh", "-c",
+		      "find . -print0 | LC_ALL=C sort -z | cpio --quiet -0 -o -H newc -R 0:0", (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0 || lseek(fd, 0, SEEK_END) <= 0)
+		die(1, "%s cannot be packed (is cpio installed?)", dir);
+	return fd;
+}
+
+static int open_root(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st))
+		die(1, "%s: %s", path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return pack(path);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		die(1, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		die(1, "%s: not a root image", path);
+	return fd;
+}
+
+static void add(struct command *c, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add(struct command *c, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	if (c->count >= 95 || vasprintf(&c->argv[c->count++], format, list) < 0)
+		die(1, "no memory");
+	va_end(list);
+	c->argv[c->count] = NULL;
+}
+
+static void add_fwcfg(struct command *c, const char *name, int fd)
+{
+	add(c, "-fw_cfg");
+	add(c, "name=opt/feuerbird/%s,file=/proc/self/fd/%d", name, fd);
+}
+
+static void add_channel(struct command *c, const char *id, int fd)
+{
+	add(c, "-chardev");
+	add(c, "socket,id=%s,fd=%d,mux=off", id, fd);
+}
+
+static void add_uefi(struct command *c)
+{
+	static const char base[] = "/usr/share/OVMF/OVMF_";
+	char vars[] = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+	if (access(vars, R_OK))
+		die(1, "%s is missing: install the Debian package ovmf", vars);
+	add(c, "-drive");
+	add(c, "if=pflash,unit=0,format=raw,readonly=on,file=%sCODE_4M.fd", base);
+	add(c, "-drive");
+	add(c, "if=pflash,unit=1,format=raw,snapshot=on,file=%sVARS_4M.fd", base);
+}
+
+static void machine_options(struct command *c, const struct options *o)
+{
+	char text[128];
+	struct winsize size = { 0, 0, 0, 0 };
+	bool tty = isatty(0);
+	int n;
+
+	if (ioctl(0, TIOCGWINSZ, &size))
+		ioctl(1, TIOCGWINSZ, &size);
+	n = snprintf(text, sizeof(text), "rows=%u\ncols=%u\ntty=%d\ncpus=%u\n%s", size.ws_row,
+	             size.ws_col, tty, o->cpus, o->boottime ? "boottime\n" : "");
+	add_fwcfg(c, "machine", memory_file("machine", text, (size_t)n));
+}
+
+/* Equal parts of memory; the last has the rest. */
+static void add_nodes(struct command *c, const struct options *o)
+{
+	uint64_t each = o->nodes ? o->memory / o->nodes : 0;
+
+	for (unsigned i = 0; i < o->nodes; i++) {
+		bool last = i + 1 == o->nodes;
+
+		add(c, "-object");
+		add(c, "memory-backend-ram,id=node%u,size=%lluM", i,
+		    (unsigned long long)(last ? o->memory - i * each : each));
+		add(c, "-numa");
+		add(c, "node,nodeid=%u,memdev=node%u", i, i);
+	}
+}
+
+void command_build(struct command *c, const struct options *o, int console, int control, int log)
+{
+	const char *home = getenv("FB_HOME");
+	uint8_t seed[64];
+
+	add(c, "qemu-system-x86_64");
+	add(c, "-nodefaults");
+	add(c, "-no-user-config");
+	add(c, "-no-reboot");
+	add(c, "-machine");
+	add(c, "%s", o->machine);
+	add(c, "-cpu");
+	add(c, "%s", o->cpu ? o->cpu : o->kvm ? "host" : "max");
+	add(c, "-accel");
+	add(c, o->kvm ? "kvm" : o->icount ? "tcg,thread=single" : "tcg,thread=multi");
+	if (o->icount) {
+		add(c, "-icount");
+		add(c, "shift=0,sleep=off");
+	}
+	add(c, "-smp");
+	add(c, "%u", o->cpus);
+	add(c, "-m");
+	add(c, "%llu", (unsigned long long)o->memory);
+	add_nodes(c, o);
+	add(c, "-display");
+	add(c, o->vga ? "gtk" : "none");
+	add(c, "-vga");
+	add(c, o->vga ? "std" : "none");
+	if (o->uefi)
+		add_uefi(c);
+	add(c, "-boot");
+	add(c, "order=d,menu=off,strict=on");
+	add(c, "-cdrom");
+	if (o->iso)
+		add(c, "%s", o->iso);
+	else
+		add(c, "%s/build/feuerbird.iso", home ? home : ".");
+	if (access(c->argv[c->count - 1], R_OK))
+		die(1, "%s: %s (make iso builds it)", c->argv[c->count - 1], strerror(errno));
+	add_channel(c, "console", console);
+	add_channel(c, "control", control);
+	add_channel(c, "log", log);
+	add(c, "-serial");
+	add(c, "chardev:console");
+	add(c, "-serial");
+	add(c, "chardev:control");
+	add(c, "-device");
+	add(c, "isa-debugcon,iobase=0xe9,chardev=log");
+	add(c, "-device");
+	add(c, "isa-debug-exit,iobase=0xf4,iosize=0x04");
+	add_fwcfg(c, "control", memory_file("control", "1", 1));
+	add_fwcfg(c, "cmdline", memory_file("cmdline", o->cmdline, o->cmdline_size + 1));
+	machine_options(c, o);
+	if (getrandom(seed, sizeof(seed), 0) == sizeof(seed))
+		add_fwcfg(c, "seed", memory_file("seed", seed, sizeof(seed)));
+	if (o->root)
+		add_fwcfg(c, "root", open_root(o->root));
+	if (o->gdb) {
+		add(c, "-s");
+		add(c, "-S");
+	}
+}
