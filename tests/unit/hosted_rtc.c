@@ -104,7 +104,8 @@ Test(hosted_rtc, periodic)
 	cr_assert_eq(host_irq_due_ns(), UINT64_MAX);
 	set(A, 0x26); /* 1024 Hz */
 	set(B, 0x42);
-	cr_assert_neq(host_irq_due_ns(), UINT64_MAX);
+	/* Due, or come already: periods do not begin when we ask for them. */
+	cr_assert(host_irq_due_ns() != UINT64_MAX || (get(C) & 0xc0) == 0xc0);
 	wait_ms(3);
 	cr_assert(!came(), "the line is masked");
 	hal_irq_unmask(LINE);
