@@ -150,31 +150,48 @@ static void note_target(struct sweep *sweep, uint64_t end, int64_t distance)
 		set_bit(sweep->targets, (uint64_t)target);
 }
 
+/* 0x0f, 0xe8 or 0xe9 at `at`. */
+static void note(struct sweep *sweep, uint64_t at)
+{
+	const uint8_t *code = sweep->code;
+	uint64_t operand = at + 1;
+	int32_t distance;
+
+	if (code[at] == 0x0f) {
+		if (code[at + 1] == 0x05 && sweep->call_count < SITE_MAX)
+			sweep->calls[sweep->call_count++] = at;
+		if ((code[at + 1] & 0xf0) != 0x80)
+			return;
+		operand++;
+	}
+	if (operand + 4 > sweep->size)
+		return;
+	memcpy(&distance, code + operand, 4);
+	note_target(sweep, operand + 4, distance);
+}
+
+/* Which of the 16 bytes are an opcode that note() wants to see. */
+static unsigned interesting(const uint8_t *code)
+{
+	typedef char bytes __attribute__((vector_size(16)));
+	bytes v;
+
+	memcpy(&v, code, sizeof(v));
+	return (unsigned)__builtin_ia32_pmovmskb128((bytes)((v == (char)0x0f) | (v == (char)0xe8) | (v == (char)0xe9)));
+}
+
 /* Every byte that may be the opcode of a jump with a 32-bit distance is taken for one.
  * On the way, notes where `syscall` may be. */
 static void scan(struct sweep *sweep)
 {
-	static const uint8_t interesting[256] = {[0x0f] = 1, [0xe8] = 1, [0xe9] = 1};
-	const uint8_t *code = sweep->code;
-	int32_t distance;
+	uint64_t at = 0;
 
-	for (uint64_t at = 0; at + 7 < sweep->size; at++) {
-		uint64_t operand = at + 1;
-		if (!interesting[code[at]])
-			continue;
-		if (code[at] == 0x0f) {
-			if (code[at + 1] == 0x05 && sweep->call_count < SITE_MAX)
-				sweep->calls[sweep->call_count++] = at;
-			if ((code[at + 1] & 0xf0) != 0x80)
-				continue;
-			operand++;
-		}
-		memcpy(&distance, code + operand, 4);
-		note_target(sweep, operand + 4, distance);
-	}
-	for (uint64_t at = sweep->size - 7; at + 1 < sweep->size; at++)
-		if (code[at] == 0x0f && code[at + 1] == 0x05 && sweep->call_count < SITE_MAX)
-			sweep->calls[sweep->call_count++] = at;
+	for (; at + 17 <= sweep->size; at += 16)
+		for (unsigned mask = interesting(sweep->code + at); mask; mask &= mask - 1)
+			note(sweep, at + (unsigned)__builtin_ctz(mask));
+	for (; at + 1 < sweep->size; at++)
+		if (sweep->code[at] == 0x0f || (sweep->code[at] & 0xfe) == 0xe8)
+			note(sweep, at);
 }
 
 static bool is_short_jump(uint8_t opcode)
