@@ -23,10 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <exo/calls.h>
 #include <exo/elf.h>
 #include <exo/libos.h>
 #include <libos/dev_exo.h>
+
+#include "exo_call.h"
 
 #define MEMORY_DEFAULT (UINT64_C(8) << 20)
 #define TURN_MS        10
@@ -71,20 +72,6 @@ static struct {
 
 static volatile sig_atomic_t stopped_by;
 
-struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
-{
-	register uint64_t r10 __asm__("r10") = a3;
-	register uint64_t r8 __asm__("r8") = a4;
-	register uint64_t r9 __asm__("r9") = a5;
-	uint64_t status = EXO_CALL_BASE | number;
-
-	__asm__ volatile("syscall"
-	                 : "+a"(status), "+d"(a2)
-	                 : "D"(a0), "S"(a1), "r"(r10), "r"(r8), "r"(r9)
-	                 : "rcx", "r11", "memory");
-	return (struct exo_result){ status, a2 };
-}
-
 __attribute__((noreturn, format(printf, 2, 3))) static void die(int status, const char *format, ...)
 {
 	va_list args;
@@ -97,21 +84,10 @@ __attribute__((noreturn, format(printf, 2, 3))) static void die(int status, cons
 	exit(status);
 }
 
-static const char *status_text(uint64_t status)
-{
-	switch (status) {
-#define EXO_STATUS(name, value, text) \
-	case value: return text;
-#include <exo/status.def>
-#undef EXO_STATUS
-	default: return "unknown status";
-	}
-}
-
 static void check(enum exo_status status, const char *what)
 {
 	if (status != EXO_OK)
-		die(STATUS_FAILED, "%s: %s", what, status_text(status));
+		die(STATUS_FAILED, "%s: %s", what, exo_status_text(status));
 }
 
 /* ---- the command line ---- */
@@ -530,7 +506,7 @@ static void finish(void)
 		status = exo_zone_destroy(libos.zone, NULL);
 	} while (status == EXO_E_AGAIN);
 	if (status != EXO_OK && status != EXO_E_CAP)
-		fprintf(stderr, "exo libos: cannot end its zone: %s\n", status_text(status));
+		fprintf(stderr, "exo libos: cannot end its zone: %s\n", exo_status_text(status));
 }
 
 int main(int argc, char **argv)

@@ -16,8 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <exo/calls.h>
 #include <libos/dev_exo.h>
+
+#include "exo_call.h"
 
 #define BATCH      64u
 #define SLOT_MASK  UINT64_C(0xffff)
@@ -25,31 +26,6 @@
 #define NS_PER_S   UINT64_C(1000000000)
 
 static exo_cap_t audit_cap;
-
-struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
-{
-	register uint64_t r10 __asm__("r10") = a3;
-	register uint64_t r8 __asm__("r8") = a4;
-	register uint64_t r9 __asm__("r9") = a5;
-	uint64_t status = EXO_CALL_BASE | number;
-
-	__asm__ volatile("syscall"
-	                 : "+a"(status), "+d"(a2)
-	                 : "D"(a0), "S"(a1), "r"(r10), "r"(r8), "r"(r9)
-	                 : "rcx", "r11", "memory");
-	return (struct exo_result){ status, a2 };
-}
-
-static const char *status_text(uint64_t status)
-{
-	switch (status) {
-#define EXO_STATUS(name, value, text) \
-	case value: return text;
-#include <exo/status.def>
-#undef EXO_STATUS
-	default: return "unknown status";
-	}
-}
 
 static const char *status_name(uint64_t status)
 {
@@ -77,7 +53,7 @@ static void check(enum exo_status status, const char *what)
 {
 	if (status == EXO_OK)
 		return;
-	fprintf(stderr, "exo: %s: %s (%s)\n", what, status_text(status), status_name(status));
+	fprintf(stderr, "exo: %s: %s (%s)\n", what, exo_status_text(status), status_name(status));
 	exit(1);
 }
 
@@ -363,7 +339,7 @@ static void print_record(const struct exo_audit_record *r)
 	       (unsigned long long)(r->time_ns % NS_PER_S / 1000), r->sequence, r->zone, what_name(r->what),
 	       call ? exo_call_name(r->call) : event_name(r->call));
 	print_slot(r->cap);
-	printf(" %s\n", r->status == EXO_OK ? "ok" : status_text(r->status));
+	printf(" %s\n", r->status == EXO_OK ? "ok" : exo_status_text(r->status));
 }
 
 /* Output is collected: a write for each line would make more records than it shows, and this would never end. */

@@ -1,5 +1,5 @@
 /*
- * How a program makes kernel calls (include/exo/calls.h has the typed stubs). For exactly
+ * How a program of bin/ or of the tests makes kernel calls (exo/calls.h has the typed stubs). For exactly
  * one source file of a program.
  */
 #ifndef EXO_CALL_H

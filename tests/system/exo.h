@@ -7,23 +7,9 @@
 #define EXO_H
 
 #include "check.h"
-#include <exo/calls.h>
+#include "../../bin/exo_call.h"
 #include <libos/dev_exo.h>
 #include <sys/ioctl.h>
-
-struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
-{
-	register uint64_t r10 __asm__("r10") = a3;
-	register uint64_t r8 __asm__("r8") = a4;
-	register uint64_t r9 __asm__("r9") = a5;
-	uint64_t status = EXO_CALL_BASE | number;
-
-	__asm__ volatile("syscall"
-	                 : "+a"(status), "+d"(a2)
-	                 : "D"(a0), "S"(a1), "r"(r10), "r"(r8), "r"(r9)
-	                 : "rcx", "r11", "memory");
-	return (struct exo_result){ status, a2 };
-}
 
 #define AUDIT_RIGHTS (EXO_R_READ | EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE)
 
