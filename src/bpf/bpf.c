@@ -157,8 +157,7 @@ static bool compute(uint16_t operation, uint32_t *a, uint32_t operand)
 	}
 }
 
-/* The frequent instructions have a case each; the result of `memory` being zeroed by hand is that a
- * program without ST costs nothing for it. */
+/* That `memory` is zeroed by hand costs a program without ST nothing. */
 uint32_t bpf_run(const struct exo_bpf_insn *program, const struct bpf_input *input)
 {
 	uint32_t memory[EXO_BPF_MEM_WORDS], a = 0, x = 0, stored = 0;
@@ -166,12 +165,18 @@ uint32_t bpf_run(const struct exo_bpf_insn *program, const struct bpf_input *inp
 	const uint8_t *from;
 
 	for (;; i++) {
-		switch (i->code) {
-		case EXO_BPF_LD | EXO_BPF_WORD | EXO_BPF_ABS:
+		/* Most instructions are one of these two; a switch is an indirect jump, which emulators make dear. */
+		if (i->code == (EXO_BPF_LD | EXO_BPF_WORD | EXO_BPF_ABS)) {
 			if (!(from = bytes_at(input, i->k, 4)))
 				return 0;
 			a = word(input, from);
-			break;
+			continue;
+		}
+		if (i->code == (EXO_BPF_JMP | EXO_BPF_JEQ | EXO_BPF_K)) {
+			i += a == i->k ? i->jt : i->jf;
+			continue;
+		}
+		switch (i->code) {
 		case EXO_BPF_LD | EXO_BPF_HALF | EXO_BPF_ABS:
 			if (!(from = bytes_at(input, i->k, 2)))
 				return 0;
@@ -236,9 +241,6 @@ uint32_t bpf_run(const struct exo_bpf_insn *program, const struct bpf_input *inp
 			break;
 		case EXO_BPF_JMP | EXO_BPF_JA:
 			i += i->k;
-			break;
-		case EXO_BPF_JMP | EXO_BPF_JEQ | EXO_BPF_K:
-			i += a == i->k ? i->jt : i->jf;
 			break;
 		case EXO_BPF_JMP | EXO_BPF_JGT | EXO_BPF_K:
 			i += a > i->k ? i->jt : i->jf;
