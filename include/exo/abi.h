@@ -46,6 +46,7 @@ struct exo_map_op {
 #define EXO_PROT_READ  UINT32_C(1)
 #define EXO_PROT_WRITE UINT32_C(2)
 #define EXO_PROT_EXEC  UINT32_C(4)
+#define EXO_PROT_DEVICE UINT32_C(8) /* told, not asked for: device registers, mapped under an MMIO capability */
 
 /*
  * One entry of exo_batch(): a call as exo_call() takes it. The first argument is the
