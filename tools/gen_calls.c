@@ -23,17 +23,21 @@ struct call {
 	const char *name, *type, *rights;
 	struct arg args[ARGS_MAX + 1];
 	const char *value, *errors, *text;
-	bool looks; /* EXO_LOOK: needs no lock */
+	bool looks;    /* EXO_LOOK: needs no lock */
+	bool recorded; /* EXO_AUTH: always leaves an audit record */
 };
 
 static const struct call calls[] = {
 #define ARG(kind, name) { #kind, #name },
 #define EXO_CALL(number, name, type, rights, args, value, errors, text) \
-	{ number, #name, #type, #rights, { args { 0, 0 } }, value, errors, text, false },
+	{ number, #name, #type, #rights, { args { 0, 0 } }, value, errors, text, false, false },
+#define EXO_AUTH(number, name, type, rights, args, value, errors, text) \
+	{ number, #name, #type, #rights, { args { 0, 0 } }, value, errors, text, false, true },
 #define EXO_LOOK(number, name, type, rights, args, value, errors, text) \
-	{ number, #name, #type, #rights, { args { 0, 0 } }, value, errors, text, true },
+	{ number, #name, #type, #rights, { args { 0, 0 } }, value, errors, text, true, false },
 #include <exo/calls.def>
 #undef EXO_LOOK
+#undef EXO_AUTH
 #undef EXO_CALL
 #undef ARG
 };
@@ -258,6 +262,7 @@ static void write_core(void)
 		write_prototype(&calls[i]);
 	printf("\nstruct core_call_entry {\n"
 	       "\tbool looks;        /* served without the core lock, if nothing is in its way */\n"
+	       "\tbool recorded;     /* leaves an audit record also when it succeeds */\n"
 	       "\tuint8_t takes_cap; /* the first argument is a capability */\n"
 	       "\tuint8_t type;      /* enum exo_cap_type; NONE: any */\n"
 	       "\tuint16_t rights;   /* needed, EXO_R_* */\n"
@@ -269,8 +274,8 @@ static void write_core(void)
 	       "static inline const struct core_call_entry *core_call_entry(uint64_t number)\n{\n"
 	       "\tstatic const struct core_call_entry entries[] = {\n");
 	for (int i = 0; i < CALL_COUNT; i++)
-		printf("\t\t{ %s, %d, EXO_CAP_%s, %s, decode_%s },\n", calls[i].looks ? "true" : "false",
-		       first_is_cap(&calls[i]), calls[i].type, calls[i].rights, calls[i].name);
+		printf("\t\t{ %s, %s, %d, EXO_CAP_%s, %s, decode_%s },\n", calls[i].looks ? "true" : "false",
+		       calls[i].recorded ? "true" : "false", first_is_cap(&calls[i]), calls[i].type, calls[i].rights, calls[i].name);
 	printf("\t};\n\n\treturn number < %d ? &entries[number] : NULL;\n}\n\n#endif\n", CALL_COUNT);
 }
 
@@ -301,12 +306,14 @@ static void write_docs(void)
 	       "A call is number `0xFB000000 | n` in rax and its arguments in rdi rsi rdx r10 r8 r9; the\n"
 	       "status comes back in rax, the value in rdx. Every call that names a capability can also\n"
 	       "return `E_CAP`, `E_TYPE`, `E_RIGHTS`, `E_EXPIRED`, `E_REVOKED` and `E_FORGED` for it.\n\n"
-	       "| n | call | first capability | rights |\n|---|---|---|---|\n");
+	       "Each refusal leaves an audit record; what is marked \"always\", since it changes who may do\n"
+	       "what, also leaves one when it succeeds.\n\n"
+	       "| n | call | first capability | rights | recorded |\n|---|---|---|---|---|\n");
 	for (int i = 0; i < CALL_COUNT; i++) {
 		printf("| %d | [`%s`](#%s) | %s | ", calls[i].number, calls[i].name, calls[i].name,
 		       !first_is_cap(&calls[i]) ? "none" : strcmp(calls[i].type, "NONE") ? calls[i].type : "any");
 		write_rights(calls[i].rights);
-		printf(" |\n");
+		printf(" | %s |\n", calls[i].recorded ? "always" : "");
 	}
 	for (int i = 0; i < CALL_COUNT; i++) {
 		printf("\n## %s\n\n`%s(", calls[i].name, calls[i].name);

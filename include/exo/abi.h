@@ -41,9 +41,12 @@ struct exo_map_op {
 };
 #define EXO_FRAME_KEEP UINT64_MAX
 #define EXO_MAP_MAX    UINT32_C(0x100000)
+#define EXO_FUND_MAX   UINT32_C(0x8000) /* frames that become kernel memory in one call */
+#define EXO_TEXT_MAX   UINT32_C(0x4000) /* pages of one exo_text_prepare() */
 #define EXO_PROT_READ  UINT32_C(1)
 #define EXO_PROT_WRITE UINT32_C(2)
 #define EXO_PROT_EXEC  UINT32_C(4)
+#define EXO_PROT_DEVICE UINT32_C(8) /* told, not asked for: device registers, mapped under an MMIO capability */
 
 /*
  * One entry of exo_batch(): a call as exo_call() takes it. The first argument is the

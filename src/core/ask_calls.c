@@ -34,6 +34,7 @@ enum exo_status call_list_asked(struct zone *caller, struct cap *zone, exo_vaddr
 		return EXO_E_STATE;
 	if (core.ask_count == 0)
 		return EXO_OK;
+	count = call_entries(count);
 	for (uint64_t slot = start ? start : 1; slot < fresh && *value < count; slot++) {
 		const struct cap *cap = cap_at((cap_slot_t)slot), *from;
 		struct exo_asked out;

@@ -18,6 +18,7 @@
 #define BATCH_NS UINT64_C(100000)
 
 #define BIT(call) (UINT64_C(1) << EXO_NR_##call)
+_Static_assert(EXO_NR_COUNT <= 64, "a set of calls is one word");
 
 /*
  * What may not be an entry: run and wait leave the kernel, for as long as the caller says

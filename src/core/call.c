@@ -9,22 +9,6 @@
 #include <core_calls.h>
 #include <exo/calls.h>
 
-/* Calls that change who may do what; each leaves a record also when it succeeds. */
-static const uint64_t authority_calls =
-	UINT64_C(1) << EXO_NR_CAP_DERIVE | UINT64_C(1) << EXO_NR_CAP_GRANT |
-	UINT64_C(1) << EXO_NR_CAP_DROP | UINT64_C(1) << EXO_NR_CAP_REVOKE |
-	UINT64_C(1) << EXO_NR_ZONE_CREATE | UINT64_C(1) << EXO_NR_ZONE_FUND |
-	UINT64_C(1) << EXO_NR_ZONE_DESTROY | UINT64_C(1) << EXO_NR_CTX_CREATE |
-	UINT64_C(1) << EXO_NR_ZONE_ANSWERS | UINT64_C(1) << EXO_NR_ZONE_ANSWER_PROGRAM | UINT64_C(1) << EXO_NR_HALT |
-	UINT64_C(1) << EXO_NR_CAP_SEAL | UINT64_C(1) << EXO_NR_CAP_UNSEAL |
-	UINT64_C(1) << EXO_NR_IRQ_BIND | UINT64_C(1) << EXO_NR_IRQ_UNBIND |
-	UINT64_C(1) << EXO_NR_LIBOS_CREATE | UINT64_C(1) << EXO_NR_QUANTUM_BIND |
-	UINT64_C(1) << EXO_NR_QUANTUM_UNBIND | UINT64_C(1) << EXO_NR_ZONE_MAP |
-	UINT64_C(1) << EXO_NR_SHARE_PAGES |
-	UINT64_C(1) << EXO_NR_CAP_MOVE | UINT64_C(1) << EXO_NR_REVOKE_ASK;
-
-_Static_assert(EXO_NR_COUNT <= 64, "authority_calls is one word");
-
 /* A check said no, as opposed to: something was used up, gone, or busy. Wild addresses
  * and arguments are no accident of the LibOS's either: they belong to this. */
 static bool is_refusal(enum exo_status status)
@@ -33,33 +17,26 @@ static bool is_refusal(enum exo_status status)
 	       status == EXO_E_OVERLAP || (status >= EXO_E_SEAL_SIZE && status <= EXO_E_REPLAYED);
 }
 
-static bool takes_cap(uint64_t number)
-{
-	const struct core_call_entry *entry = core_call_entry(number);
-
-	return entry && entry->takes_cap;
-}
-
 /* Returns `status`. Apart from call_one(), so that calls which leave no record are quick. */
 CORE_LOCKED __attribute__((noinline)) static enum exo_status account(struct zone *caller, uint64_t number,
                                                                      const uint64_t *args, enum exo_status status)
 {
+	const struct core_call_entry *entry = core_call_entry(number);
 	struct cpu_state *cpu = cpu_this();
-	exo_cap_t cap = takes_cap(number) ? args[0] : EXO_CAP_NONE;
+	exo_cap_t cap = entry && entry->takes_cap ? args[0] : EXO_CAP_NONE;
 	uint16_t call = number > UINT16_MAX ? UINT16_MAX : (uint16_t)number;
 
 	if (is_refusal(status)) {
 		cpu->refusals++;
 		audit_refuse(&cpu->audit, caller->number, call, cap, status, hal_time_ns());
-	} else if (authority_calls >> number & 1) {
+	} else if (entry && entry->recorded) {
 		audit_add(&cpu->audit, EXO_AUDIT_CALL, caller->number, call, cap, status, hal_time_ns());
 	}
 	return status;
 }
 
-static enum exo_status decode(struct zone *caller, uint64_t number, const uint64_t *args, uint64_t *value)
+static enum exo_status decode(const struct core_call_entry *entry, struct zone *caller, const uint64_t *args, uint64_t *value)
 {
-	const struct core_call_entry *entry = core_call_entry(number);
 	enum exo_status status;
 	struct cap *cap;
 
@@ -82,9 +59,10 @@ void call_count(uint64_t count)
 
 enum exo_status call_one(struct zone *caller, uint64_t number, const uint64_t *args, uint64_t *value)
 {
-	enum exo_status status = decode(caller, number, args, value);
+	const struct core_call_entry *entry = core_call_entry(number);
+	enum exo_status status = decode(entry, caller, args, value);
 
-	if (status != EXO_OK || authority_calls >> number & 1)
+	if (status != EXO_OK || entry->recorded)
 		return account(caller, number, args, status);
 	return EXO_OK;
 }
@@ -110,7 +88,7 @@ static bool serve_look(struct zone *caller, uint64_t number, const uint64_t *arg
 {
 	const struct core_call_entry *entry = core_call_entry(number);
 
-	if (!entry || !entry->looks || reap_has_work() || decode(caller, number, args, &result->value) != EXO_OK)
+	if (!entry || !entry->looks || reap_has_work() || decode(entry, caller, args, &result->value) != EXO_OK)
 		return false;
 	atomic_fetch_add_explicit(&caller->looks, 1, memory_order_relaxed);
 	call_count(1);

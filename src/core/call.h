@@ -24,6 +24,15 @@ void call_count(uint64_t count);
 CORE_LOCKED EXO_MUST_USE enum exo_status call_one(struct zone *caller, uint64_t number,
                                                  const uint64_t *args, uint64_t *value);
 
+/* cap_lookup() of what can be mapped: MEMORY or MMIO. */
+EXO_MUST_USE enum exo_status pages_lookup(const struct zone *caller, exo_cap_t name, uint32_t rights, struct cap **cap);
+
+/* How many entries a call that was asked for `count` tells of: 1,024 at most. */
+static inline uint64_t call_entries(uint64_t count)
+{
+	return count < 1024 ? count : 1024;
+}
+
 /* Copies from and to the caller's memory; E_ADDRESS. */
 CORE_LOCKED EXO_MUST_USE enum exo_status copy_in(const struct zone *caller, void *to,
                                                 exo_vaddr_t from, uint64_t size);

@@ -111,6 +111,7 @@ enum exo_status call_list_caps(struct zone *caller, struct cap *audit, exo_vaddr
 	uint32_t fresh = atomic_load_explicit(&core.cap_fresh, memory_order_relaxed);
 
 	(void)audit;
+	count = call_entries(count);
 	for (uint64_t slot = start ? start : 1; slot < fresh && *value < count; slot++) {
 		struct cap *cap = cap_at((cap_slot_t)slot);
 		struct exo_cap_info out;

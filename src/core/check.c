@@ -55,6 +55,7 @@ CORE_LOCKED static const char *check_refs(const struct cap *cap)
 	for (const struct binding *b = core.cap_bindings[slot]; b; b = b->cap_next, refs++) {
 		ENSURE(b->slot == slot && b->kind != BINDING_NONE, "binding: listed under a wrong capability");
 		ENSURE(b->kind == BINDING_QUANTUM ? cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT :
+		       b->kind == BINDING_PAGES && cap->type == EXO_CAP_MMIO ? true :
 		       cap->type == (b->kind == BINDING_IRQ ? EXO_CAP_IRQ : EXO_CAP_MEMORY), "binding: of a wrong type");
 		ENSURE(core.zones[b->zone->number] == b->zone, "binding: its zone is gone");
 		ENSURE(!b->cap_next || b->cap_next->cap_prev == b, "binding: capability links");
@@ -175,7 +176,10 @@ static const char *check_pages(const struct zone *zone)
 
 			ENSURE(hal_space_query(&zone->space, at, &frame, &flags), "space: next and query differ");
 			ENSURE(cap_covers(cap_at(b->slot), frame, 1), "space: a page outside its capability");
-			ENSURE(frame_at(frame)->fund == FRAME_FREE, "space: kernel memory is mapped");
+			if (cap_at(b->slot)->type == EXO_CAP_MMIO)
+				ENSURE((flags & EXO_PROT_DEVICE) && !(flags & EXO_PROT_EXEC), "space: registers mapped as memory");
+			else
+				ENSURE(!(flags & EXO_PROT_DEVICE) && frame_at(frame)->fund == FRAME_FREE, "space: kernel memory is mapped");
 		}
 	ENSURE(pages == zone->mapped_pages, "space: pages without a binding");
 	return NULL;
@@ -298,7 +302,7 @@ struct totals {
 
 CORE_LOCKED static const char *check_frames(const struct totals *totals)
 {
-	uint64_t funded = 0, mapped = 0;
+	uint64_t funded = 0, mapped = core.device_maps;
 
 	for (uint64_t i = 0; i < core.info->frame_count; i++) {
 		const struct frame *frame = &core.frames[i];

@@ -10,8 +10,7 @@
 
 /* Bytes that pass through the kernel's stack at a time, and at most per call. */
 #define BYTES_CHUNK 512
-#define BYTES_MAX   UINT64_C(65536)
-#define ENTROPY_MAX UINT64_C(4096)
+#define BYTES_MAX   UINT64_C(4096)
 
 enum exo_status call_nop(struct zone *caller)
 {
@@ -112,8 +111,8 @@ enum exo_status call_entropy_read(struct zone *caller, struct cap *entropy, exo_
 	unsigned char chunk[BYTES_CHUNK];
 
 	(void)entropy;
-	if (size > ENTROPY_MAX)
-		size = ENTROPY_MAX;
+	if (size > BYTES_MAX)
+		size = BYTES_MAX;
 	while (*value < size) {
 		uint64_t n = size - *value < sizeof(chunk) ? size - *value : sizeof(chunk);
 		enum exo_status status;
@@ -132,6 +131,7 @@ enum exo_status call_audit_read(struct zone *caller, struct cap *audit, exo_vadd
                                 uint64_t *value)
 {
 	(void)audit;
+	count = call_entries(count);
 	for (uint32_t i = 0; i < core.info->cpu_count; i++) {
 		struct audit *ring = &core.cpus[i].audit;
 		const struct exo_audit_record *record;

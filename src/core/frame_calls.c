@@ -5,9 +5,6 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-/* Entries that one call tells of at most. */
-#define ENTRIES_MAX UINT64_C(1024)
-
 enum exo_status call_frame_info(struct zone *caller, struct cap *memory, exo_frame_t first, exo_vaddr_t frames,
                                 uint64_t count, uint64_t *value)
 {
@@ -18,8 +15,7 @@ enum exo_status call_frame_info(struct zone *caller, struct cap *memory, exo_fra
 	room = memory->count - (first - memory->first);
 	if (count > room)
 		count = room;
-	if (count > ENTRIES_MAX)
-		count = ENTRIES_MAX;
+	count = call_entries(count);
 	for (; *value < count; ++*value) {
 		struct exo_frame_info out;
 		enum exo_status status;
@@ -88,8 +84,7 @@ enum exo_status call_mem_scan(struct zone *caller, struct cap *cap, exo_vaddr_t 
 		return EXO_E_STATE;
 	if (zone->stripped)
 		return EXO_OK;
-	if (count > ENTRIES_MAX)
-		count = ENTRIES_MAX;
+	count = call_entries(count);
 	end = address + (pages << EXO_FRAME_SHIFT);
 	for (at = hal_space_next(&zone->space, address, end); at < end && *value < count;
 	     at = hal_space_next(&zone->space, at + EXO_FRAME_SIZE, end), ++*value) {

@@ -13,7 +13,7 @@
 
 struct map_request {
 	struct zone *zone;
-	struct cap *memory; /* NULL: only unmapping */
+	struct cap *memory; /* or registers; NULL: only unmapping */
 	uint32_t budget;    /* what this call may still do */
 };
 
@@ -23,6 +23,15 @@ static bool range_is_valid(exo_vaddr_t vaddr, uint64_t count)
 		return false;
 	return vaddr >= EXO_USER_BASE && vaddr < EXO_USER_LIMIT &&
 	       count << EXO_FRAME_SHIFT <= EXO_USER_LIMIT - vaddr;
+}
+
+enum exo_status pages_lookup(const struct zone *caller, exo_cap_t name, uint32_t rights, struct cap **cap)
+{
+	enum exo_status status = cap_lookup(caller, name, EXO_CAP_NONE, rights, cap);
+
+	if (status == EXO_OK && (*cap)->type != EXO_CAP_MEMORY && (*cap)->type != EXO_CAP_MMIO)
+		return EXO_E_TYPE;
+	return status;
 }
 
 static uint32_t rights_for(uint32_t prot)
@@ -50,7 +59,9 @@ CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const 
 
 	if (!cap_covers(request->memory, op->frame, op->count))
 		return EXO_E_RANGE;
-	if (!frames_are_plain(op->frame, op->count))
+	if (request->memory->type == EXO_CAP_MMIO && !core.info->mmio_maps)
+		return EXO_E_DEVICE;
+	if (request->memory->type == EXO_CAP_MEMORY && !frames_are_plain(op->frame, op->count))
 		return EXO_E_OVERLAP;
 	if (records > zone->pool.count ||
 	    hal_space_cost(&zone->space, op->vaddr, op->count) > zone->pool.count - records)
@@ -72,6 +83,9 @@ CORE_LOCKED static enum exo_status map_one(struct map_request *request, const st
 		return EXO_E_CAP;
 	if (rights_for(op->prot) & ~request->memory->rights)
 		return EXO_E_RIGHTS;
+	/* Nothing is executed from registers, whatever the capability says. */
+	if (request->memory->type == EXO_CAP_MMIO && op->prot & EXO_PROT_EXEC)
+		return EXO_E_RIGHTS;
 	if (op->count > request->budget)
 		return EXO_E_AGAIN;
 	request->budget -= op->count;
@@ -80,7 +94,8 @@ CORE_LOCKED static enum exo_status map_one(struct map_request *request, const st
 	end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
 	if (!bind_only(request->zone, cap_slot(request->memory), op->vaddr, end))
 		return EXO_E_RANGE;
-	hal_space_protect(&request->zone->space, op->vaddr, op->count, op->prot);
+	hal_space_protect(&request->zone->space, op->vaddr, op->count,
+	                  op->prot | (request->memory->type == EXO_CAP_MMIO ? EXO_PROT_DEVICE : 0));
 	return EXO_OK;
 }
 
@@ -118,7 +133,7 @@ enum exo_status call_mem_map(struct zone *caller, struct cap *cap, exo_cap_t mem
 	if (cap->zone == core.libos)
 		return EXO_E_STATE;
 	if (memory != EXO_CAP_NONE) {
-		status = cap_lookup(caller, memory, EXO_CAP_MEMORY, 0, &request.memory);
+		status = pages_lookup(caller, memory, 0, &request.memory);
 		if (status != EXO_OK)
 			return status;
 	}
@@ -150,7 +165,7 @@ enum exo_status call_text_prepare(struct zone *caller, struct cap *memory, exo_f
 	(void)caller;
 	if (!cap_covers(memory, first, count))
 		return EXO_E_RANGE;
-	if (!range_is_valid(address, count) || code_size > count << EXO_FRAME_SHIFT)
+	if (count > EXO_TEXT_MAX || !range_is_valid(address, count) || code_size > count << EXO_FRAME_SHIFT)
 		return EXO_E_ARG;
 	if (!frames_are_plain(first, count))
 		return EXO_E_OVERLAP;

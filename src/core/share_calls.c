@@ -64,7 +64,7 @@ enum exo_status call_zone_map(struct zone *caller, struct cap *from, exo_cap_t t
 	enum exo_status status = cap_lookup(caller, to, EXO_CAP_ZONE, EXO_R_MAP, &target);
 
 	if (status == EXO_OK)
-		status = cap_lookup(caller, memory, EXO_CAP_MEMORY, EXO_R_READ, &cap);
+		status = pages_lookup(caller, memory, EXO_R_READ, &cap);
 	if (status == EXO_OK)
 		status = zones_check(from->zone, target->zone, address, size);
 	if (status == EXO_OK)

@@ -38,6 +38,7 @@ struct core {
 	/* frame.h */
 	struct frame *frames; /* one per frame of the extent */
 	uint64_t frames_funded CORE_GUARDED;
+	uint32_t device_maps CORE_GUARDED; /* pages of device registers that are mapped */
 
 	/* zone.h */
 	struct zone *zones[ZONE_MAX] CORE_GUARDED; /* by number; [0] is never used */
@@ -152,14 +153,20 @@ static inline struct frame *frame_at(exo_frame_t frame)
 	return &core.frames[frame - core.info->first_frame];
 }
 
+/* Device registers are outside of the extent. Nobody asks how often each is mapped. */
+CORE_LOCKED static inline uint32_t *frame_maps(exo_frame_t frame)
+{
+	return frame - core.info->first_frame < core.info->frame_count ? &frame_at(frame)->maps : &core.device_maps;
+}
+
 CORE_LOCKED static inline void frame_use(exo_frame_t frame)
 {
-	frame_at(frame)->maps++;
+	++*frame_maps(frame);
 }
 
 CORE_LOCKED static inline void frame_unuse(exo_frame_t frame)
 {
-	frame_at(frame)->maps--;
+	--*frame_maps(frame);
 }
 
 #endif

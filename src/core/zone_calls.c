@@ -15,7 +15,7 @@ CORE_LOCKED static enum exo_status fund_check(struct zone *caller, exo_cap_t mem
 
 	if (status != EXO_OK)
 		return status;
-	if (!cap_covers(*cap, first, count))
+	if (!cap_covers(*cap, first, count) || count > EXO_FUND_MAX)
 		return EXO_E_RANGE;
 	return frames_are_unused(first, count) ? EXO_OK : EXO_E_OVERLAP;
 }
@@ -158,6 +158,7 @@ enum exo_status call_list_zones(struct zone *caller, struct cap *audit, exo_vadd
                                 uint64_t start, uint64_t *value)
 {
 	(void)audit;
+	count = call_entries(count);
 	for (uint64_t number = start; number < ZONE_MAX && *value < count; number++) {
 		struct exo_zone_info out;
 		enum exo_status status;

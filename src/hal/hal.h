@@ -53,6 +53,7 @@ struct hal_boot_info {
 	 * those that mmio_read_only names may not be written. Lines are below HAL_IRQ_LINES. */
 	struct hal_extent ports[HAL_EXTENTS], mmio[HAL_EXTENTS], irqs[HAL_EXTENTS];
 	bool mmio_read_only[HAL_EXTENTS];
+	bool mmio_maps; /* mmio can be mapped into spaces, not only accessed one by one */
 	/* The extent by nodes: sorted, without gap or overlap, all of it. */
 	struct hal_node_range nodes[HAL_NODE_RANGES_MAX];
 	uint32_t node_ranges;
@@ -119,7 +120,8 @@ uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64
 
 /*
  * map: replaces whatever was there. prot: EXO_PROT_* (any of them implies
- * readable). unmap and protect skip holes. They cannot fail: the core has checked
+ * readable). EXO_PROT_DEVICE: the frames are of mmio (only if mmio_maps), accesses go to the device uncached,
+ * EXEC is not asked for, and hal_copy_*() do not reach them. unmap and protect skip holes. They cannot fail: the core has checked
  * ranges, alignment and the pool. Changes may be queued: they are in force at
  * the latest when hal_space_flush() returns or the space is next entered. The core
  * flushes before a frame that was mapped may be used for anything else: when it returns, that is

@@ -123,9 +123,108 @@ CORE_TEST(devices, registers)
 	IS(E_ARG, io(boot->mmio[0], at + 4, 8, 0, 0));
 	IS(E_ARG, io(boot->mmio[0], at, 16, 0, 0));
 	cr_assert_eq(fake.io.count, 0);
-	/* Device registers are not memory: they cannot be mapped, nor pay for a zone. */
-	IS(E_TYPE, map_under(zone_make(32), boot->mmio[0], 0x400000, FAKE_MMIO, 1, EXO_PROT_READ));
-	IS(E_TYPE, exo_zone_create(boot->zone, boot->mmio[0], FAKE_MMIO, 1, "x", 1, NULL));
+}
+
+/* ---- Registers that are mapped ------------------------------------------ */
+
+#define AT  UINT64_C(0x400000)
+#define PRW (EXO_PROT_READ | EXO_PROT_WRITE)
+
+static uint64_t device_page(uint64_t frame, uint32_t prot)
+{
+	return frame << EXO_FRAME_SHIFT | prot | EXO_PROT_DEVICE;
+}
+
+static uint64_t mapped(exo_cap_t zone, exo_vaddr_t at)
+{
+	return query(zone, at) & ~(uint64_t)(HAL_ACCESSED | HAL_DIRTY);
+}
+
+CORE_TEST(devices, registers_in_a_zone)
+{
+	exo_cap_t zone = zone_make(32), mmio = boot->mmio[0];
+	uint64_t word = 0;
+
+	OK(map_under(zone, mmio, AT, FAKE_MMIO, 1, PRW));
+	cr_assert_eq(mapped(zone, AT), device_page(FAKE_MMIO, PRW));
+	cr_assert_eq(core.device_maps, 1);
+	SOUND();
+	/* Nothing that the kernel does for the zone goes there. */
+	cr_assert(!hal_copy_in(&zone_of(zone)->space, &word, AT, 8) && !hal_copy_out(&zone_of(zone)->space, AT, &word, 8));
+	OK(map_under(zone, mmio, AT, EXO_FRAME_KEEP, 1, EXO_PROT_READ));
+	cr_assert_eq(mapped(zone, AT), device_page(FAKE_MMIO, EXO_PROT_READ));
+	IS(E_RIGHTS, map_under(zone, mmio, AT, EXO_FRAME_KEEP, 1, EXO_PROT_READ | EXO_PROT_EXEC));
+	IS(E_RANGE, map_under(zone, boot->memory, AT, EXO_FRAME_KEEP, 1, PRW));
+	IS(E_RIGHTS, map_under(zone, mmio, AT + PAGE, FAKE_MMIO, 1, EXO_PROT_READ | EXO_PROT_EXEC));
+	IS(E_RIGHTS, map_under(zone, boot->mmio[1], AT + PAGE, FAKE_MMIO + 1, 1, PRW));
+	IS(E_RANGE, map_under(zone, mmio, AT + PAGE, FAKE_MMIO + 1, 1, EXO_PROT_READ));
+	IS(E_RANGE, map_under(zone, boot->memory, AT + PAGE, FAKE_MMIO, 1, EXO_PROT_READ));
+	IS(E_RANGE, map_under(zone, mmio, AT + PAGE, boot->memory_first, 1, EXO_PROT_READ));
+	IS(E_ARG, map_under(zone, mmio, AT + PAGE, FAKE_MMIO, 1, EXO_PROT_READ | EXO_PROT_DEVICE));
+	IS(E_TYPE, map_under(zone, boot->ioport[0], AT + PAGE, FAKE_PORT, 1, EXO_PROT_READ));
+	/* Memory takes its place, and the other way round; the other pages stay counted. */
+	OK(map_under(zone, boot->memory, AT, frames_take(2), 2, PRW));
+	cr_assert_eq(core.device_maps, 0);
+	OK(map_under(zone, mmio, AT + PAGE, FAKE_MMIO, 1, PRW));
+	cr_assert_eq(core.device_maps, 1);
+	cr_assert_eq(mapped(zone, AT) & EXO_PROT_DEVICE, 0);
+	SOUND();
+	OK(exo_zone_destroy(zone, NULL));
+	cr_assert_eq(core.device_maps, 0);
+}
+
+CORE_TEST(devices, registers_are_no_memory)
+{
+	exo_cap_t zone = zone_make(32), mmio = boot->mmio[0];
+
+	IS(E_TYPE, exo_zone_create(boot->zone, mmio, FAKE_MMIO, 1, "x", 1, NULL));
+	IS(E_TYPE, exo_zone_fund(zone, mmio, FAKE_MMIO, 1, NULL));
+	IS(E_TYPE, exo_ctx_create(zone, mmio, FAKE_MMIO, NULL));
+	IS(E_TYPE, exo_zone_answers(zone, mmio, FAKE_MMIO, NULL));
+	IS(E_TYPE, exo_text_prepare(mmio, FAKE_MMIO, 1, PAGE, AT, NULL));
+	IS(E_TYPE, exo_share_pages(mmio, FAKE_MMIO, 1, zone, EXO_R_READ, NULL));
+}
+
+CORE_TEST(devices, registers_go_with_their_capability)
+{
+	exo_cap_t zone = zone_make(32), other = zone_make(32), soon = 0, part = derive(boot->mmio[0], EXO_R_ALL, FAKE_MMIO, 1);
+	exo_frame_t page;
+	exo_cap_t context = context_make(zone, &page);
+	uint64_t value;
+
+	OK(map_under(zone, part, AT, FAKE_MMIO, 1, PRW));
+	IS(E_RANGE, exo_zone_map(zone, other, AT, PAGE, boot->memory, NULL));
+	OK(exo_zone_map(zone, other, AT, PAGE, derive(part, EXO_R_READ, FAKE_MMIO, 1), &value));
+	cr_assert_eq(mapped(other, AT), device_page(FAKE_MMIO, EXO_PROT_READ));
+	cr_assert_eq(core.device_maps, 2);
+	SOUND();
+	OK(exo_cap_revoke(part, NULL));
+	cr_assert_eq(query(other, AT), 0);
+	cr_assert_eq(mapped(zone, AT), device_page(FAKE_MMIO, PRW));
+	OK(exo_cap_revoke(boot->mmio[0], NULL));
+	cr_assert_eq(query(zone, AT), 0);
+	cr_assert_eq(core.device_maps, 0);
+	SOUND();
+	OK(exo_cap_derive(boot->mmio[0], EXO_R_READ, FAKE_MMIO, 1, fake.now_ns + 1000000, &soon));
+	OK(map_under(zone, soon, AT, FAKE_MMIO, 1, EXO_PROT_READ));
+	fake.now_ns += 1000000;
+	OK(exo_run(context, boot->cpu, 1000, &value));
+	cr_assert_eq(query(zone, AT), 0);
+}
+
+static void cannot_map(const struct exo_boot *b)
+{
+	boot = b;
+	next_frame = b->memory_first;
+	IS(E_DEVICE, map_under(zone_make(32), b->mmio[0], AT, FAKE_MMIO, 1, EXO_PROT_READ));
+	SOUND();
+}
+
+Test(devices, a_machine_whose_registers_cannot_be_mapped)
+{
+	fake_reset();
+	fake.no_mmio_maps = true;
+	cr_assert_eq(fake_boot(cannot_map), FAKE_RETURNED);
 }
 
 CORE_TEST(devices, expired_and_revoked)

@@ -66,9 +66,28 @@ CORE_TEST(hostile, a_write_that_runs_out_of_memory_is_short)
 
 	restrict_memory();
 	memset(buffer, 'x', sizeof(buffer));
-	OK(exo_console_write(boot->console, buffer + 4096, 8192, &n));
+	OK(exo_console_write(boot->console, buffer + 8192 - 700, 2048, &n));
+	cr_assert_eq(n, 512, "whole pieces");
+	cr_assert_eq(fake.output_size, 512);
+}
+
+/* However much is asked for, a call does no more than so much. */
+CORE_TEST(hostile, calls_are_bounded)
+{
+	static struct exo_cap_info caps[1100];
+	uint64_t n;
+
+	OK(exo_console_write(boot->console, buffer, 8192, &n));
 	cr_assert_eq(n, 4096);
 	cr_assert_eq(fake.output_size, 4096);
+	OK(exo_log_write(boot->console, buffer, UINT64_MAX, &n));
+	cr_assert_eq(n, 4096);
+	for (int i = 0; i < 1100; i++)
+		derive(boot->timer, EXO_R_READ, 0, 0);
+	OK(exo_list_caps(boot->audit, caps, 1100, 0, &n));
+	cr_assert_eq(n, 1024);
+	OK(exo_audit_read(boot->audit, (struct exo_audit_record *)(void *)caps, UINT64_MAX, &n));
+	cr_assert_eq(n, 1024);
 }
 
 CORE_TEST(hostile, entropy)

@@ -169,6 +169,28 @@ CORE_TEST(run, refusals_outlive_any_routine)
 	cr_assert(stats().audit_dropped >= 2 * AUDIT_ROUTINE);
 }
 
+/* What calls.def marks so leaves a record when it succeeds, and nothing else does. */
+CORE_TEST(run, what_changes_authority_is_recorded)
+{
+	struct exo_audit_record record[64];
+	exo_cap_t cap = 0;
+	uint64_t n, now;
+
+	do
+		OK(exo_audit_read(boot->audit, record, 64, &n));
+	while (n > 0);
+	OK(exo_nop(NULL));
+	OK(exo_clock_read(boot->timer, EXO_CLOCK_MONOTONIC, &now));
+	OK(exo_timer_set(boot->timer, UINT64_MAX, NULL));
+	OK(exo_cap_derive(boot->timer, EXO_R_READ, 0, 0, EXO_NO_EXPIRY, &cap));
+	OK(exo_cap_drop(cap, NULL));
+	OK(exo_audit_read(boot->audit, record, 64, &n));
+	cr_assert_eq(n, 2);
+	cr_assert(record[0].what == EXO_AUDIT_CALL && record[0].call == EXO_NR_CAP_DERIVE && record[0].cap == boot->timer);
+	cr_assert(record[1].what == EXO_AUDIT_CALL && record[1].call == EXO_NR_CAP_DROP && record[1].cap == cap);
+	cr_assert_eq(record[1].status, EXO_OK);
+}
+
 /* ---- Calls of App zones ------------------------------------------------ */
 
 /* What the program calls, one after the other; answers end up in the list. */

@@ -19,7 +19,13 @@
 #define FADT_RESET_VAL 128
 #define FADT_X_DSDT    140
 #define FLAG_RESET     (UINT32_C(1) << 10)
+#define SPACE_MEMORY   0
 #define SPACE_IO       1
+
+/* IA-PC HPET specification 1.0a, 3.2.4 */
+#define HPET_SPACE   40
+#define HPET_ADDRESS 44
+#define HPET_SIZE    56
 
 #define PM1_SLEEP_ENABLE (1u << 13)
 
@@ -27,6 +33,7 @@ static struct {
 	uint16_t pm1a, pm1b, pm_timer, reset_port;
 	uint8_t s5a, s5b, reset_value;
 	bool has_s5;
+	uint64_t hpet;
 } acpi;
 
 static uint32_t get32(const uint8_t *bytes)
@@ -139,8 +146,8 @@ static void read_fadt(const uint8_t *fadt, uint32_t size)
 
 void acpi_init(void)
 {
-	const uint8_t *rsdp = machine.loader.rsdp, *root = NULL, *fadt, *srat;
-	uint32_t size = 0, fadt_size = 0, srat_size = 0;
+	const uint8_t *rsdp = machine.loader.rsdp, *root = NULL, *fadt, *srat, *hpet;
+	uint32_t size = 0, fadt_size = 0, srat_size = 0, hpet_size = 0;
 	unsigned entry = 8;
 
 	if (!machine.loader.has_rsdp || memcmp(rsdp, "RSD PTR ", 8) != 0
@@ -158,6 +165,14 @@ void acpi_init(void)
 	srat = root ? find(root, size, entry, "SRAT", &srat_size) : NULL;
 	if (srat)
 		srat_read(srat, srat_size);
+	hpet = root ? find(root, size, entry, "HPET", &hpet_size) : NULL;
+	if (hpet && hpet_size >= HPET_SIZE && hpet[HPET_SPACE] == SPACE_MEMORY)
+		acpi.hpet = get64(hpet + HPET_ADDRESS);
+}
+
+uint64_t acpi_hpet(void)
+{
+	return acpi.hpet;
 }
 
 uint16_t acpi_pm_timer(void)

@@ -17,7 +17,42 @@
 #define ROM_FIRST UINT64_C(0xf0)
 #define ROM_COUNT UINT64_C(16)
 
-static volatile uint8_t *rom;
+/* HPET's registers (its specification 1.0a, 2.3.4 and 2.3.5) */
+#define HPET_PERIOD     4 /* the upper half of the first register: femtoseconds */
+#define HPET_PERIOD_MAX UINT32_C(100000000)
+#define HPET_CONFIG     16
+#define HPET_ENABLE     UINT64_C(1) /* the counter counts; its timers stay off */
+
+/* What is behind boot.mmio, in the same order. */
+static volatile uint8_t *registers[HAL_EXTENTS];
+
+static bool is_ram(uint64_t address)
+{
+	for (uint32_t i = 0; i < machine.loader.ram_count; i++)
+		if (address >= machine.loader.ram[i].start && address < machine.loader.ram[i].end)
+			return true;
+	return false;
+}
+
+/* A counter that any program may be shown. Only to be read: a timer that sends its interrupts as messages writes
+ * to memory. */
+static void hpet_offer(struct hal_boot_info *boot, unsigned which)
+{
+	uint64_t address = acpi_hpet();
+	volatile uint8_t *at;
+	uint32_t period;
+
+	if (address == 0 || address % EXO_FRAME_SIZE != 0 || is_ram(address))
+		return;
+	at = memory_map_device(address, EXO_FRAME_SIZE);
+	period = *(volatile uint32_t *)(at + HPET_PERIOD);
+	if (period == 0 || period > HPET_PERIOD_MAX)
+		return;
+	*(volatile uint64_t *)(at + HPET_CONFIG) = HPET_ENABLE;
+	registers[which] = at;
+	boot->mmio[which] = (struct hal_extent){ address >> EXO_FRAME_SHIFT, 1 };
+	boot->mmio_read_only[which] = true;
+}
 
 /* Before memory_finish(). */
 void device_offer(struct hal_boot_info *boot)
@@ -30,9 +65,11 @@ void device_offer(struct hal_boot_info *boot)
 		boot->ports[2] = (struct hal_extent){ COM2_PORT, 8 };
 		boot->irqs[1] = (struct hal_extent){ COM2_LINE, 1 };
 	}
-	rom = memory_map_device(ROM_FIRST << EXO_FRAME_SHIFT, ROM_COUNT << EXO_FRAME_SHIFT);
+	registers[0] = memory_map_device(ROM_FIRST << EXO_FRAME_SHIFT, ROM_COUNT << EXO_FRAME_SHIFT);
 	boot->mmio[0] = (struct hal_extent){ ROM_FIRST, ROM_COUNT };
 	boot->mmio_read_only[0] = true;
+	hpet_offer(boot, 1);
+	boot->mmio_maps = true;
 }
 
 uint64_t hal_io_read(uint64_t port, uint32_t width)
@@ -52,9 +89,15 @@ void hal_io_write(uint64_t port, uint32_t width, uint64_t value)
 		out32((uint16_t)port, (uint32_t)value);
 }
 
+/* The core has found the address in one of them. */
 static volatile void *register_at(uint64_t address)
 {
-	return rom + (address - (ROM_FIRST << EXO_FRAME_SHIFT));
+	const struct hal_extent *extent = machine.boot.mmio;
+	unsigned i = 0;
+
+	while ((address >> EXO_FRAME_SHIFT) - extent[i].first >= extent[i].count)
+		i++;
+	return registers[i] + (address - (extent[i].first << EXO_FRAME_SHIFT));
 }
 
 uint64_t hal_mmio_read(uint64_t address, uint32_t width)

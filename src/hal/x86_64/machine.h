@@ -184,6 +184,7 @@ void srat_apply(struct hal_boot_info *boot); /* the extent's nodes */
 
 void acpi_init(void);                                           /* acpi.c */
 uint16_t acpi_pm_timer(void);             /* I/O port; 0: none */
+uint64_t acpi_hpet(void);                 /* address of its registers; 0: none */
 void acpi_power_off(void);
 void acpi_reset(void);
 

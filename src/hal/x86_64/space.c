@@ -143,7 +143,7 @@ static uint64_t *make_table(struct space *s, exo_vaddr_t vaddr, unsigned down_to
 static uint64_t prot_bits(uint32_t prot)
 {
 	return PT_PRESENT | PT_USER | (prot & EXO_PROT_WRITE ? PT_WRITE : 0)
-	       | (prot & EXO_PROT_EXEC ? 0 : PT_NX);
+	       | (prot & EXO_PROT_EXEC ? 0 : PT_NX) | (prot & EXO_PROT_DEVICE ? PT_UNCACHED : 0);
 }
 
 void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame,
@@ -287,7 +287,7 @@ bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame
 		return false;
 	*frame = phys >> EXO_FRAME_SHIFT;
 	*flags = EXO_PROT_READ | (entry & PT_WRITE ? EXO_PROT_WRITE : 0)
-	         | (entry & PT_NX ? 0 : EXO_PROT_EXEC)
+	         | (entry & PT_NX ? 0 : EXO_PROT_EXEC) | (entry & PT_UNCACHED ? EXO_PROT_DEVICE : 0)
 	         | (uint32_t)(entry & (PT_ACCESSED | PT_DIRTY));
 	return true;
 }
@@ -353,7 +353,7 @@ static bool copy(const struct space *s, exo_vaddr_t address, uint8_t *in, const 
 		uint64_t piece = EXO_FRAME_SIZE - (address & (EXO_FRAME_SIZE - 1)), phys;
 		uint64_t entry = leaf(s, address, &phys);
 
-		if (entry == 0 || !(entry & PT_USER) || (out && !(entry & PT_WRITE)))
+		if (entry == 0 || !(entry & PT_USER) || (entry & PT_UNCACHED) || (out && !(entry & PT_WRITE)))
 			return false;
 		if (piece > size)
 			piece = size;

@@ -66,6 +66,7 @@ struct fake {
 	bool entropy_fails;
 	bool no_sha;              /* as if the processor had no SHA extensions */
 	bool space_fails;         /* hal_space_init() says E_DEVICE */
+	bool no_mmio_maps;        /* registers cannot be mapped; before fake_boot() */
 	bool runs_programs;       /* what hal_space_program() says; none is run */
 	const char *input;        /* console input not yet read */
 	uint64_t input_size;

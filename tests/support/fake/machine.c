@@ -77,7 +77,7 @@ enum fake_end fake_boot(fake_libos_fn *libos)
 		.boot_ns = fake.now_ns, .cycles_per_ms = 1000000, .cpu_count = fake.cpu_count,
 		.target = "fake", .cmdline = fake.cmdline,
 		.ports = { { FAKE_PORT, FAKE_PORT_COUNT } }, .irqs = { { FAKE_IRQ, FAKE_IRQ_COUNT } },
-		.mmio = { { FAKE_MMIO, 1 }, { FAKE_MMIO + 1, 1 } }, .mmio_read_only = { false, true },
+		.mmio = { { FAKE_MMIO, 1 }, { FAKE_MMIO + 1, 1 } }, .mmio_read_only = { false, true }, .mmio_maps = !fake.no_mmio_maps,
 	};
 	image_place();
 	nodes_place();

@@ -19,7 +19,7 @@ enum {
 #define ENTRIES  512
 #define PRESENT  UINT64_C(1)
 #define USED     (HAL_ACCESSED | HAL_DIRTY)
-#define PROT_OF(entry) ((uint32_t)((entry) >> 1 & 7))
+#define PROT_OF(entry) ((uint32_t)((entry) >> 1 & 15))
 
 /*
  * Programs on other CPUs reach memory through the tables while the core changes them. The machine's
@@ -168,7 +168,9 @@ void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame
 {
 	HOLD_LOCK;
 	require(vaddr % EXO_FRAME_SIZE == 0 && vaddr >= EXO_USER_BASE &&
-	        vaddr + (count << EXO_FRAME_SHIFT) <= EXO_USER_LIMIT && prot >= 1 && prot <= 7, "map");
+	        vaddr + (count << EXO_FRAME_SHIFT) <= EXO_USER_LIMIT && prot >= 1 && prot <= 15, "map");
+	require(!(prot & EXO_PROT_DEVICE) || (!(prot & EXO_PROT_EXEC) && hal_boot()->mmio_maps && frame >= FAKE_MMIO &&
+	        frame + count <= FAKE_MMIO + 2), "map of registers");
 	for (uint64_t i = 0; i < count; i++, vaddr += EXO_FRAME_SIZE) {
 		uint64_t *table = hal_phys_ptr(space->word[SPACE_ROOT]);
 
@@ -182,7 +184,8 @@ void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame
 			}
 			table = hal_phys_ptr(*entry >> EXO_FRAME_SHIFT);
 		}
-		hal_phys_ptr(frame + i); /* must exist */
+		if (!(prot & EXO_PROT_DEVICE))
+			hal_phys_ptr(frame + i); /* must exist */
 		table[index_of(vaddr, 0)] = (frame + i) << EXO_FRAME_SHIFT | (uint64_t)prot << 1 | PRESENT;
 	}
 }
@@ -206,7 +209,8 @@ void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t coun
 	for (; (vaddr = hal_space_next(space, vaddr, end)) < end; vaddr += EXO_FRAME_SIZE) {
 		uint64_t *entry = entry_find(space, vaddr, &level);
 
-		*entry = (*entry & ~UINT64_C(0xe)) | (uint64_t)prot << 1;
+		require((PROT_OF(*entry) & EXO_PROT_DEVICE) == (prot & EXO_PROT_DEVICE), "protection of registers");
+		*entry = (*entry & ~UINT64_C(0x1e)) | (uint64_t)prot << 1;
 	}
 }
 
@@ -289,7 +293,7 @@ static unsigned char *program_byte(const struct hal_space *space, exo_vaddr_t va
 	int level;
 
 	if (vaddr >= EXO_USER_LIMIT || !hal_space_query(space, vaddr & ~(EXO_FRAME_SIZE - 1), &frame, &flags) ||
-	    (prot & EXO_PROT_WRITE & ~flags))
+	    (prot & EXO_PROT_WRITE & ~flags) || (flags & EXO_PROT_DEVICE))
 		return NULL;
 	*entry_find(space, vaddr, &level) |= HAL_ACCESSED | (prot & EXO_PROT_WRITE ? HAL_DIRTY : 0);
 	*room = EXO_FRAME_SIZE - vaddr % EXO_FRAME_SIZE;

@@ -39,10 +39,12 @@ static void misfits(void)
 {
 	static const struct { const char *name; uint64_t type; } calls[] = {
 		#define EXO_CALL(number, name, type, rights, args, value, errors, text) [number] = { #name, EXO_CAP_##type },
+		#define EXO_AUTH EXO_CALL
 		#define EXO_LOOK EXO_CALL
 		#define ARG(kind, name)
 		#include <exo/calls.def>
 		#undef EXO_LOOK
+		#undef EXO_AUTH
 		#undef EXO_CALL
 	};
 	int accepted = 0, unrecorded = 0, n = 0;

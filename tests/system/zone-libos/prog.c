@@ -5,44 +5,9 @@
  * The guest is the section .guest of this file: one page of code that touches nothing outside of itself, its boot page and
  * its report page.
  */
-#include "check.h"
-#include <elf.h>
-#include <sys/ioctl.h>
-#include <exo/calls.h>
-#include <libos/dev_exo.h>
+#include "guest.h"
 
-#define FRAMES 128 /* of the guest: */
-#define AT_CODE   0
-#define AT_BOOT   1
-#define AT_PAGE   2 /* main context's */
-#define AT_REPORT 3
-#define AT_INNER  4 /* inner context's */
-#define AT_STACK  8
-#define AT_FUND   32
-#define AT_FUND2  80
-
-#define GUEST    0x10000000UL /* where the guest sees its frames */
 #define GUARD_MS 3000
-
-static inline __attribute__((always_inline)) struct exo_result call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
-                                                                    uint64_t a3, uint64_t a4, uint64_t a5)
-{
-	register uint64_t r10 __asm__("r10") = a3;
-	register uint64_t r8 __asm__("r8") = a4;
-	register uint64_t r9 __asm__("r9") = a5;
-	uint64_t status = EXO_CALL_BASE | number;
-
-	__asm__ volatile("syscall"
-	                 : "+a"(status), "+d"(a2)
-	                 : "D"(a0), "S"(a1), "r"(r10), "r"(r8), "r"(r9)
-	                 : "rcx", "r11", "memory");
-	return (struct exo_result){ status, a2 };
-}
-
-struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
-{
-	return call(number, a0, a1, a2, a3, a4, a5);
-}
 
 /* ---- The guest ------------------------------------------------------------- */
 
@@ -52,8 +17,6 @@ struct report {
 	volatile uint64_t turns, status, value, events[8];
 	exo_cap_t inner; /* its name in the guest */
 };
-
-#define IN_GUEST __attribute__((section(".guest"), noinline, used))
 
 /* Every call that there is and some more, with arguments that are capabilities, addresses and rubbish. */
 static inline __attribute__((always_inline)) void go_wild(const struct exo_boot *boot, struct report *report)
@@ -67,21 +30,21 @@ static inline __attribute__((always_inline)) void go_wild(const struct exo_boot 
 		}
 		/* Not those that would let its slot stand still. */
 		if (x % 50 != EXO_NR_QUANTUM_UNBIND && x % 50 != EXO_NR_WAIT)
-			call(x % 50, a[0], a[1], a[2], a[3], a[4], a[5]);
+			guest_call(x % 50, a[0], a[1], a[2], a[3], a[4], a[5]);
 		report->turns++;
 	}
 }
 
-IN_GUEST __attribute__((aligned(4096))) void guest_main(const struct exo_boot *boot)
+GUEST_MAIN void guest_main(const struct exo_boot *boot)
 {
-	struct report *report = (void *)(GUEST + AT_REPORT * 4096UL);
-	volatile struct exo_ctx_page *page = (void *)(GUEST + AT_PAGE * 4096UL), *inner = (void *)(GUEST + AT_INNER * 4096UL);
+	struct report *report = (void *)(GUEST + AT_REPORT * PAGE);
+	volatile struct exo_ctx_page *page = (void *)(GUEST + AT_PAGE * PAGE), *inner = (void *)(GUEST + AT_INNER * PAGE);
 	struct exo_result r;
 
 	switch ((enum mood)boot->cmdline[0]) {
 	case COUNTS:
 		for (;;) {
-			r = call(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
+			r = guest_call(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
 			report->status = r.status;
 			report->turns++;
 		}
@@ -95,14 +58,14 @@ IN_GUEST __attribute__((aligned(4096))) void guest_main(const struct exo_boot *b
 		for (;;) {
 			while (!page->notice)
 				report->value++;
-			r = call(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
+			r = guest_call(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
 			report->events[0] = r.value;
 			report->turns++;
 		}
 	case RUNS:
 		for (int i = 0; i < 4; i++) {
 			do
-				r = call(EXO_NR_RUN, report->inner, boot->cpu, 2000000, 0, 0, 0);
+				r = guest_call(EXO_NR_RUN, report->inner, boot->cpu, 2000000, 0, 0, 0);
 			while (r.status == EXO_OK && r.value == EXO_EV_QUANTUM);
 			report->status = r.status;
 			report->events[i] = r.value;
@@ -110,17 +73,17 @@ IN_GUEST __attribute__((aligned(4096))) void guest_main(const struct exo_boot *b
 		}
 		report->turns = 1;
 		for (;;)
-			call(EXO_NR_WAIT, boot->cpu, ~0UL, 0, 0, 0, 0);
+			guest_call(EXO_NR_WAIT, boot->cpu, ~0UL, 0, 0, 0, 0);
 	case FAULTS:
 		*(volatile uint64_t *)8 = 1;
 		break;
 	case FOREIGN:
-		call(39 - EXO_CALL_BASE, 0, 0, 0, 0, 0, 0);
+		guest_call(39 - EXO_CALL_BASE, 0, 0, 0, 0, 0, 0);
 		break;
 	case SLEEPS:
 		for (;;) {
-			r = call(EXO_NR_CLOCK_READ, boot->timer, 0, 0, 0, 0, 0);
-			call(EXO_NR_WAIT, boot->cpu, r.value + 5000000, 0, 0, 0, 0);
+			r = guest_call(EXO_NR_CLOCK_READ, boot->timer, 0, 0, 0, 0, 0);
+			guest_call(EXO_NR_WAIT, boot->cpu, r.value + 5000000, 0, 0, 0, 0);
 			report->turns++;
 		}
 	}
@@ -137,31 +100,10 @@ IN_GUEST void guest_inner(void)
 	__asm__ volatile("movq %%rax, (%0)\n\tjmp ." : : "r"(answer * 4096), "a"(0) : "memory");
 }
 
-/* The section as it is in the file: in memory its calls may have been rewritten for this process. */
-static int guest_code(unsigned char *to)
-{
-	static unsigned char page[4096], code[4096];
-	uint64_t at = (uint64_t)(uintptr_t)guest_main & ~4095UL;
-	const Elf64_Ehdr *header = (const void *)page;
-	int f = open("/proc/self/exe", O_RDONLY);
-
-	if (pread(f, page, sizeof page, 0) != sizeof page)
-		return 0;
-	for (int i = 0; i < header->e_phnum; i++) {
-		const Elf64_Phdr *p = (const void *)(page + header->e_phoff + (size_t)i * sizeof *p);
-
-		if (p->p_type == PT_LOAD && at >= p->p_vaddr && at < p->p_vaddr + p->p_filesz)
-			/* Not at once: the LibOS does not know of the window. */
-			return pread(f, code, 4096, (off_t)(p->p_offset + at - p->p_vaddr)) > 0 && memcpy(to, code, 4096) && close(f) == 0;
-	}
-	return 0;
-}
-
 /* ---- Its creator ------------------------------------------------------------- */
 
-static exo_cap_t zone, memory, cpu, timer, audit;
-static uint64_t first, slot, on_cpu;
-static char *window; /* where we see the guest's frames */
+static exo_cap_t audit;
+static uint64_t on_cpu;
 
 struct guest {
 	exo_cap_t zone, main, app, inner;
@@ -169,113 +111,26 @@ struct guest {
 	struct exo_ctx_page *page;
 };
 
-static uint64_t grant(uint32_t kind, uint32_t rights, uint64_t count, uint64_t *at)
-{
-	struct exo_dev_grant g = { .kind = kind, .rights = rights, .count = count, .first = kind == EXO_DEV_CPU ? on_cpu : 0 };
-	int f = open("/dev/exo", O_RDWR);
-
-	if (ioctl(f, (int)EXO_DEV_GRANT, &g))
-		g.cap = 0;
-	if (at)
-		*at = g.first;
-	close(f);
-	return g.cap;
-}
-
-static int get_all(void)
-{
-	const uint32_t hold = EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE, rw = EXO_R_READ | EXO_R_WRITE;
-	/* Not the funds: what is mapped cannot become kernel memory. */
-	struct exo_map_op op = { .count = AT_FUND, .prot = EXO_PROT_READ | EXO_PROT_WRITE };
-
-	zone = grant(EXO_DEV_ZONE, EXO_R_READ | EXO_R_CREATE | EXO_R_MAP | hold, 0, 0);
-	memory = grant(EXO_DEV_MEMORY, rw | EXO_R_EXEC | EXO_R_FUND | hold, FRAMES, &first);
-	cpu = grant(EXO_DEV_CPU, EXO_R_READ | EXO_R_EXEC | hold, 2, &slot);
-	timer = grant(EXO_DEV_TIMER, rw | hold, 0, 0);
-	if (!zone || !memory || !cpu || !timer)
-		return 0;
-	window = mmap(0, AT_FUND * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	op.vaddr = (uint64_t)(uintptr_t)window;
-	op.frame = first;
-	return exo_mem_map(zone, memory, &op, 1, NULL) == EXO_OK;
-}
-
-static void *frame(unsigned at)
-{
-	return window + at * 4096UL;
-}
-
-static struct exo_ctx_page *context_page(unsigned at, uint64_t rip, unsigned stack)
-{
-	struct exo_ctx_page *page = frame(at);
-
-	memset(page, 0, sizeof *page);
-	page->load = EXO_CTX_GPRS | EXO_CTX_FP;
-	page->regs.rip = rip;
-	page->regs.rsp = GUEST + (AT_STACK + 8UL * stack) * 4096 - 64;
-	page->regs.rdi = GUEST + AT_BOOT * 4096;
-	return page;
-}
-
-static exo_cap_t give(exo_cap_t cap, exo_cap_t to)
-{
-	uint64_t name = 0;
-
-	return exo_cap_grant(cap, to, EXO_R_ALL, &name) == EXO_OK ? name : 0;
-}
-
-static int guest_map(exo_cap_t to)
-{
-	uint64_t code = (uint64_t)(uintptr_t)guest_main & ~4095UL;
-	const struct exo_map_op ops[] = {
-		{ code, first + AT_CODE, 1, EXO_PROT_READ | EXO_PROT_EXEC },
-		{ GUEST, first, AT_FUND, EXO_PROT_READ | EXO_PROT_WRITE },
-	};
-
-	return exo_mem_map(to, memory, ops, 2, NULL) == EXO_OK;
-}
-
 static int guest_make(struct guest *g, enum mood mood)
 {
-	struct exo_boot *boot = frame(AT_BOOT);
-
 	memset(g, 0, sizeof *g);
-	memset(frame(0), 0, AT_FUND * 4096UL);
-	g->report = frame(AT_REPORT);
-	if (!guest_code(frame(AT_CODE)) ||
-	    exo_libos_create(zone, memory, first + AT_FUND, 32, "guest", 5, &g->zone) != EXO_OK || !guest_map(g->zone))
+	g->report = guest_frame(AT_REPORT);
+	g->page = guest_frame(AT_PAGE);
+	if (!guest_create("guest", &g->zone, &g->main))
 		return 0;
-	boot->version = EXO_BOOT_VERSION;
-	boot->frame_size = 4096;
-	boot->zone = give(g->zone, g->zone);
-	boot->cpu = give(cpu, g->zone);
-	boot->timer = give(timer, g->zone);
-	boot->memory = give(memory, g->zone);
-	boot->cmdline[0] = (char)mood;
-	g->page = context_page(AT_PAGE, (uint64_t)(uintptr_t)guest_main, 1);
-	return exo_ctx_create(g->zone, memory, first + AT_PAGE, &g->main) == EXO_OK;
+	((struct exo_boot *)guest_frame(AT_BOOT))->cmdline[0] = (char)mood;
+	return 1;
 }
 
 static int inner_make(struct guest *g)
 {
-	if (exo_zone_create(g->zone, memory, first + AT_FUND2, 32, "inner", 5, &g->app) != EXO_OK || !guest_map(g->app))
+	if (!guest_create_below(g->zone, &g->app))
 		return 0;
-	context_page(AT_INNER, (uint64_t)(uintptr_t)guest_inner, 2);
+	guest_page(AT_INNER, (uint64_t)(uintptr_t)guest_inner, 2);
 	if (exo_ctx_create(g->app, memory, first + AT_INNER, &g->inner) != EXO_OK)
 		return 0;
-	g->report->inner = give(g->inner, g->zone);
+	g->report->inner = guest_give(g->inner, g->zone);
 	return g->report->inner != 0;
-}
-
-/* A slot whose turn goes on elsewhere is taken until that ends. */
-static enum exo_status bind(const struct guest *g, const struct cpu_quantum *q)
-{
-	enum exo_status status;
-
-	do
-		status = exo_quantum_bind(cpu, slot, g->main, q, NULL);
-	while (status == EXO_E_BUSY);
-	return status;
 }
 
 /* There is no other way to learn cycles per ms here than the longest turn that is not refused. */
@@ -283,7 +138,7 @@ static uint64_t longest(const struct guest *g)
 {
 	struct cpu_quantum q = { .cycles = 1 << 16 };
 
-	while (bind(g, &q) == EXO_OK && exo_quantum_unbind(cpu, slot, NULL) == EXO_OK)
+	while (guest_bind(g->main, &q) == EXO_OK && exo_quantum_unbind(cpu, slot, NULL) == EXO_OK)
 		q.cycles *= 2;
 	return q.cycles / 2;
 }
@@ -296,7 +151,7 @@ static int bind_ms(const struct guest *g, uint64_t ms)
 
 	most = most ? most : longest(g);
 	q.cycles = most * ms / 20;
-	return bind(g, &q) == EXO_OK &&
+	return guest_bind(g->main, &q) == EXO_OK &&
 	       exo_quantum_info(cpu, slot, &info, NULL) == EXO_OK && info.zone != 0 && info.quantum.priority == 7;
 }
 
@@ -317,17 +172,6 @@ static int reaches(const volatile uint64_t *word, uint64_t least, int asleep)
 		if (asleep)
 			usleep(1000);
 	return *word >= least;
-}
-
-static int zone_end(exo_cap_t cap)
-{
-	enum exo_status status = exo_zone_destroy(cap, NULL);
-	int begun = 0;
-
-	for (; status == EXO_E_AGAIN; begun = 1)
-		status = exo_zone_destroy(cap, NULL);
-	/* The rest may have been cleared away by others. */
-	return status == EXO_OK || (begun && status == EXO_E_CAP);
 }
 
 static struct exo_stats stats(void)
@@ -427,7 +271,7 @@ static void shares_the_cpu(void)
 	uint64_t turns = g.report->turns;
 	CHECK("really", (usleep(20000), g.report->turns == turns));
 	CHECK("bound again it goes on", bind_ms(&g, 2) && reaches(&g.report->turns, turns + 3, 1));
-	CHECK("is destroyed", zone_end(g.zone) && slot_info().zone == 0);
+	CHECK("is destroyed", guest_end(g.zone) && slot_info().zone == 0);
 	CHECK("all came back", is_as(&before));
 }
 
@@ -435,14 +279,14 @@ static void runs_its_own(void)
 {
 	struct exo_stats before = stats();
 	struct guest g;
-	struct exo_ctx_page *inner = frame(AT_INNER);
+	struct exo_ctx_page *inner = guest_frame(AT_INNER);
 
 	CHECK("a LibOS with an App zone", guest_make(&g, RUNS) && inner_make(&g) && bind_ms(&g, 10));
 	CHECK("runs it", reaches(&g.report->turns, 1, 1) && g.report->status == EXO_OK);
 	CHECK("hears of its system call", g.report->events[0] == EXO_EV_SYSCALL && inner->nr == 39);
 	CHECK("of its fault, with the answer it gave", g.report->events[1] == EXO_EV_FAULT && inner->address == 42 * 4096);
 	CHECK("of the same again", g.report->events[2] == EXO_EV_FAULT && g.report->events[3] == EXO_EV_FAULT);
-	CHECK("both go", zone_end(g.zone));
+	CHECK("both go", guest_end(g.zone));
 	CHECK("all came back", is_as(&before));
 }
 
@@ -455,7 +299,7 @@ static void mad(const char *how, enum mood mood)
 	CHECK("the POSIX LibOS works", posix_works());
 	CHECK("it had its turns", turns_reach(3));
 	CHECK("that were ended by force", mood != LOOPS || slot_info().overruns > 0);
-	CHECK("is destroyed", zone_end(g.zone));
+	CHECK("is destroyed", guest_end(g.zone));
 	CHECK("all came back", is_as(&before));
 }
 
@@ -465,7 +309,7 @@ static void polite(void)
 
 	CHECK("one that heeds the notice", guest_make(&g, POLITE) && bind_ms(&g, 2) && reaches(&g.report->turns, 5, 1));
 	CHECK("was told", slot_info().notices >= 5 && g.report->events[0] == EXO_PEND_QUANTUM);
-	zone_end(g.zone);
+	guest_end(g.zone);
 }
 
 static void dies(const char *how, enum mood mood, enum exo_event event)
@@ -481,7 +325,7 @@ static void dies(const char *how, enum mood mood, enum exo_event event)
 	CHECK("and sees why", g.page->event == event);
 	uint64_t turns = slot_info().turns;
 	CHECK("it has no more turns", (usleep(20000), slot_info().turns == turns));
-	CHECK("is destroyed", zone_end(g.zone));
+	CHECK("is destroyed", guest_end(g.zone));
 }
 
 static void sleeps(void)
@@ -492,7 +336,7 @@ static void sleeps(void)
 	CHECK("one that sleeps", guest_make(&g, SLEEPS) && bind_ms(&g, 2) && reaches(&g.report->turns, 10, 1));
 	CHECK("sleeps as long as it said", now_ms() - start >= 45);
 	CHECK("and uses next to nothing", slot_info().overruns == 0);
-	zone_end(g.zone);
+	guest_end(g.zone);
 }
 
 /* Memory is taken back from one that does not let go of it. */
@@ -543,7 +387,7 @@ static void abandoned(const char *how, void (*end)(void))
 	if (child == 0) {
 		struct guest g;
 
-		if (!get_all() || !guest_make(&g, LOOPS) || !inner_make(&g) || !bind_ms(&g, 5) || !reaches(&g.report->turns, 1000, 1))
+		if (!guest_start(on_cpu) || !guest_make(&g, LOOPS) || !inner_make(&g) || !bind_ms(&g, 5) || !reaches(&g.report->turns, 1000, 1))
 			_exit(9);
 		end();
 		_exit(8);
@@ -561,14 +405,14 @@ static void by_exec(void) { execl("/bin/true", "true", NULL); }
 int main(int argc, char **argv)
 {
 	on_cpu = argc > 1 ? strtoul(argv[1], 0, 0) : 0;
-	audit = grant(EXO_DEV_AUDIT, EXO_R_READ, 0, 0);
+	audit = exo_ask(EXO_DEV_AUDIT, EXO_R_READ);
 	CHECK("root may look", audit != 0);
 	refused_grants();
 	/* In children, so that what was before can be compared with what is left. */
 	abandoned("a creator that exits", by_exit);
 	abandoned("one that is killed", by_kill);
 	abandoned("one that execs", by_exec);
-	CHECK("capabilities", get_all());
+	CHECK("capabilities", guest_start(on_cpu));
 	shares_the_cpu();
 	runs_its_own();
 	polite();
