@@ -146,6 +146,7 @@ struct exo_boot {
 	uint64_t image_size; /* bytes */
 	uint64_t boot_ns;    /* monotonic time when the kernel got control */
 	uint64_t cycles_per_ms; /* of the counter that hal_cycles() reads */
+	uint64_t memory_zeroed; /* 1: `memory` but for the image reads as zeroes; 0: unknown */
 	char target[16];     /* "hosted" or "x86_64" */
 	/* The boot command line, NUL-terminated: options of the LibOS, one per
 	 * element, each ended by '\n' (see src/libos/boot.c). Inside an element
@@ -153,7 +154,7 @@ struct exo_boot {
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 _Static_assert(sizeof(struct exo_boot) <= 4096, "one frame");
-#define EXO_BOOT_VERSION 1
+#define EXO_BOOT_VERSION 2
 
 /* The zone's own view of a zone: exo_zone_info() */
 struct exo_zone_info {
