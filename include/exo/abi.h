@@ -41,6 +41,7 @@ struct exo_map_op {
 };
 #define EXO_FRAME_KEEP UINT64_MAX
 #define EXO_MAP_MAX    UINT32_C(0x100000)
+#define EXO_TEXT_MAX   UINT32_C(1024) /* frames for exo_text_prepare(): it looks at every byte, a text as a whole */
 #define EXO_PROT_READ  UINT32_C(1)
 #define EXO_PROT_WRITE UINT32_C(2)
 #define EXO_PROT_EXEC  UINT32_C(4)

@@ -34,6 +34,7 @@
 #define JUMP_SIZE     7
 #define WINDOW_MAX    17
 #define NO_CHAIN      UINT64_MAX
+#define CALLS_MAX     1024 /* sites of one text that are looked at: some 10 us each at worst */
 #define CHAINS        16  /* one more than the longest instruction */
 #define LEAD          240 /* where decoding starts before a site… */
 #define SETTLED       160 /* …and by where the chains must have met */
@@ -181,7 +182,7 @@ static void note_call(struct sweep *sweep, uint64_t at)
 {
 	uint64_t from = at > NEAR ? at - NEAR : 0, to = at + NEAR < sweep->size ? at + NEAR : sweep->size - 1;
 
-	if (sweep->call_count == SITE_MAX)
+	if (sweep->call_count == CALLS_MAX)
 		return;
 	sweep->calls[sweep->call_count++] = at;
 	for (uint64_t block = from >> BLOCK_SHIFT; block <= to >> BLOCK_SHIFT; block++)
@@ -545,7 +546,7 @@ uint64_t hal_text_prepare(void *code, uint64_t size, exo_vaddr_t address)
 	if (text.off || size < JUMP_SIZE)
 		return 0;
 	sweep.targets = calloc(1, size / 8 + 1 + (size >> BLOCK_SHIFT) + 1);
-	sweep.calls = malloc(SITE_MAX * sizeof(*sweep.calls));
+	sweep.calls = malloc(CALLS_MAX * sizeof(*sweep.calls));
 	if (sweep.targets && sweep.calls) {
 		sweep.near = sweep.targets + size / 8 + 1;
 		find_calls(&sweep);
