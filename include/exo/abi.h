@@ -42,7 +42,7 @@ struct exo_map_op {
 #define EXO_FRAME_KEEP UINT64_MAX
 #define EXO_MAP_MAX    UINT32_C(0x100000)
 #define EXO_FUND_MAX   UINT32_C(0x8000) /* frames that become kernel memory in one call */
-#define EXO_TEXT_MAX   UINT32_C(0x4000) /* pages of one exo_text_prepare() */
+#define EXO_TEXT_MAX   UINT32_C(1024) /* frames for exo_text_prepare(): it looks at every byte, a text as a whole */
 #define EXO_PROT_READ  UINT32_C(1)
 #define EXO_PROT_WRITE UINT32_C(2)
 #define EXO_PROT_EXEC  UINT32_C(4)
@@ -149,6 +149,7 @@ struct exo_boot {
 	uint64_t image_size; /* bytes */
 	uint64_t boot_ns;    /* monotonic time when the kernel got control */
 	uint64_t cycles_per_ms; /* of the counter that hal_cycles() reads */
+	uint64_t memory_zeroed; /* 1: `memory` but for the image reads as zeroes; 0: unknown */
 	char target[16];     /* "hosted" or "x86_64" */
 	/* The boot command line, NUL-terminated: options of the LibOS, one per
 	 * element, each ended by '\n' (see src/libos/boot.c). Inside an element
@@ -156,7 +157,7 @@ struct exo_boot {
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 _Static_assert(sizeof(struct exo_boot) <= 4096, "one frame");
-#define EXO_BOOT_VERSION 1
+#define EXO_BOOT_VERSION 2
 
 /* The zone's own view of a zone: exo_zone_info() */
 struct exo_zone_info {

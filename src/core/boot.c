@@ -25,17 +25,13 @@ CORE_LOCKED static exo_frame_t fund_trim(struct zone *zone, exo_frame_t end)
 {
 	exo_frame_t keep;
 
-	/* Frames are handed out upwards, so if nothing came back in between,
-	 * the pool is exactly [end - count, end). */
-	if (zone->pool.count <= LIBOS_FUND_KEEP || zone->pool.head - 1 != end - zone->pool.count)
+	if (zone->pool.fresh_count <= LIBOS_FUND_KEEP)
 		return end;
-	keep = end - zone->pool.count + LIBOS_FUND_KEEP;
-	zone->pool.head = 0;
-	zone->pool.count = 0;
+	keep = zone->pool.fresh + LIBOS_FUND_KEEP;
+	zone->pool.count -= end - keep;
+	zone->pool.fresh_count = LIBOS_FUND_KEEP;
 	for (exo_frame_t frame = keep; frame < end; frame++)
 		frame_at(frame)->fund = FRAME_FREE;
-	for (exo_frame_t frame = keep; frame > keep - LIBOS_FUND_KEEP; frame--)
-		hal_pool_give(&zone->pool, frame - 1);
 	zone->fund_total -= end - keep;
 	core.frames_funded -= end - keep;
 	return keep;
@@ -97,6 +93,7 @@ CORE_LOCKED static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory
 	boot->image_size = info->image_size;
 	boot->boot_ns = info->boot_ns;
 	boot->cycles_per_ms = info->cycles_per_ms;
+	boot->memory_zeroed = info->zeroed;
 	for (uint64_t i = 0; i + 1 < sizeof(boot->target) && info->target[i]; i++)
 		boot->target[i] = info->target[i];
 	for (uint64_t i = 0; i + 1 < sizeof(boot->cmdline) && info->cmdline[i]; i++)

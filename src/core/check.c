@@ -216,7 +216,7 @@ CORE_LOCKED static const char *check_rings(const struct zone *zone)
 
 static const char *check_fund(const struct zone *zone)
 {
-	uint64_t pooled = 0, slabs = zone->binding_slab.frame_count + zone->context_slab.frame_count;
+	uint64_t pooled = zone->pool.fresh_count, slabs = zone->binding_slab.frame_count + zone->context_slab.frame_count;
 
 	if (zone->taken) {
 		ENSURE(frame_at(zone->taken->frame)->fund == zone->number && hal_phys_ptr(zone->taken->frame) == zone->taken,
@@ -225,6 +225,8 @@ static const char *check_fund(const struct zone *zone)
 		slabs++;
 	}
 
+	for (uint64_t i = 0; i < pooled; i++)
+		ENSURE(frame_at(zone->pool.fresh + i)->fund == zone->number, "fund: a fresh frame of the pool is not funded");
 	for (uint64_t link = zone->pool.head; link; link = *(uint64_t *)hal_phys_ptr(link - 1)) {
 		ENSURE(pooled++ < zone->pool.count, "fund: pool is longer than its count");
 		ENSURE(frame_at(link - 1)->fund == zone->number, "fund: a frame of the pool is not funded");

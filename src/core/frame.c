@@ -13,7 +13,8 @@ void frame_table_init(void)
 	uint64_t own = frame_table_frames(core.info->frame_count);
 
 	core.frames = hal_phys_ptr(core.info->first_frame);
-	memset(core.frames, 0, own << EXO_FRAME_SHIFT);
+	if (!core.info->zeroed)
+		memset(core.frames, 0, own << EXO_FRAME_SHIFT);
 	for (uint64_t i = 0; i < own; i++)
 		core.frames[i].fund = FRAME_KERNEL;
 }

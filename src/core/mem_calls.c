@@ -165,7 +165,7 @@ enum exo_status call_text_prepare(struct zone *caller, struct cap *memory, exo_f
 	(void)caller;
 	if (!cap_covers(memory, first, count))
 		return EXO_E_RANGE;
-	if (count > EXO_TEXT_MAX || !range_is_valid(address, count) || code_size > count << EXO_FRAME_SHIFT)
+	if (!range_is_valid(address, count) || count > EXO_TEXT_MAX || code_size > count << EXO_FRAME_SHIFT)
 		return EXO_E_ARG;
 	if (!frames_are_plain(first, count))
 		return EXO_E_OVERLAP;

@@ -59,13 +59,11 @@ struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_f
 	return zone;
 }
 
-/* Downwards, so that the pool gives frames out upwards. */
 void zone_fund_add(struct zone *zone, exo_frame_t first, uint64_t count)
 {
-	for (uint64_t i = count; i > 0; i--) {
-		frame_at(first + i - 1)->fund = (uint16_t)zone->number;
-		hal_pool_give(&zone->pool, first + i - 1);
-	}
+	for (uint64_t i = 0; i < count; i++)
+		frame_at(first + i)->fund = (uint16_t)zone->number;
+	hal_pool_give_run(&zone->pool, first, count);
 	zone->fund_total += count;
 	core.frames_funded += count;
 }

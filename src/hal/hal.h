@@ -47,6 +47,7 @@ struct hal_boot_info {
 	uint32_t cpu_count;
 	const char *target;  /* "hosted", "x86_64", "fake" */
 	const char *cmdline; /* see struct exo_boot */
+	bool zeroed;         /* the extent but for the image reads as zeroes */
 	bool check;          /* core_check() before the end; panic if it finds something */
 	/* What drivers in zones may be given: devices that neither the HAL nor the core uses, and
 	 * that cannot reach memory by themselves. Frames of mmio are outside of the extent above;
@@ -71,12 +72,15 @@ void *hal_phys_ptr(exo_frame_t frame);
 
 /*
  * A zone's kernel memory: a stack of free frames, linked through their first
- * words. The core owns it; the HAL takes page-table frames from it and gives
+ * words, and below it a run of frames that nobody has taken yet and nothing was written
+ * to. The core owns it; the HAL takes page-table frames from it and gives
  * them back. No locking: the core serialises calls on one zone.
  */
 struct hal_pool {
-	uint64_t head;  /* frame number + 1; 0: empty */
-	uint64_t count; /* frames in it */
+	uint64_t head;     /* of the stack: frame number + 1; 0: empty */
+	uint64_t count;    /* frames in stack and run */
+	exo_frame_t fresh; /* the run: handed out upwards */
+	uint64_t fresh_count;
 };
 
 static inline void hal_pool_give(struct hal_pool *pool, exo_frame_t frame)
@@ -91,9 +95,27 @@ static inline void hal_pool_give(struct hal_pool *pool, exo_frame_t frame)
 static inline exo_frame_t hal_pool_take(struct hal_pool *pool)
 {
 	exo_frame_t frame = pool->head - 1;
-	pool->head = *(uint64_t *)hal_phys_ptr(frame);
+
 	pool->count--;
+	if (pool->head == 0) {
+		pool->fresh_count--;
+		return pool->fresh++;
+	}
+	pool->head = *(uint64_t *)hal_phys_ptr(frame);
 	return frame;
+}
+
+/* A run of frames. So that it costs nothing to give many, all of one run are kept as such. */
+static inline void hal_pool_give_run(struct hal_pool *pool, exo_frame_t first, uint64_t count)
+{
+	if (pool->fresh_count == 0) {
+		pool->fresh = first;
+		pool->fresh_count = count;
+		pool->count += count;
+		return;
+	}
+	while (count > 0)
+		hal_pool_give(pool, first + --count);
 }
 
 /* ---- Address spaces ---------------------------------------------------- */

@@ -296,7 +296,7 @@ CORE_TEST(ask, without_funds_it_is_counted)
 	struct exo_taken list[2];
 
 	give(&app, top);
-	app.in_core->pool = (struct hal_pool){ 0, 0 };
+	app.in_core->pool = (struct hal_pool){ 0 };
 	OK(exo_cap_revoke(top, NULL));
 	app.in_core->pool = kept;
 	cr_assert_eq(app.in_core->taken_lost, 1);

@@ -125,6 +125,7 @@ CORE_TEST(hostile, text_prepare)
 	OK(exo_text_prepare(boot->memory, f, 4, 4 * PAGE, 0x400000, NULL));
 	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, 4 * PAGE + 1, 0x400000, NULL));
 	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, PAGE, 0x400001, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, boot->memory_first, EXO_TEXT_MAX + 1, PAGE, 0x400000, NULL));
 	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, PAGE, EXO_USER_LIMIT - PAGE, NULL));
 	IS(E_RANGE, exo_text_prepare(boot->memory, f, UINT64_MAX, PAGE, 0x400000, NULL));
 	IS(E_RANGE, exo_text_prepare(boot->memory, 0, 1, PAGE, 0x400000, NULL));

@@ -102,6 +102,7 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_several = host_machine.boot.cpu_count > 1;
 	host_machine.boot.target = "hosted";
 	host_machine.boot.cmdline = boot_cmdline;
+	host_machine.boot.zeroed = true;
 	host_machine.boot.check = options->check;
 	host_devices_start(&host_machine.boot);
 	host_signals_start();
@@ -152,7 +153,7 @@ static bool load_file(int fd, uint64_t size, const char **message)
 static bool load_directory(const char *path, const char **message)
 {
 	uint64_t room = host_machine.boot.frame_count << EXO_FRAME_SHIFT, size;
-	uint8_t *first = hal_phys_ptr(FIRST_FRAME);
+	uint8_t *first = hal_phys_ptr(FIRST_FRAME), *image;
 
 	if (room < WORK_MIN * 2) {
 		*message = "the root image does not fit; give more memory with -m";
@@ -161,10 +162,11 @@ static bool load_directory(const char *path, const char **message)
 	size = host_pack_directory(path, first, room - WORK_MIN, message);
 	if (size == 0 || !place_image(size, message))
 		return false;
-	memmove(hal_phys_ptr(host_machine.boot.image_first), first, size);
-	/* What it left behind must read as fresh memory, if it does not overlap. */
-	if (first + size <= (uint8_t *)hal_phys_ptr(host_machine.boot.image_first))
-		madvise(first, (size + EXO_FRAME_SIZE - 1) & ~(EXO_FRAME_SIZE - 1), MADV_REMOVE);
+	image = hal_phys_ptr(host_machine.boot.image_first);
+	memmove(image, first, size);
+	/* What it left behind must read as fresh memory. */
+	size = (size + EXO_FRAME_SIZE - 1) & ~(EXO_FRAME_SIZE - 1);
+	host_machine.boot.zeroed = madvise(first, first + size <= image ? size : (uint64_t)(image - first), MADV_REMOVE) == 0;
 	return true;
 }
 

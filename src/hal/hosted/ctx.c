@@ -42,9 +42,7 @@ _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
 #define FRAME_SIZE     (FRAME_INFO + 128)
 #define VECTOR_GP      13
 #define VECTOR_PF      14
-#define SECCOMP_ARCH   28 /* offset of si_arch in siginfo */
 #define TURN_NS        100000 /* how often a CPU looks whether the space is free */
-#define ARCH_X86_64    UINT32_C(0xc000003e)
 #define LOOK_EVERY     16 /* entries between two looks at the clock */
 
 static struct ctx *ctx_of(struct hal_ctx *ctx)
@@ -352,7 +350,7 @@ static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, 
 			return dead(ctx, trap);
 		store64(w, (unsigned)frame + FRAME_GREGS + GREG_RIP, regs.rip);
 	}
-	if (signal == SIGSYS && load32(w, (unsigned)frame + FRAME_INFO + SECCOMP_ARCH) == ARCH_X86_64) {
+	if (signal == SIGSYS && load32(w, (unsigned)frame + FRAME_ARCH) == ARCH_X86_64) {
 		trap->nr = (uint32_t)regs.rax;
 		trap->args[0] = regs.rdi;
 		trap->args[1] = regs.rsi;

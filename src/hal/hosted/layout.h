@@ -141,6 +141,8 @@
 #define GREG_CR2      176
 #define GREG_FPSTATE  184
 #define FRAME_INFO    312 /* siginfo, after a ucontext with an 8-byte mask */
+#define FRAME_ARCH    (FRAME_INFO + 28) /* of a SIGSYS by seccomp: ARCH_X86_64 */
+#define ARCH_X86_64   0xc000003e
 
 #define SIG_PREEMPT 10 /* SIGUSR1 */
 

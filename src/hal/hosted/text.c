@@ -34,10 +34,13 @@
 #define JUMP_SIZE     7
 #define WINDOW_MAX    17
 #define NO_CHAIN      UINT64_MAX
+#define CALLS_MAX     1024 /* sites of one text that are looked at: some 10 us each at worst */
 #define CHAINS        16  /* one more than the longest instruction */
-#define LEAD          320 /* where decoding starts before a site… */
+#define LEAD          240 /* where decoding starts before a site… */
 #define SETTLED       160 /* …and by where the chains must have met */
-#define TAIL          270 /* how far behind it goes on */
+#define TAIL          270 /* how far behind it goes on, if padding is wanted; else as far as NEAR */
+#define NEAR          150 /* who jumps to what is this near a site is of interest */
+#define BLOCK_SHIFT   8
 #define HASH_SIZE     (2 * SITE_MAX)
 #define STUB_FAST     STUB_TEXT /* first in stub.S */
 
@@ -64,10 +67,13 @@ struct sweep {
 	uint8_t *code;
 	uint64_t size;
 	exo_vaddr_t address;
-	uint8_t *starts;  /* bit per byte: an instruction begins */
-	uint8_t *targets; /* bit per byte: a direct jump leads here */
+	uint8_t *targets; /* bit per byte near sites: a direct jump leads here */
+	uint8_t *near;    /* of each block of bytes: is some of it near a site? */
 	uint64_t *calls;  /* offsets of bytes that look like `syscall` */
 	uint32_t call_count;
+	/* Of the site that is looked at: does an instruction begin at the byte `first` + i? */
+	uint64_t first, reached; /* and where decoding goes on */
+	uint8_t starts[LEAD + TAIL];
 };
 
 static bool bit(const uint8_t *bits, uint64_t at)
@@ -78,6 +84,11 @@ static bool bit(const uint8_t *bits, uint64_t at)
 static void set_bit(uint8_t *bits, uint64_t at)
 {
 	bits[at / 8] |= (uint8_t)(1U << (at % 8));
+}
+
+static bool begins(const struct sweep *sweep, uint64_t at)
+{
+	return at - sweep->first < sizeof(sweep->starts) && sweep->starts[at - sweep->first];
 }
 
 void host_text_start(uint64_t table_address, uint8_t *table, uint8_t *thunks)
@@ -150,48 +161,91 @@ static void note_target(struct sweep *sweep, uint64_t end, int64_t distance)
 		set_bit(sweep->targets, (uint64_t)target);
 }
 
-/* 0x0f, 0xe8 or 0xe9 at `at`. */
-static void note(struct sweep *sweep, uint64_t at)
-{
-	const uint8_t *code = sweep->code;
-	uint64_t operand = at + 1;
-	int32_t distance;
+typedef uint8_t bytes __attribute__((vector_size(16)));
+typedef char char_bytes __attribute__((vector_size(16)));
 
-	if (code[at] == 0x0f) {
-		if (code[at + 1] == 0x05 && sweep->call_count < SITE_MAX)
-			sweep->calls[sweep->call_count++] = at;
-		if ((code[at + 1] & 0xf0) != 0x80)
-			return;
-		operand++;
-	}
-	if (operand + 4 > sweep->size)
-		return;
-	memcpy(&distance, code + operand, 4);
-	note_target(sweep, operand + 4, distance);
-}
-
-/* Which of the 16 bytes are an opcode that note() wants to see. */
-static unsigned interesting(const uint8_t *code)
+static bytes load(const uint8_t *code)
 {
-	typedef char bytes __attribute__((vector_size(16)));
 	bytes v;
 
 	memcpy(&v, code, sizeof(v));
-	return (unsigned)__builtin_ia32_pmovmskb128((bytes)((v == (char)0x0f) | (v == (char)0xe8) | (v == (char)0xe9)));
+	return v;
 }
 
-/* Every byte that may be the opcode of a jump with a 32-bit distance is taken for one.
- * On the way, notes where `syscall` may be. */
-static void scan(struct sweep *sweep)
+/* A bit for each of the 16 that is not 0. */
+static unsigned mask_of(bytes v)
 {
+	return (unsigned)__builtin_ia32_pmovmskb128((char_bytes)v);
+}
+
+static void note_call(struct sweep *sweep, uint64_t at)
+{
+	uint64_t from = at > NEAR ? at - NEAR : 0, to = at + NEAR < sweep->size ? at + NEAR : sweep->size - 1;
+
+	if (sweep->call_count == CALLS_MAX)
+		return;
+	sweep->calls[sweep->call_count++] = at;
+	for (uint64_t block = from >> BLOCK_SHIFT; block <= to >> BLOCK_SHIFT; block++)
+		sweep->near[block] = 1;
+}
+
+/* Where `syscall` may be. */
+static void find_calls(struct sweep *sweep)
+{
+	const uint8_t *code = sweep->code;
 	uint64_t at = 0;
 
 	for (; at + 17 <= sweep->size; at += 16)
-		for (unsigned mask = interesting(sweep->code + at); mask; mask &= mask - 1)
-			note(sweep, at + (unsigned)__builtin_ctz(mask));
+		for (unsigned mask = mask_of((load(code + at) == 0x0f) & (load(code + at + 1) == 0x05)); mask; mask &= mask - 1)
+			note_call(sweep, at + (unsigned)__builtin_ctz(mask));
 	for (; at + 1 < sweep->size; at++)
-		if (sweep->code[at] == 0x0f || (sweep->code[at] & 0xfe) == 0xe8)
-			note(sweep, at);
+		if (code[at] == 0x0f && code[at + 1] == 0x05)
+			note_call(sweep, at);
+}
+
+/* 0x0f, 0xe8 or 0xe9 at `at`. */
+static void note_jump(struct sweep *sweep, uint64_t at)
+{
+	const uint8_t *code = sweep->code;
+	uint64_t end = at + (code[at] == 0x0f ? 6 : 5);
+	int32_t distance;
+
+	if (end > sweep->size)
+		return;
+	memcpy(&distance, code + end - 4, 4);
+	end += (uint64_t)(int64_t)distance;
+	if (end < sweep->size && sweep->near[end >> BLOCK_SHIFT])
+		set_bit(sweep->targets, end);
+}
+
+/* Which of the 16 bytes may be the opcode of a jump with a 32-bit distance. Unless `far` is all ones, the
+ * distance's highest byte must be 0 or 255. */
+static uint64_t jumps(const uint8_t *code, bytes far)
+{
+	bytes first = load(code), high = load(code + 4) + 1, high2 = load(code + 5) + 1;
+	bytes jump = ((first & 0xfe) == 0xe8) & ((high < 2) | far);
+	bytes branch = (first == 0x0f) & ((load(code + 1) & 0xf0) == 0x80) & ((high2 < 2) | far);
+
+	return mask_of(jump | branch);
+}
+
+/* Every byte that may be the opcode of a jump is taken for one. 64 at a time, so that the processor
+ * guesses less often how many there are. */
+static void find_jumps(struct sweep *sweep)
+{
+	const uint8_t *code = sweep->code;
+	const bytes far = (bytes){0} != (uint8_t)(sweep->size >> 24 != 0);
+	uint64_t at = 0;
+
+	for (; at + 69 <= sweep->size; at += 64) {
+		uint64_t mask = jumps(code + at, far) | jumps(code + at + 16, far) << 16 |
+		                jumps(code + at + 32, far) << 32 | jumps(code + at + 48, far) << 48;
+		for (; mask; mask &= mask - 1)
+			note_jump(sweep, at + (unsigned)__builtin_ctzll(mask));
+	}
+	for (; at + 1 < sweep->size; at++)
+		if ((code[at] & 0xfe) == 0xe8 || (code[at] == 0x0f && (code[at + 1] & 0xf0) == 0x80))
+			note_jump(sweep, at);
 }
 
 static bool is_short_jump(uint8_t opcode)
@@ -206,7 +260,7 @@ static uint64_t run_chain(struct sweep *sweep, uint64_t at, uint64_t end)
 	uint64_t path[LEAD];
 	unsigned steps = 0;
 
-	while (at < end && !bit(sweep->starts, at)) {
+	while (at < end && !begins(sweep, at)) {
 		unsigned length = host_decode_length(sweep->code + at, sweep->size - at);
 		if (length == 0)
 			return NO_CHAIN;
@@ -214,20 +268,36 @@ static uint64_t run_chain(struct sweep *sweep, uint64_t at, uint64_t end)
 		at += length;
 	}
 	for (unsigned i = 0; i < steps; i++)
-		set_bit(sweep->starts, path[i]);
+		sweep->starts[path[i] - sweep->first] = 1;
 	return at;
 }
 
-/* Marks boundaries and near jumps' targets around a site. False: not proven. */
+/* Marks boundaries and near jumps' targets from where decoding stands. False: it ran into nonsense. */
+static bool follow(struct sweep *sweep, uint64_t end)
+{
+	while (sweep->reached < end && sweep->reached < sweep->size) {
+		uint64_t at = sweep->reached;
+		unsigned length = host_decode_length(sweep->code + at, sweep->size - at);
+		if (length == 0)
+			return false;
+		sweep->starts[at - sweep->first] = 1;
+		if (length == 2 && is_short_jump(sweep->code[at]))
+			note_target(sweep, at + 2, (int8_t)sweep->code[at + 1]);
+		sweep->reached += length;
+	}
+	return true;
+}
+
+/* The same around a site. False: not proven. */
 static bool look_around(struct sweep *sweep, uint64_t site)
 {
 	uint64_t first = site > LEAD ? site - LEAD : 0, settled = site > SETTLED ? site - SETTLED : 0;
-	uint64_t end = site + TAIL < sweep->size ? site + TAIL : sweep->size, met = 0;
+	uint64_t met = 0;
 	bool alive = false;
 
 	/* Marks of a neighbour's chains say nothing here. */
-	for (uint64_t at = first; at < end; at++)
-		sweep->starts[at / 8] &= (uint8_t)~(1U << (at % 8));
+	sweep->first = first;
+	memset(sweep->starts, 0, sizeof(sweep->starts));
 	for (unsigned i = 0; i < (first ? CHAINS : 1); i++) {
 		uint64_t at = run_chain(sweep, first + i, settled);
 		if (at == NO_CHAIN)
@@ -243,18 +313,9 @@ static bool look_around(struct sweep *sweep, uint64_t site)
 	}
 	if (!alive)
 		return false;
-	for (uint64_t at = first; at < met; at++)
-		sweep->starts[at / 8] &= (uint8_t)~(1U << (at % 8));
-	for (uint64_t at = met; at < end;) {
-		unsigned length = host_decode_length(sweep->code + at, sweep->size - at);
-		if (length == 0)
-			return at > site + 2;
-		set_bit(sweep->starts, at);
-		if (length == 2 && is_short_jump(sweep->code[at]))
-			note_target(sweep, at + 2, (int8_t)sweep->code[at + 1]);
-		at += length;
-	}
-	return true;
+	memset(sweep->starts, 0, met - first);
+	sweep->reached = met;
+	return follow(sweep, site + NEAR) || sweep->reached > site + 2;
 }
 
 /* ---- what may move ---- */
@@ -307,7 +368,7 @@ static bool movable(const uint8_t *code, unsigned length, bool first)
 static uint64_t before(const struct sweep *sweep, uint64_t at)
 {
 	for (uint64_t back = 1; back <= 15 && back <= at; back++)
-		if (bit(sweep->starts, at - back))
+		if (begins(sweep, at - back))
 			return host_decode_length(sweep->code + at - back, back) == back ? at - back : at;
 	return at;
 }
@@ -428,7 +489,7 @@ static bool padding_at(const struct sweep *sweep, uint64_t from)
 		return false;
 	while (at < from + JUMP_SIZE) {
 		unsigned length = at < sweep->size ? host_decode_length(sweep->code + at, sweep->size - at) : 0;
-		if (length == 0 || !bit(sweep->starts, at) || bit(sweep->targets, at) ||
+		if (length == 0 || !begins(sweep, at) || bit(sweep->targets, at) ||
 		    !is_padding(sweep->code + at, length))
 			return false;
 		at += length;
@@ -443,8 +504,9 @@ static bool patch_short(struct sweep *sweep, uint64_t at)
 	struct site site;
 	uint32_t index;
 
+	(void)follow(sweep, at + TAIL);
 	for (uint64_t pad = from; pad < to && pad < sweep->size; pad++) {
-		if (!bit(sweep->starts, pad) || !padding_at(sweep, pad))
+		if (!begins(sweep, pad) || !padding_at(sweep, pad))
 			continue;
 		site = (struct site){.at = sweep->code + pad, .address = sweep->address + pad,
 		                     .size = JUMP_SIZE, .call = sweep->code + at};
@@ -467,7 +529,7 @@ static uint64_t patch_all(struct sweep *sweep)
 
 	for (uint32_t i = 0; i < sweep->call_count; i++) {
 		uint64_t at = sweep->calls[i], start;
-		if (!look_around(sweep, at) || !bit(sweep->starts, at))
+		if (!look_around(sweep, at) || !begins(sweep, at))
 			continue;
 		start = find_window(sweep, at);
 		if (start != at ? patch_window(sweep, start, at) : patch_short(sweep, at))
@@ -483,17 +545,16 @@ uint64_t hal_text_prepare(void *code, uint64_t size, exo_vaddr_t address)
 
 	if (text.off || size < JUMP_SIZE)
 		return 0;
-	sweep.starts = calloc(2, size / 8 + 1);
-	sweep.calls = malloc(SITE_MAX * sizeof(*sweep.calls));
-	if (!sweep.starts || !sweep.calls) {
-		free(sweep.starts);
-		free(sweep.calls);
-		return 0;
+	sweep.targets = calloc(1, size / 8 + 1 + (size >> BLOCK_SHIFT) + 1);
+	sweep.calls = malloc(CALLS_MAX * sizeof(*sweep.calls));
+	if (sweep.targets && sweep.calls) {
+		sweep.near = sweep.targets + size / 8 + 1;
+		find_calls(&sweep);
+		if (sweep.call_count)
+			find_jumps(&sweep);
+		changed = patch_all(&sweep);
 	}
-	sweep.targets = sweep.starts + size / 8 + 1;
-	scan(&sweep);
-	changed = patch_all(&sweep);
-	free(sweep.starts);
+	free(sweep.targets);
 	free(sweep.calls);
 	return changed;
 }

@@ -146,7 +146,8 @@ void frames_init(void)
 	frames->info = frame_ptr(boot->memory_first);
 	for (unsigned i = 0; i < FRAMES_ORDER_MAX; i++)
 		list_init(&frames->free[i]);
-	memset(frames->info, 0, table_bytes);
+	if (!boot->memory_zeroed)
+		memset(frames->info, 0, table_bytes);
 	mark_used(frames->first, frames->first + table);
 	frames->reserve = frames->count >> RESERVE_SHIFT;
 	if (frames->reserve < RESERVE_MIN)

@@ -127,7 +127,7 @@ static struct text_copy *text_make(struct inode *inode, const struct region *reg
 	uint64_t count = (region->end - region->start) >> PAGE_SHIFT;
 	struct text_copy *text;
 
-	if (count > FRAMES_RUN_MAX || !text_room(inode_vm(inode), count))
+	if (count > FRAMES_RUN_MAX || count > EXO_TEXT_MAX || !text_room(inode_vm(inode), count))
 		return NULL;
 	text = heap_zalloc(sizeof(*text));
 	if (text == NULL)

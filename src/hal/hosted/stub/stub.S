@@ -159,9 +159,10 @@ wait_woken:
 	je	wait_sleep
 wait_changed:
 	movl	$0, W + W_ASLEEP(%rip)
-	cmp	%r9d, R + R_TURN(%rip)
-	jne	wait_over
+	/* Once: what is taken for obeyed below is what was looked at here. */
 	mov	R + R_TURN(%rip), %r10
+	cmp	%r9d, %r10d
+	jne	wait_over
 	mov	%r10, %rax
 	shr	$32, %rax
 	jz	wait_look
@@ -282,7 +283,17 @@ stub_signal:
 	cmp	$SIG_PREEMPT, %edi
 	je	do_sigreturn
 	cmp	$5, %edi /* SIGTRAP: a program with the trap flag set */
-	je	do_sigreturn
+	jne	1f
+	test	%rax, %rax /* at stub_fast? */
+	jnz	do_sigreturn
+	/* It would be stepped through all that follows, and lose the flag: its call
+	 * becomes one as at a site that is not rewritten. */
+	mov	FRAME_GREGS + 112(%rsp), %rax
+	mov	%rax, FRAME_GREGS + GREG_RIP(%rsp)
+	mov	FRAME_GREGS + GREG_FLAGS(%rsp), %rax
+	mov	%rax, FRAME_GREGS + 24(%rsp)
+	movl	$ARCH_X86_64, FRAME_ARCH(%rsp)
+	mov	$31, %edi /* SIGSYS */
 1:	mov	%rsp, %rbx
 	mov	%edi, W + W_KIND(%rip)
 	mov	%rbx, W + W_FRAME(%rip)
@@ -303,16 +314,14 @@ frame_go:
 	cmp	$ACTION_PARK, %eax
 	je	park
 	/* Resume: the vector state, then the rest, from the frame. */
+	testl	$0x100, FRAME_GREGS + GREG_FLAGS(%rbx)
+	jnz	frame_step
 	mov	FRAME_GREGS + GREG_FPSTATE(%rbx), %rcx
 	mov	R + R_XMASK(%rip), %eax
 	mov	R + R_XMASK + 4(%rip), %edx
 	xrstor64 (%rcx)
 	mov	FRAME_GREGS + GREG_RIP(%rbx), %rax
 	mov	%rax, W + W_RIP(%rip)
-	xor	%ecx, %ecx
-	testl	$0x100, FRAME_GREGS + GREG_FLAGS(%rbx)
-	cmovnz	%rax, %rcx
-	mov	%rcx, W + W_STEP(%rip)
 	mov	FRAME_GREGS + GREG_FLAGS(%rbx), %rax
 	/* A signal in here would put its frame below rsp: so rsp stays below what
 	 * has still to be read, and leaves the signal stack with the last load. */
@@ -337,6 +346,9 @@ frame_go:
 	mov	FRAME_GREGS + 120(%rsp), %rsp
 	jmp	*W + W_RIP(%rip)
 
+	/* With the trap flag each of these would be a step. */
+frame_step:
+	mov	%rbx, %rsp
 do_sigreturn:
 	.globl stub_restorer
 stub_restorer:
@@ -495,7 +507,6 @@ clean_frame:
 #define ALLOW 0x7fff0000
 #define TRAP  0x00030000
 #define KILL  0x80000000
-#define ARCH  0xc000003e
 
 	.balign 8
 program_filter:
@@ -503,7 +514,7 @@ program_filter:
 	.zero 6
 	.quad 1f
 1:	LD	4
-	JEQ	ARCH, 2f, program_trap
+	JEQ	ARCH_X86_64, 2f, program_trap
 2:	LD	12
 	JEQ	STUB_HI, 2f, program_trap
 2:	LD	8
@@ -532,7 +543,7 @@ mapper_filter:
 	.zero 6
 	.quad 1f
 1:	LD	4
-	JEQ	ARCH, 2f, mapper_kill
+	JEQ	ARCH_X86_64, 2f, mapper_kill
 2:	LD	12
 	JEQ	STUB_HI, 2f, mapper_kill
 2:	LD	0
