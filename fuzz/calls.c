@@ -136,7 +136,7 @@ static void harvest(bool app, uint64_t number, const uint64_t *args, enum exo_st
 	}
 }
 
-/* A mapping that has a chance: two zones, four capabilities over the same frames. */
+/* A mapping that has a chance: two zones, four capabilities over the same frames; now and then registers. */
 static void map_some(void)
 {
 	struct exo_map_op *ops = (struct exo_map_op *)(void *)scratch;
@@ -145,11 +145,15 @@ static void map_some(void)
 		input.zones[which & 1], input.memories[which >> 1 & 3], (uint64_t)(uintptr_t)scratch, count, 0, 0,
 	};
 
+	if (which >= 0xe0)
+		args[1] = input.boot->mmio[which >> 1 & 1];
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t a = byte_take(), b = byte_take(), c = byte_take();
 
 		ops[i].vaddr = UINT64_C(0x400000) + (uint64_t)a * EXO_FRAME_SIZE * (c & 0x80 ? 512 : 1);
 		ops[i].frame = b == 255 ? EXO_FRAME_KEEP : input.boot->memory_first + b % 128u;
+		if (which >= 0xe0 && b != 255)
+			ops[i].frame = FAKE_MMIO + (which >> 1 & 1);
 		ops[i].count = c & 15;
 		ops[i].prot = c >> 4 & 7;
 	}
