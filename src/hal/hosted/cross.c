@@ -104,24 +104,20 @@ static void set_split(bool split)
 void host_cross_start(void)
 {
 	cpu_set_t allowed;
-	int first = -1, second = -1;
+	int here = sched_getcpu(), other;
 
-	if (host_several || sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+	if (host_several || here < 0 || sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
 		return;
-	for (int i = 0; i < CPU_SETSIZE && second < 0; i++)
-		if (CPU_ISSET(i, &allowed)) {
-			if (first < 0)
-				first = i;
-			else
-				second = i;
-		}
-	if (second < 0)
+	CPU_CLR(here, &allowed);
+	if (CPU_COUNT(&allowed) == 0)
 		return;
+	/* The core that we are on is one that the host found fit, and nothing has to move. */
+	for (other = (here + 1) % CPU_SETSIZE; !CPU_ISSET(other, &allowed);)
+		other = (other + 1) % CPU_SETSIZE;
 	CPU_ZERO(&places.sim_cpu);
 	CPU_ZERO(&places.zone_cpu);
-	/* Several simulators: not all zones on the same core. */
-	CPU_SET(getpid() & 1 ? first : second, &places.sim_cpu);
-	CPU_SET(getpid() & 1 ? second : first, &places.zone_cpu);
+	CPU_SET(here, &places.sim_cpu);
+	CPU_SET(other, &places.zone_cpu);
 	places.pinned = true;
 	places.spin = measure_pause();
 	cross.switches = switches_now();
