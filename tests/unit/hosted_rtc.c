@@ -18,6 +18,7 @@ static struct hal_boot_info info;
 
 static void setup(void)
 {
+	host_time_begin();
 	host_time_start();
 	host_devices_start(&info);
 }

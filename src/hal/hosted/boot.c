@@ -81,7 +81,7 @@ bool host_machine_start(const struct options *options, const char **message)
 {
 	uint64_t first = FIRST_FRAME << EXO_FRAME_SHIFT;
 
-	host_time_start();
+	host_time_begin();
 	host_hash_start();
 	host_machine.cpus = 1;
 	host_machine.xmask = vector_components();
@@ -94,6 +94,7 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_machine.control = view(host_machine.control_fd, CONTROL_SIZE);
 	if (!host_machine.memory || !host_machine.control)
 		return false;
+	host_time_start();
 	memcpy(boot_cmdline, options->cmdline, sizeof(boot_cmdline));
 	host_machine.boot.first_frame = FIRST_FRAME;
 	host_machine.boot.frame_count = options->memory >> EXO_FRAME_SHIFT;

@@ -38,6 +38,7 @@
 #define REVIEW_NS       5000000
 #define LOCAL_NS        40000000 /* at least this long local after trouble */
 #define BUSY_SWITCHES   3        /* preemptions of us per review that are trouble */
+#define QUICK_ENTRIES   16       /* so many stops that were not waited for may pass without a look at the clock */
 
 /* Once the machine has started, written by nobody. */
 static struct {
@@ -54,6 +55,7 @@ static _Thread_local struct {
 	uint64_t event_at;         /* when a program may next be stopped for an event */
 	long switches;
 	uint32_t children_died;    /* host_children_died, when it was last looked at */
+	uint32_t entries;          /* since the last review or wait */
 } cross;
 
 static long futex(void *word, int op, uint32_t value, const struct timespec *timeout)
@@ -102,24 +104,20 @@ static void set_split(bool split)
 void host_cross_start(void)
 {
 	cpu_set_t allowed;
-	int first = -1, second = -1;
+	int here = sched_getcpu(), other;
 
-	if (host_several || sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+	if (host_several || here < 0 || sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
 		return;
-	for (int i = 0; i < CPU_SETSIZE && second < 0; i++)
-		if (CPU_ISSET(i, &allowed)) {
-			if (first < 0)
-				first = i;
-			else
-				second = i;
-		}
-	if (second < 0)
+	CPU_CLR(here, &allowed);
+	if (CPU_COUNT(&allowed) == 0)
 		return;
+	/* The core that we are on is one that the host found fit, and nothing has to move. */
+	for (other = (here + 1) % CPU_SETSIZE; !CPU_ISSET(other, &allowed);)
+		other = (other + 1) % CPU_SETSIZE;
 	CPU_ZERO(&places.sim_cpu);
 	CPU_ZERO(&places.zone_cpu);
-	/* Several simulators: not all zones on the same core. */
-	CPU_SET(getpid() & 1 ? first : second, &places.sim_cpu);
-	CPU_SET(getpid() & 1 ? second : first, &places.zone_cpu);
+	CPU_SET(here, &places.sim_cpu);
+	CPU_SET(other, &places.zone_cpu);
 	places.pinned = true;
 	places.spin = measure_pause();
 	cross.switches = switches_now();
@@ -314,6 +312,7 @@ static enum cross_result await(struct host_zone *zone, uint8_t *page, unsigned o
 		}
 	}
 	now = hal_time_ns();
+	cross.entries = QUICK_ENTRIES;
 	wait.start = now;
 	/* A zone that must not be signalled: look after it all the same. */
 	wait.preempt_at = deadline != CROSS_NO_PREEMPT ? deadline : now + PREEMPT_AGAIN_NS;
@@ -379,5 +378,8 @@ enum cross_result host_cross_map(struct host_zone *zone, uint32_t count)
 
 void host_cross_review(void)
 {
+	if (++cross.entries < QUICK_ENTRIES)
+		return;
+	cross.entries = 0;
 	review(hal_time_ns());
 }

@@ -222,6 +222,8 @@ struct machine {
 };
 extern struct machine host_machine;
 
+/* First of all; what comes before host_time_start() is time in which the counter is measured. */
+void host_time_begin(void);
 void host_time_start(void);
 void host_hash_start(void); /* hash.c */
 /* The same for another CPU, on its thread. */

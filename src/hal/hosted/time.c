@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define REBASE_CYCLES_PER_MS 50 /* ms between readings of the host's clock */
+#define MEASURE_NS 200000       /* so long the counter is measured at the start, at least */
 
 /* Each CPU's own, so that none waits for another; they agree at every reading of the host's clock. */
 static _Thread_local struct {
@@ -17,6 +18,7 @@ static _Thread_local struct {
 	uint64_t timer;      /* hal_timer_arm(), ns; UINT64_MAX: off */
 } clock_state = {.timer = UINT64_MAX};
 static uint64_t origin;       /* host's clock when hal_time_ns() was 0 */
+static uint64_t first_cycles; /* the counter at about that time */
 static uint64_t first_factor; /* of host_time_start() */
 
 static uint64_t host_ns(clockid_t clock)
@@ -27,16 +29,21 @@ static uint64_t host_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+void host_time_begin(void)
+{
+	origin = host_ns(CLOCK_MONOTONIC) - 1;
+	first_cycles = cycles_now();
+}
+
 void host_time_start(void)
 {
-	uint64_t start = host_ns(CLOCK_MONOTONIC), cycles = cycles_now(), ns;
+	uint64_t cycles, ns;
 
 	do
-		ns = host_ns(CLOCK_MONOTONIC) - start;
-	while (ns < 200000);
-	cycles = cycles_now() - cycles;
+		ns = host_ns(CLOCK_MONOTONIC) - origin;
+	while (ns < MEASURE_NS);
+	cycles = cycles_now() - first_cycles;
 	host_machine.boot.cycles_per_ms = cycles * 1000000 / ns;
-	origin = start - 1;
 	first_factor = (ns << 32) / cycles;
 	host_time_cpu_start();
 }
