@@ -105,6 +105,7 @@ struct exo_page_info {
 #define EXO_PEND_BACK     UINT64_C(0x2000) /* what this zone asked for is given back or taken */
 #define EXO_PEND_BLOCK    UINT64_C(0x4000) /* a disk has done something: exo_disk_take() */
 #define EXO_PEND_ZONE_BLOCK UINT64_C(0x8000) /* a zone that was made below this one has EXO_PEND_BLOCK pending */
+_Static_assert(EXO_PEND_ZONE_IRQ == EXO_PEND_IRQ << 1 && EXO_PEND_ZONE_BLOCK == EXO_PEND_BLOCK << 1, "the kernel counts on it");
 
 /*
  * Disks are made of blocks of a frame's size. Blocks of all disks are numbered together: number of the disk

@@ -56,12 +56,6 @@ bool cpu_take_kick(void)
 	return kicked;
 }
 
-/* Different things have different addresses, so it need not be said of which kind it is. */
-static bool has_to_do_with(const struct run *run, const void *what)
-{
-	return run->context == what || run->context->zone == what || run->runner == what || run->cap == what || run->cpu == what;
-}
-
 bool cpus_leave(const void *what)
 {
 	bool found = false;
@@ -69,7 +63,8 @@ bool cpus_leave(const void *what)
 	for (uint32_t cpu = 0; other(&cpu); cpu++) {
 		const struct run *run = core.cpus[cpu].place.run;
 
-		if (run && (!what || has_to_do_with(run, what))) {
+		if (run && (!what || run->context == what || run->context->zone == what || run->runner == what ||
+		            run->cap == what || run->cpu == what)) {
 			kick(cpu);
 			found = true;
 		}

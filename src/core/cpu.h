@@ -27,7 +27,7 @@ CORE_LOCKED bool cpu_take_kick(void);
 
 /*
  * True if another CPU is in a context that has to do with `what`: the context itself, its zone, the zone that has entered
- * it, a capability by which it was entered; NULL: in any. They are told to come back and look again; the caller cannot
+ * it, a capability by which it was entered (they have different addresses); NULL: in any. They are told to come back and look again; the caller cannot
  * wait for that with the lock held, so it ends with E_AGAIN, and leaves everything in a state in which the context is
  * not entered again.
  */

@@ -73,7 +73,7 @@ CORE_LOCKED static struct transfer *place_find(const struct zone *zone)
 
 	for (struct transfer *t = core.transfers; t < core.transfers + end; t++)
 		if (t->by_disk.kind == BINDING_NONE)
-			found = t;
+			found = found ? found : t;
 		else if (t->by_disk.zone == zone && ++own == TRANSFERS_PER_ZONE && zone != core.libos)
 			return NULL;
 	return found;

@@ -6,8 +6,6 @@
 #include <core/irq.h>
 #include <core/state.h>
 
-_Static_assert(EXO_PEND_ZONE_IRQ == EXO_PEND_IRQ << 1 && EXO_PEND_ZONE_BLOCK == EXO_PEND_BLOCK << 1, "event_raise()");
-
 void event_raise(struct zone *zone, uint64_t events)
 {
 	if (!zone || !events)

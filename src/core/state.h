@@ -51,7 +51,6 @@ struct core {
 
 	/* irq.h: by line, where its interrupts go; kind BINDING_NONE: nowhere */
 	struct binding irqs[HAL_IRQ_LINES] CORE_GUARDED;
-
 	struct transfer transfers[HAL_TRANSFERS] CORE_GUARDED; /* disk.h: by the number that the HAL knows them by */
 
 	/* reap.h: work that calls have left behind */
