@@ -134,11 +134,18 @@ static void add_nodes(struct command *c, const struct options *o)
 	}
 }
 
-/* QEMU's own words for what is wrong with a file are hard to read, and come late. It locks the file itself; this is what
- * feuerbird-sim would hold. */
+/* Does somebody hold a lock against one of `type` on these bytes? size 0: on all. */
+static bool is_locked(int fd, short type, off_t start, off_t size)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = size };
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* QEMU's own words for what is wrong with a file are hard to read, and come late. It locks the file itself; what
+ * feuerbird-sim locks is in src/hal/hosted/block.c. */
 static void check_disk(const char *path, bool writable)
 {
-	struct flock lock = { .l_type = writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
 	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 
@@ -150,7 +157,7 @@ static void check_disk(const char *path, bool writable)
 		die(1, "%s: not a regular file", path);
 	if (st.st_size < BLOCK_SIZE)
 		die(1, "%s: smaller than one block of %d bytes", path, BLOCK_SIZE);
-	if (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+	if (writable ? is_locked(fd, F_WRLCK, 0, 0) : is_locked(fd, F_RDLCK, 0, READERS_LOCK) || is_locked(fd, F_WRLCK, QEMU_WRITES, 1))
 		die(1, "%s: in use by another simulator or by QEMU", path);
 	close(fd);
 }

@@ -11,6 +11,8 @@
 #define CMDLINE_MAX  3583 /* struct exo_boot */
 #define DISKS_MAX    4    /* the kernel's HAL_DISKS */
 #define BLOCK_SIZE   4096 /* the kernel's */
+#define READERS_LOCK 100  /* src/hal/hosted/block.c */
+#define QEMU_WRITES  101
 
 struct options {
 	uint64_t memory; /* MiB */

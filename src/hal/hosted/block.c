@@ -2,7 +2,8 @@
  * Disks: files of the host. One thread does what is asked, in order, and CPU 0 is told.
  *
  * A file is locked as long as it is used: shared by those who only read, else for this simulator alone. The lock belongs to the
- * open file, so it ends with this process, however that ends.
+ * open file, so it ends with this process, however that ends. QEMU locks single bytes of its images from 100 on; readers
+ * here stay below that, so that they and QEMU's readers do not take each other for writers.
  */
 #include "hosted.h"
 
@@ -12,6 +13,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define READERS_LOCK 100 /* bytes */
+#define QEMU_WRITES  101 /* the byte that QEMU has locked if it may write */
 
 static struct {
 	int fd;
@@ -32,10 +36,24 @@ static struct {
 
 /* ---- start ---- */
 
+/* False: errno. */
+static bool lock(int fd, bool writable)
+{
+	struct flock own = {.l_type = writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_len = writable ? 0 : READERS_LOCK};
+	struct flock qemu = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = QEMU_WRITES, .l_len = 1};
+
+	if (fcntl(fd, F_OFD_SETLK, &own) != 0)
+		return false;
+	if (!writable && fcntl(fd, F_OFD_GETLK, &qemu) == 0 && qemu.l_type != F_UNLCK) {
+		errno = EAGAIN;
+		return false;
+	}
+	return true;
+}
+
 static const char *open_disk(const char *path, bool writable)
 {
 	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK); /* a FIFO is not waited for */
-	struct flock lock = {.l_type = writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
 	struct stat status;
 
 	if (fd < 0 && (errno == EACCES || errno == EROFS) && writable)
@@ -46,7 +64,7 @@ static const char *open_disk(const char *path, bool writable)
 		return "not a regular file";
 	if ((uint64_t)status.st_size < EXO_FRAME_SIZE)
 		return "smaller than one block of 4096 bytes";
-	if (fcntl(fd, F_OFD_SETLK, &lock) != 0)
+	if (!lock(fd, writable))
 		return errno == EAGAIN || errno == EACCES ? "in use by another simulator or by QEMU" : strerror(errno);
 	disks[disk_count].fd = fd;
 	disks[disk_count].writable = writable;

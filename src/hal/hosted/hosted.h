@@ -2,7 +2,7 @@
  * What the parts of the hosted HAL share. Each CPU is a thread (cpu.c); by default there is one,
  * and no lock is taken. Signal handlers only set flags.
  *
- * Locks, taken in this order, all below the core's: a space's, the zones', the console's.
+ * Locks, taken in this order, all below the core's: a space's, the zones', the console's; the disks' (block.c) alone.
  * A space's lock is not held while its program runs; space->entered says that it does.
  */
 #ifndef HOSTED_H
