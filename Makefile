@@ -36,7 +36,7 @@ STUB_SRC  := $(wildcard src/hal/hosted/stub/*.c src/hal/hosted/stub/*.S)
 X86_C     := $(wildcard src/hal/x86_64/*.c) $(HALX86_C)
 X86_S     := $(wildcard src/hal/x86_64/*.S)
 X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
-FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C)
+FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C) src/hal/x86_64/virtq.c
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
 .PHONY: help run test deps hosted iso qemu root v6 v6-sim bench bench-peers fuzz fuzz-build unit stress layers budget format coverage clean docs

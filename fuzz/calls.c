@@ -63,6 +63,9 @@ static void check(void)
 	for (uint32_t line = 0; line < HAL_IRQ_LINES; line++)
 		if (core.irqs[line].kind == BINDING_NONE && !(fake.irq_masked >> line & 1))
 			broken("an interrupt line that is not bound is not masked");
+	for (uint32_t i = 0; i < HAL_TRANSFERS; i++)
+		if (core.transfers[i].under_way != ((fake.disk.waiting | fake.disk.done) >> i & 1))
+			broken("transfers of the machine and of the core differ");
 	if (fake.contexts != core.context_count)
 		broken("contexts of the machine and of the core differ");
 }
@@ -227,6 +230,30 @@ static void libos_some(void)
 	}
 }
 
+/* A transfer that has a chance, or some steps of the disks. */
+static void disk_some(void)
+{
+	uint8_t which = byte_take(), at = byte_take();
+	struct exo_disk_request *request = (struct exo_disk_request *)(void *)scratch;
+	uint64_t args[6] = {
+		which & 0x20 ? input.libos_caps[at % input.libos_count] : input.boot->disk[which >> 6 & 1], input.memories[which >> 1 & 3],
+		(uint64_t)(uintptr_t)scratch, 4, 0, 0,
+	};
+
+	if (which & 1) {
+		fake.disk.fails = which & 2;
+		fake_disk_step(at % 8u);
+		if (which & 4)
+			core_call(EXO_NR_DISK_TAKE, args);
+		return;
+	}
+	*request = (struct exo_disk_request){
+		.op = which >> 3 & 3, .count = at & 3, .first = (uint64_t)(which >> 6 & 1) << EXO_DISK_SHIFT | at % 66u,
+		.frame = input.boot->memory_first + at % 128u, .tag = at,
+	};
+	core_call(EXO_NR_DISK_SUBMIT, args);
+}
+
 /* The first LibOS waits, so that the slots have turns. */
 static void wait_some(void)
 {
@@ -264,6 +291,7 @@ static void program(void *user, struct fake_entry *entry)
 	case 0: fake_fault(entry, word_take(), what >> 4); break;
 	case 1: fake_exception(entry, byte_take(), 0); break;
 	case 2: fake.events |= byte_take(); break;
+	case 7: fake_disk_step(what >> 4); break;
 	case 6: fake_irq(FAKE_IRQ + byte_take() % FAKE_IRQ_COUNT); break;
 	case 3: entry->trap->event = byte_take(); break;
 	case 4: memset(entry->page, byte_take(), sizeof(*entry->page)); break;
@@ -280,7 +308,8 @@ static void zone_prepare(const struct exo_boot *boot, unsigned which)
 	exo_frame_t at = boot->memory_first + 64 + which * 32;
 	const struct exo_map_op op = { UINT64_C(0x400000), at + 17, 2, 7 };
 	uint64_t zone = 0, context = 0, given;
-	exo_cap_t gifts[] = { 0, 0, boot->memory, boot->console, boot->timer, boot->ioport[0], boot->irq[0] };
+	exo_cap_t gifts[] = { 0, 0, boot->memory, boot->console, boot->timer, boot->ioport[0], boot->irq[0],
+	                     boot->disk[0] };
 
 	if (exo_zone_create(boot->zone, boot->memory, at, 16, "fuzz", 4, &zone) != EXO_OK ||
 	    exo_ctx_create(zone, boot->memory, at + 16, &context) != EXO_OK ||
@@ -316,6 +345,7 @@ static void prepare(const struct exo_boot *boot)
 	const exo_cap_t first[] = {
 		boot->root, boot->zone, boot->memory, boot->cpu, boot->timer, boot->console, boot->entropy, boot->audit,
 		boot->ioport[0], boot->irq[0], boot->mmio[0],
+		boot->disk[0], boot->disk[1],
 	};
 
 	input.boot = boot;
@@ -334,7 +364,7 @@ static void libos(const struct exo_boot *boot)
 	prepare(boot);
 	while (input.size > 0) {
 		uint8_t what = byte_take();
-		uint64_t number = what % (EXO_NR_COUNT + 6), args[6];
+		uint64_t number = what % (EXO_NR_COUNT + 7), args[6];
 		struct exo_result result;
 
 		switch (number) {
@@ -343,6 +373,7 @@ static void libos(const struct exo_boot *boot)
 		case EXO_NR_COUNT + 2: program_some(); continue;
 		case EXO_NR_COUNT + 3: libos_some(); continue;
 		case EXO_NR_COUNT + 4: wait_some(); continue;
+		case EXO_NR_COUNT + 6: disk_some(); continue;
 		case EXO_NR_COUNT + 5: fake_irq(FAKE_IRQ + byte_take() % FAKE_IRQ_COUNT); continue;
 		default: break;
 		}

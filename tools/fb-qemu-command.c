@@ -73,7 +73,7 @@ static void add(struct command *c, const char *format, ...)
 	va_list list;
 
 	va_start(list, format);
-	if (c->count >= 95 || vasprintf(&c->argv[c->count++], format, list) < 0)
+	if (c->count >= 127 || vasprintf(&c->argv[c->count++], format, list) < 0)
 		die(1, "no memory");
 	va_end(list);
 	c->argv[c->count] = NULL;
@@ -134,6 +134,59 @@ static void add_nodes(struct command *c, const struct options *o)
 	}
 }
 
+/* Does somebody hold a lock against one of `type` on these bytes? size 0: on all. */
+static bool is_locked(int fd, short type, off_t start, off_t size)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = size };
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* QEMU's own words for what is wrong with a file are hard to read, and come late. It locks the file itself; what
+ * feuerbird-sim locks is in src/hal/hosted/block.c. */
+static void check_disk(const char *path, bool writable)
+{
+	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && (errno == EACCES || errno == EROFS) && writable)
+		die(1, "%s: may not be written; ',ro' behind its name makes a disk that is only read", path);
+	if (fd < 0 || fstat(fd, &st))
+		die(1, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		die(1, "%s: not a regular file", path);
+	if (st.st_size < BLOCK_SIZE)
+		die(1, "%s: smaller than one block of %d bytes", path, BLOCK_SIZE);
+	if (writable ? is_locked(fd, F_WRLCK, 0, 0) : is_locked(fd, F_RDLCK, 0, READERS_LOCK) || is_locked(fd, F_WRLCK, QEMU_WRITES, 1))
+		die(1, "%s: in use by another simulator or by QEMU", path);
+	close(fd);
+}
+
+/* "FILE" or "FILE,ro". In QEMU's options a comma is written twice. */
+static void add_disk(struct command *c, const char *option, unsigned number)
+{
+	size_t size = strlen(option), n = 0;
+	bool writable = size < 3 || strcmp(option + size - 3, ",ro") != 0;
+	char path[4096], quoted[2 * sizeof(path)];
+
+	size -= writable ? 0 : 3;
+	if (size == 0 || size >= sizeof(path))
+		die(1, "--disk %s: %s", option, size == 0 ? "no file is named" : strerror(ENAMETOOLONG));
+	memcpy(path, option, size);
+	path[size] = 0;
+	check_disk(path, writable);
+	for (size_t i = 0; i < size; i++) {
+		quoted[n++] = path[i];
+		if (path[i] == ',')
+			quoted[n++] = ',';
+	}
+	quoted[n] = 0;
+	add(c, "-drive");
+	add(c, "if=none,id=disk%u,format=raw,readonly=%s,file.driver=file,file.filename=%s", number, writable ? "off" : "on", quoted);
+	add(c, "-device");
+	add(c, "virtio-blk-pci,drive=disk%u", number);
+}
+
 void command_build(struct command *c, const struct options *o, int console, int control, int log)
 {
 	const char *home = getenv("FB_HOME");
@@ -191,6 +244,8 @@ void command_build(struct command *c, const struct options *o, int console, int 
 		add_fwcfg(c, "seed", memory_file("seed", seed, sizeof(seed)));
 	if (o->root)
 		add_fwcfg(c, "root", open_root(o->root));
+	for (unsigned i = 0; i < o->disk_count; i++)
+		add_disk(c, o->disks[i], i);
 	if (o->gdb) {
 		add(c, "-s");
 		add(c, "-S");

@@ -100,6 +100,7 @@ static void usage(FILE *to)
 	fputs("usage: fb-qemu [OPTION]... [--] [PROGRAM [ARG]...]\n"
 	      "Boots FeuerBird in QEMU and runs PROGRAM (/bin/sh) on this terminal.\n"
 	      "  -m SIZE          memory, with K, M or G (512M)\n"
+	      "  --disk FILE[,ro] a disk, at most four: a file in blocks of 4096 bytes; ro: it is only read\n"
 	      "  --root FILE|DIR  root image: a cpio (newc) file, or a directory to pack\n"
 	      "  -e VAR=VALUE     environment of PROGRAM\n"
 	      "  --strace[=FILE]  every system call, to stderr or FILE\n"
@@ -229,7 +230,11 @@ static void option(char **argv, int *i)
 		o->root = value;
 	else if ((value = value_of("--iso", argv, i)))
 		o->iso = value;
-	else if ((value = value_of("--cpu", argv, i)))
+	else if ((value = value_of("--disk", argv, i))) {
+		if (o->disk_count == DISKS_MAX)
+			die(STATUS_USAGE, "there can be four disks%s", "");
+		o->disks[o->disk_count++] = value;
+	} else if ((value = value_of("--cpu", argv, i)))
 		o->cpu = value;
 	else if ((value = value_of("--cpus", argv, i))) {
 		o->cpus = (unsigned)atoi(value);

@@ -9,11 +9,16 @@
 #include <stdint.h>
 
 #define CMDLINE_MAX  3583 /* struct exo_boot */
+#define DISKS_MAX    4    /* the kernel's HAL_DISKS */
+#define BLOCK_SIZE   4096 /* the kernel's */
+#define READERS_LOCK 100  /* src/hal/hosted/block.c */
+#define QEMU_WRITES  101
 
 struct options {
 	uint64_t memory; /* MiB */
 	const char *root, *iso, *strace_file, *cpu, *machine;
-	unsigned cpus, nodes;
+	const char *disks[DISKS_MAX];
+	unsigned cpus, nodes, disk_count;
 	bool uefi, gdb, kvm, boottime, vga, icount;
 	char cmdline[CMDLINE_MAX + 1];
 	size_t cmdline_size;
@@ -21,7 +26,7 @@ struct options {
 };
 
 struct command {
-	char *argv[96];
+	char *argv[128];
 	int count;
 };
 

@@ -106,6 +106,46 @@ struct exo_page_info {
 #define EXO_PEND_ZONE_IRQ UINT64_C(0x800) /* a zone that was made below this one has an interrupt pending */
 #define EXO_PEND_ASKED    UINT64_C(0x1000) /* capabilities of this zone are asked for: exo_list_asked() */
 #define EXO_PEND_BACK     UINT64_C(0x2000) /* what this zone asked for is given back or taken */
+#define EXO_PEND_BLOCK    UINT64_C(0x4000) /* a disk has done something: exo_disk_take() */
+#define EXO_PEND_ZONE_BLOCK UINT64_C(0x8000) /* a zone that was made below this one has EXO_PEND_BLOCK pending */
+_Static_assert(EXO_PEND_ZONE_IRQ == EXO_PEND_IRQ << 1 && EXO_PEND_ZONE_BLOCK == EXO_PEND_BLOCK << 1, "the kernel counts on it");
+
+/*
+ * Disks are made of blocks of a frame's size. Blocks of all disks are numbered together: number of the disk
+ * << EXO_DISK_SHIFT | block. A disk capability is an extent of such numbers.
+ */
+#define EXO_DISK_SHIFT 40
+#define EXO_DISK_BLOCK ((UINT64_C(1) << EXO_DISK_SHIFT) - 1) /* the bits of the block */
+#define EXO_DISK_COUNT_MAX UINT32_C(256)
+
+/* exo_disk_submit(): one transfer between neighbouring blocks and neighbouring frames. */
+struct exo_disk_request {
+	uint32_t op;       /* EXO_DISK_* */
+	uint32_t count;    /* blocks and frames, 1..EXO_DISK_COUNT_MAX; 0 for a flush */
+	uint64_t first;    /* block, by its number over all disks; of a flush: any block of the disk */
+	exo_frame_t frame; /* first frame; of a flush it is not looked at */
+	uint64_t tag;      /* comes back with the answer; means nothing to the kernel */
+};
+#define EXO_DISK_READ  UINT32_C(0) /* blocks into frames */
+#define EXO_DISK_WRITE UINT32_C(1) /* frames into blocks; may stay in the device's cache till a flush */
+#define EXO_DISK_FLUSH UINT32_C(2) /* all writes that were answered before it was submitted are on the medium */
+
+/* exo_disk_take(): the answer. */
+struct exo_disk_done {
+	uint64_t tag;
+	uint32_t status; /* enum exo_status: OK; E_DEVICE: it failed, and any part may have been done;
+	                  * E_REVOKED: it was done, or part of it, but the memory was taken away meanwhile */
+	uint32_t pad_;
+};
+
+/* exo_disk_info() */
+struct exo_disk_info {
+	uint64_t first, count; /* all blocks of the disk, of which the capability may cover a part */
+	uint32_t block_size;   /* bytes: EXO_FRAME_SIZE */
+	uint32_t count_max;    /* blocks of a transfer */
+	uint32_t queue;        /* transfers that a zone may have under way or not yet taken */
+	uint32_t writable;     /* 0: nobody can write to it */
+};
 
 /* exo_clock_read() */
 #define EXO_CLOCK_MONOTONIC UINT64_C(0) /* ns since boot */
@@ -139,6 +179,7 @@ struct exo_boot {
 	exo_cap_t ioport[EXO_BOOT_EXTENTS];
 	exo_cap_t mmio[EXO_BOOT_EXTENTS];
 	exo_cap_t irq[EXO_BOOT_EXTENTS];
+	exo_cap_t disk[EXO_BOOT_EXTENTS]; /* DISK: whole ones, in order of their numbers, likewise */
 	exo_frame_t memory_first;
 	uint64_t memory_count; /* frames */
 	/* Where the LibOS sees frame f of `memory`: window + (f << EXO_FRAME_SHIFT) */

@@ -22,7 +22,7 @@
 	X(AUDIT, 9, "audit")     /* audit ring and statistics */               \
 	X(IPC, 10, "endpoint")                                                 \
 	X(NOTIFY, 11, "notification")                                          \
-	X(DISK, 12, "disk")                                                    \
+	X(DISK, 12, "disk")      /* extent of blocks, over all disks */        \
 	X(NET, 13, "network")                                                  \
 	X(IRQ, 14, "interrupt")  /* extent of interrupt lines */               \
 	X(IOPORT, 15, "ioport")  /* extent of ports */                         \

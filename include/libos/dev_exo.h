@@ -5,8 +5,8 @@
  * What is given is the calling program's zone's, and is taken back when the program ends or
  * execs: with it goes every zone that was made below the program's zone or lives from memory that was given.
  *
- * poll(2) of the open file tells POLLIN while an interrupt is pending in the zone of the program that
- * opened it (exo_irq_take() has something), and POLLHUP when that zone is gone (it ended, or called exec).
+ * poll(2) of the open file tells POLLIN while an interrupt or a disk's answer is pending in the zone of the program that
+ * opened it (exo_irq_take() or exo_disk_take() has something), and POLLHUP when that zone is gone (it ended, or called exec).
  */
 #ifndef LIBOS_DEV_EXO_H
 #define LIBOS_DEV_EXO_H
@@ -30,6 +30,7 @@
 #define EXO_DEV_IOPORT 16 /* EXO_CAP_IOPORT: ports */
 #define EXO_DEV_MMIO   17 /* EXO_CAP_MMIO: frames of device registers */
 #define EXO_DEV_IRQ    18 /* EXO_CAP_IRQ: interrupt lines */
+#define EXO_DEV_DISK   19 /* EXO_CAP_DISK: blocks, numbered over all disks; count 0: all of the disk that `first` is in */
 
 #define EXO_DEV_HOLD          (EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE)
 #define EXO_DEV_AUDIT_RIGHTS  (EXO_R_READ | EXO_DEV_HOLD)
@@ -41,8 +42,8 @@ struct exo_dev_grant {
 	uint32_t kind;   /* in: EXO_DEV_* */
 	uint32_t rights; /* in: EXO_R_* */
 	uint64_t cap;    /* out: its name in the caller's zone */
-	uint64_t count;  /* in: frames, slots, ports or lines; else not looked at */
-	uint64_t first;  /* in: CPU, port or line; out: first frame or slot */
+	uint64_t count;  /* in: frames, slots, ports, lines or blocks; else not looked at. Out: of a disk */
+	uint64_t first;  /* in: CPU, port, line or block; out: first frame, slot or block */
 };
 
 #endif

@@ -43,6 +43,37 @@ CORE_LOCKED static void cap_list_remove(struct binding *b)
 	cap_unref(cap_at(b->slot));
 }
 
+void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap, uint64_t first,
+                uint64_t end)
+{
+	*binding = (struct binding){ .kind = (uint8_t)kind, .zone = zone, .first = first, .end = end };
+	cap_list_add(binding, cap);
+}
+
+void unbind_plain(struct binding *binding)
+{
+	cap_list_remove(binding);
+	binding->kind = BINDING_NONE;
+}
+
+bool bind_climb(struct binding *binding)
+{
+	cap_slot_t parent = cap_at(binding->slot)->parent;
+
+	if (parent == CAP_NIL)
+		return false;
+	cap_list_remove(binding);
+	cap_list_add(binding, cap_at(parent));
+	return true;
+}
+
+bool binding_is_stale(const struct binding *binding)
+{
+	const struct cap *cap = cap_at(binding->slot);
+
+	return cap_is_expired(cap) || (reap_is_needed() && cap_is_revoked(cap));
+}
+
 static void expiry_note(struct zone *zone, const struct cap *cap)
 {
 	if (cap->expires < zone->bindings.expires)
@@ -250,90 +281,41 @@ bool unbind_pages(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_
 	return stop == end;
 }
 
-/* ---- Single frames ----------------------------------------------------- */
+/* ---- Frames ----------------------------------------------------------- */
 
-void bind_frame(struct binding *binding, enum binding_kind kind, struct zone *zone,
-                struct cap *cap, exo_frame_t frame)
+void bind_frames(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap, exo_frame_t first,
+                 uint64_t count)
 {
-	memset(binding, 0, sizeof(*binding));
-	binding->kind = (uint8_t)kind;
-	binding->zone = zone;
-	binding->first = frame;
-	binding->end = frame + 1;
+	bind_plain(binding, kind, zone, cap, first, first + count);
 	expiry_note(zone, cap);
-	cap_list_add(binding, cap);
-	frame_use(frame);
+	for (uint64_t i = 0; i < count; i++)
+		frame_use(first + i);
 }
 
-void unbind_frame(struct binding *binding)
+void unbind_frames(struct binding *binding)
 {
-	cap_list_remove(binding);
-	frame_unuse(binding->first);
-	binding->kind = BINDING_NONE;
+	unbind_plain(binding);
+	for (exo_frame_t frame = binding->first; frame < binding->end; frame++)
+		frame_unuse(frame);
 }
 
 /* ---- Interrupts -------------------------------------------------------- */
 
 void bind_irq(uint32_t line, struct zone *zone, struct cap *cap)
 {
-	struct binding *b = &core.irqs[line];
-
-	memset(b, 0, sizeof(*b));
-	b->kind = BINDING_IRQ;
-	b->zone = zone;
-	b->first = line;
-	b->end = (uint64_t)line + 1;
-	b->next = zone->irqs;
-	if (b->next)
-		b->next->prev = b;
-	zone->irqs = b;
+	bind_plain(&core.irqs[line], BINDING_IRQ, zone, cap, line, (uint64_t)line + 1);
 	expiry_note(zone, cap);
-	cap_list_add(b, cap);
 	hal_irq_unmask(line);
 }
 
 void unbind_irq(struct binding *b)
 {
-	struct zone *zone = b->zone;
-
 	hal_irq_mask((uint32_t)b->first);
-	irq_forget(zone, UINT64_C(1) << b->first);
-	cap_list_remove(b);
-	if (b->prev)
-		b->prev->next = b->next;
-	else
-		zone->irqs = b->next;
-	if (b->next)
-		b->next->prev = b->prev;
-	b->kind = BINDING_NONE;
+	irq_forget(b->zone, UINT64_C(1) << b->first);
+	unbind_plain(b);
 }
 
-/* ---- Slots and funds --------------------------------------------------- */
-
-CORE_LOCKED static void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap)
-{
-	memset(binding, 0, sizeof(*binding));
-	binding->kind = (uint8_t)kind;
-	binding->zone = zone;
-	cap_list_add(binding, cap);
-}
-
-CORE_LOCKED static void unbind_plain(struct binding *binding)
-{
-	cap_list_remove(binding);
-	binding->kind = BINDING_NONE;
-}
-
-void bind_slot(struct binding *binding, struct zone *zone, struct cap *cap, uint64_t number)
-{
-	bind_plain(binding, BINDING_QUANTUM, zone, cap);
-	binding->first = binding->end = number;
-}
-
-void unbind_slot(struct binding *binding)
-{
-	unbind_plain(binding);
-}
+/* ---- Funds ------------------------------------------------------------- */
 
 /* The record for `cap`, else a free one, else NULL. */
 CORE_LOCKED static struct binding *fund_find(const struct zone *zone, const struct cap *cap)
@@ -360,7 +342,7 @@ void bind_fund(struct zone *zone, struct cap *cap)
 
 	if (fund->kind != BINDING_NONE)
 		return;
-	bind_plain(fund, BINDING_FUND, zone, cap);
+	bind_plain(fund, BINDING_FUND, zone, cap, 0, 0);
 	expiry_note(zone, cap);
 }
 
@@ -369,17 +351,6 @@ void unbind_funds(struct zone *zone)
 	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
 		if (zone->funds[i].kind != BINDING_NONE)
 			unbind_plain(&zone->funds[i]);
-}
-
-CORE_LOCKED static void fund_climb(struct binding *fund)
-{
-	const struct cap *cap = cap_at(fund->slot);
-	struct zone *zone = fund->zone;
-
-	unbind_plain(fund);
-	if (cap->parent != CAP_NIL)
-		bind_plain(fund, BINDING_FUND, zone, cap_at(cap->parent));
-	reap_zone(zone);
 }
 
 bool unbind_fund_is_awaited(const struct cap *cap)
@@ -397,6 +368,8 @@ bool unbind_fund_is_awaited(const struct cap *cap)
  * the frame, since it is never entered again. False: another CPU is still in there. */
 CORE_LOCKED static bool single_repossess(struct binding *b)
 {
+	if (b->kind == BINDING_DISK)
+		return transfer_repossess(b);
 	if (b->kind == BINDING_IRQ) {
 		unbind_irq(b);
 		return true;
@@ -404,17 +377,17 @@ CORE_LOCKED static bool single_repossess(struct binding *b)
 	if (b->kind == BINDING_CONTEXT) {
 		struct context *context = context_of_binding(b);
 
-		if (cpus_leave_context(context))
+		if (cpus_leave(context))
 			return false;
 		/* What the HAL still has of its registers must not be put into the page later. */
 		hal_ctx_fini(&context->hal);
 		context->dead = true;
 	} else {
-		if (cpus_leave_zone(b->zone))
+		if (cpus_leave(b->zone))
 			return false;
 		zone_kill(b->zone);
 	}
-	unbind_frame(b);
+	unbind_frames(b);
 	return true;
 }
 
@@ -436,7 +409,9 @@ bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone)
 			hal_space_flush(&zone->space);
 			break;
 		case BINDING_FUND:
-			fund_climb(b);
+			if (!bind_climb(b))
+				unbind_plain(b);
+			reap_zone(zone);
 			break;
 		case BINDING_QUANTUM:
 			quantum_release(quantum_of_binding(b));
@@ -493,10 +468,8 @@ bool unbind_expired(struct zone *zone, uint32_t *budget)
 		fund_expire(&zone->funds[i]);
 	for (struct context *context = zone->contexts; context; context = context->next)
 		done &= single_expire(&context->page_binding);
-	for (b = zone->irqs; b; b = next) {
-		next = b->next;
-		done &= single_expire(b);
-	}
+	for (b = core.irqs; b < core.irqs + HAL_IRQ_LINES; b++)
+		done &= b->zone != zone || single_expire(b);
 	hal_space_flush(&zone->space);
 	if (!done)
 		zone->bindings.expires = before;
@@ -517,10 +490,11 @@ bool unbind_zone(struct zone *zone, uint32_t *budget)
 		record_free(b);
 	}
 	if (zone->answers.kind != BINDING_NONE)
-		unbind_frame(&zone->answers);
-	while (zone->irqs)
-		unbind_irq(zone->irqs);
-	return true;
+		unbind_frames(&zone->answers);
+	for (b = core.irqs; b < core.irqs + HAL_IRQ_LINES; b++)
+		if (b->kind != BINDING_NONE && b->zone == zone)
+			unbind_irq(b);
+	return !transfers_are_awaited(zone, NULL);
 }
 
 bool bindings_are_sound(const struct zone *zone)

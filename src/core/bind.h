@@ -23,13 +23,14 @@ enum binding_kind {
 	BINDING_IRQ,     /* an interrupt line; part of struct core */
 	BINDING_FUND,    /* frames of its fund; part of struct zone */
 	BINDING_QUANTUM, /* a quantum slot; part of struct quantum_slot, one for each of its capabilities */
+	BINDING_DISK,    /* blocks or frames of a transfer; part of struct transfer, one for each of its capabilities */
 };
 
 struct binding {
-	struct binding *next, *prev;         /* intervals of the zone, by address; or its interrupts */
+	struct binding *next, *prev;         /* intervals of the zone, by address */
 	struct binding *cap_next, *cap_prev; /* all bindings of the capability */
 	struct zone *zone;
-	uint64_t first, end; /* addresses; for a page the frame, for an interrupt the line, and that + 1; for slots the
+	uint64_t first, end; /* addresses; frames; blocks; for an interrupt the line, and that + 1; for slots the
 	                      * number twice; else 0 */
 	cap_slot_t slot;
 	uint8_t kind;
@@ -71,20 +72,27 @@ CORE_LOCKED bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone)
 /* Undoes the bindings whose capability has expired; true when done. */
 CORE_LOCKED bool unbind_expired(struct zone *zone, uint32_t *budget);
 
-/* Forgets a dying zone's intervals (its space goes as a whole); true when done. */
+/* Forgets a dying zone's intervals (its space goes as a whole); true when done, and no transfer of it is under way. */
 CORE_LOCKED bool unbind_zone(struct zone *zone, uint32_t *budget);
 
-/* Binds frame as context or answer page; `binding` is the caller's. */
-CORE_LOCKED void bind_frame(struct binding *binding, enum binding_kind kind, struct zone *zone,
-                            struct cap *cap, exo_frame_t frame);
-CORE_LOCKED void unbind_frame(struct binding *binding);
+/* Binds frames: a context or answer page, or those of a transfer. `binding` is the caller's. */
+CORE_LOCKED void bind_frames(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap,
+                             exo_frame_t first, uint64_t count);
+CORE_LOCKED void unbind_frames(struct binding *binding);
 
 /* Sends interrupts of `line`, which is not bound, to the zone, and unmasks it; and undoes that. */
 CORE_LOCKED void bind_irq(uint32_t line, struct zone *zone, struct cap *cap);
 CORE_LOCKED void unbind_irq(struct binding *binding);
-/* Binds a quantum slot, of which `binding` is a part, to one of its capabilities. number: over all CPUs. */
-CORE_LOCKED void bind_slot(struct binding *binding, struct zone *zone, struct cap *cap, uint64_t number);
-CORE_LOCKED void unbind_slot(struct binding *binding);
+/* Binds what the binding is a part of to a capability; first and end mean something to that only. */
+CORE_LOCKED void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap,
+                            uint64_t first, uint64_t end);
+CORE_LOCKED void unbind_plain(struct binding *binding);
+
+/* What is bound to a capability that goes is bound to its parent from now on; false: it has none. */
+CORE_LOCKED bool bind_climb(struct binding *binding);
+
+/* The capability is no longer good, though nobody may have cleared the binding away yet. */
+CORE_LOCKED bool binding_is_stale(const struct binding *binding);
 
 /* A zone lives from memory of at most so many capabilities. */
 #define ZONE_FUNDS_MAX 4

@@ -7,7 +7,7 @@
 
 struct core core;
 
-_Static_assert(HAL_EXTENTS <= EXO_BOOT_EXTENTS, "the boot page has room");
+_Static_assert(HAL_EXTENTS <= EXO_BOOT_EXTENTS && HAL_DISKS <= EXO_BOOT_EXTENTS, "the boot page has room");
 
 /*
  * The first LibOS's fund: what its own page tables (one frame per 512, with
@@ -69,6 +69,9 @@ CORE_LOCKED static void boot_devices(struct exo_boot *boot)
 		if (info->irqs[i].count)
 			boot->irq[i] = boot_cap(EXO_CAP_IRQ, info->irqs[i].first, info->irqs[i].count);
 	}
+	for (uint64_t i = 0; i < HAL_DISKS && info->disks[i].count; i++)
+		boot->disk[i] = boot_cap_with(EXO_CAP_DISK, info->disks[i].writable ? EXO_R_ALL : EXO_R_ALL & ~EXO_R_WRITE,
+		                              i << EXO_DISK_SHIFT, info->disks[i].count);
 }
 
 CORE_LOCKED static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory_first)

@@ -261,7 +261,7 @@ void cap_remove(struct cap *cap)
 	if (state & CAP_REVOKING)
 		reap_revoke_done(cap);
 	if (cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT)
-		cpus_leave_cap(cap);
+		cpus_leave(cap);
 	ask_end(cap);
 	if (core.due_place[cap_slot(cap)] != 0)
 		due_remove(cap);

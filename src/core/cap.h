@@ -97,7 +97,7 @@ struct cap_spec {
 static inline bool cap_is_extent(enum exo_cap_type type)
 {
 	return type == EXO_CAP_MEMORY || type == EXO_CAP_CPU || type == EXO_CAP_IRQ || type == EXO_CAP_IOPORT ||
-	       type == EXO_CAP_MMIO;
+	       type == EXO_CAP_MMIO || type == EXO_CAP_DISK;
 }
 
 static inline bool cap_is_object(enum exo_cap_type type)

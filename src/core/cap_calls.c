@@ -94,7 +94,7 @@ enum exo_status call_cap_revoke(struct zone *caller, struct cap *cap, uint64_t *
 	*value = reap_revoke_some(cap, &budget);
 	if (core.dying)
 		reap_some(budget);
-	return cap_is_revoking(cap) || unbind_fund_is_awaited(cap) ? EXO_E_AGAIN : EXO_OK;
+	return cap_is_revoking(cap) || unbind_fund_is_awaited(cap) || transfers_are_awaited(NULL, cap) ? EXO_E_AGAIN : EXO_OK;
 }
 
 enum exo_status call_cap_inspect(struct zone *caller, struct cap *cap, exo_vaddr_t info)

@@ -55,7 +55,8 @@ CORE_LOCKED static const char *check_refs(const struct cap *cap)
 	for (const struct binding *b = core.cap_bindings[slot]; b; b = b->cap_next, refs++) {
 		ENSURE(b->slot == slot && b->kind != BINDING_NONE, "binding: listed under a wrong capability");
 		ENSURE(b->kind == BINDING_QUANTUM ? cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT :
-		       b->kind == BINDING_PAGES && cap->type == EXO_CAP_MMIO ? true :
+		       (b->kind == BINDING_PAGES && cap->type == EXO_CAP_MMIO) ||
+		       (b->kind == BINDING_DISK && cap->type == EXO_CAP_DISK) ||
 		       cap->type == (b->kind == BINDING_IRQ ? EXO_CAP_IRQ : EXO_CAP_MEMORY), "binding: of a wrong type");
 		ENSURE(core.zones[b->zone->number] == b->zone, "binding: its zone is gone");
 		ENSURE(!b->cap_next || b->cap_next->cap_prev == b, "binding: capability links");
@@ -271,11 +272,14 @@ CORE_LOCKED static const char *check_irqs(const struct zone *zone)
 {
 	uint64_t lines = 0;
 
-	for (const struct binding *b = zone->irqs, *prev = NULL; b; prev = b, b = b->next) {
-		ENSURE(b->first < HAL_IRQ_LINES && b == &core.irqs[b->first] && !(lines >> b->first & 1), "interrupt: links");
-		ENSURE(b->kind == BINDING_IRQ && b->zone == zone && b->prev == prev, "interrupt: kind or zone");
-		ENSURE(is_live(cap_at(b->slot)) && cap_covers(cap_at(b->slot), b->first, 1), "interrupt: outside its capability");
-		lines |= UINT64_C(1) << b->first;
+	for (uint32_t line = 0; line < HAL_IRQ_LINES; line++) {
+		const struct binding *b = &core.irqs[line];
+
+		if (b->kind == BINDING_NONE || b->zone != zone)
+			continue;
+		ENSURE(b->kind == BINDING_IRQ && b->first == line, "interrupt: kind or line");
+		ENSURE(is_live(cap_at(b->slot)) && cap_covers(cap_at(b->slot), line, 1), "interrupt: outside its capability");
+		lines |= UINT64_C(1) << line;
 	}
 	ENSURE(!(zone->irq_lines & ~lines), "interrupt: came from a line that is not bound");
 	ENSURE(zone->irq_lines || !(zone->pending & EXO_PEND_IRQ), "interrupt: announced, and none there");
@@ -331,17 +335,6 @@ static void totals_add(struct totals *totals, const struct zone *zone)
 		totals->mapped += c->page_binding.kind != BINDING_NONE;
 }
 
-/* Every bound line is in its zone's list. */
-CORE_LOCKED static const char *check_lines(void)
-{
-	for (uint32_t line = 0; line < HAL_IRQ_LINES; line++) {
-		const struct binding *b = &core.irqs[line];
-
-		ENSURE(b->kind == BINDING_NONE || b->prev || b->zone->irqs == b, "interrupt: bound to no zone");
-	}
-	return NULL;
-}
-
 /* ---- Quantum slots ----------------------------------------------------- */
 
 static const char *check_slot(const struct quantum_slot *slot, uint64_t number)
@@ -381,6 +374,23 @@ CORE_LOCKED static const char *check_quanta(void)
 	return NULL;
 }
 
+CORE_LOCKED static const char *check_transfers(uint64_t *used)
+{
+	for (const struct transfer *t = core.transfers; t < core.transfers + HAL_TRANSFERS; t++) {
+		const struct binding *disk = &t->by_disk, *memory = &t->by_memory;
+		uint64_t blocks = disk->end - disk->first;
+		bool frames = memory->kind != BINDING_NONE, bound = disk->kind != BINDING_NONE;
+
+		ENSURE(frames == (bound && t->under_way && blocks > 0), "transfer: its frames");
+		ENSURE(bound ? t->under_way || !t->forgotten : !t->under_way, "transfer: bound to no disk");
+		ENSURE(!bound || cap_covers(cap_at(disk->slot), disk->first, blocks + !blocks), "transfer: outside of its disk");
+		ENSURE(!frames || (memory->end - memory->first == blocks && cap_covers(cap_at(memory->slot), memory->first, blocks)),
+		       "transfer: outside of its memory");
+		*used += frames ? blocks : 0;
+	}
+	return NULL;
+}
+
 CORE_LOCKED static const char *check_queues(void)
 {
 	uint64_t at = 0;
@@ -411,9 +421,9 @@ const char *core_check(void)
 	if (broken)
 		return broken;
 	ENSURE(totals.zones == core.zone_count && totals.contexts == core.context_count, "zones: count");
-	broken = check_lines();
+	broken = check_quanta();
 	if (!broken)
-		broken = check_quanta();
+		broken = check_transfers(&totals.mapped);
 	if (!broken)
 		broken = check_queues();
 	return broken ? broken : check_frames(&totals);

@@ -21,7 +21,7 @@ struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t p
 	zone->contexts = context;
 	zone->context_count++;
 	core.context_count++;
-	bind_frame(&context->page_binding, BINDING_CONTEXT, zone, memory, page);
+	bind_frames(&context->page_binding, BINDING_CONTEXT, zone, memory, page, 1);
 	hal_ctx_init(&context->hal, &zone->space, context->page);
 	return context;
 }
@@ -32,13 +32,13 @@ void context_destroy(struct context *context)
 
 	if (context->running) {
 		context->doomed = true;
-		cpus_leave_context(context);
+		cpus_leave(context);
 		return;
 	}
 	if (!context->dead)
 		hal_ctx_fini(&context->hal);
 	if (context->page_binding.kind != BINDING_NONE)
-		unbind_frame(&context->page_binding);
+		unbind_frames(&context->page_binding);
 	if (context->prev)
 		context->prev->next = context->next;
 	else

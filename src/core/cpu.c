@@ -56,51 +56,20 @@ bool cpu_take_kick(void)
 	return kicked;
 }
 
-bool cpus_leave_context(const struct context *context)
+bool cpus_leave(const void *what)
 {
 	bool found = false;
 
 	for (uint32_t cpu = 0; other(&cpu); cpu++) {
 		const struct run *run = core.cpus[cpu].place.run;
 
-		if (run && run->context == context) {
+		if (run && (!what || run->context == what || run->context->zone == what || run->runner == what ||
+		            run->cap == what || run->cpu == what)) {
 			kick(cpu);
 			found = true;
 		}
 	}
 	return found;
-}
-
-bool cpus_leave_zone(const struct zone *zone)
-{
-	bool found = false;
-
-	for (uint32_t cpu = 0; other(&cpu); cpu++) {
-		const struct cpu_place *place = &core.cpus[cpu].place;
-
-		if (place->run && (place->run->context->zone == zone || place->run->runner == zone)) {
-			kick(cpu);
-			found = true;
-		}
-	}
-	return found;
-}
-
-void cpus_leave_cap(const struct cap *cap)
-{
-	for (uint32_t cpu = 0; other(&cpu); cpu++) {
-		const struct run *run = core.cpus[cpu].place.run;
-
-		if (run && (run->cap == cap || run->cpu == cap))
-			kick(cpu);
-	}
-}
-
-void cpus_look_again(void)
-{
-	for (uint32_t cpu = 0; other(&cpu); cpu++)
-		if (core.cpus[cpu].place.run)
-			kick(cpu);
 }
 
 void cpus_notify(const struct zone *zone)

@@ -26,18 +26,12 @@ CORE_LOCKED void cpu_idle(uint64_t until_ns);
 CORE_LOCKED bool cpu_take_kick(void);
 
 /*
- * True if another CPU is in the context; in any context of the zone, or in one that the zone has
- * entered. They are told to come back; the caller cannot wait for that with the lock held, so it ends with
- * E_AGAIN, and leaves everything in a state in which the context is not entered again.
+ * True if another CPU is in a context that has to do with `what`: the context itself, its zone, the zone that has entered
+ * it, a capability by which it was entered (they have different addresses); NULL: in any. They are told to come back and look again; the caller cannot
+ * wait for that with the lock held, so it ends with E_AGAIN, and leaves everything in a state in which the context is
+ * not entered again.
  */
-CORE_LOCKED bool cpus_leave_context(const struct context *context);
-CORE_LOCKED bool cpus_leave_zone(const struct zone *zone);
-
-/* Other CPUs that have entered something with this capability come back and find that it is gone. */
-CORE_LOCKED void cpus_leave_cap(const struct cap *cap);
-
-/* Every other CPU that is in a context comes back and looks again at what it runs under. */
-CORE_LOCKED void cpus_look_again(void);
+CORE_LOCKED bool cpus_leave(const void *what);
 
 /* Other CPUs that the zone has sent away, or that are idle, come back: something is pending. */
 CORE_LOCKED void cpus_notify(const struct zone *zone);

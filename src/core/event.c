@@ -12,6 +12,9 @@ void event_raise(struct zone *zone, uint64_t events)
 		return;
 	zone->pending |= events;
 	cpus_notify(zone);
+	/* A program's zone cannot wait for events; whoever runs it can. */
+	if (zone->kind == EXO_ZONE_APP)
+		event_raise(zone->parent, (events & (EXO_PEND_IRQ | EXO_PEND_BLOCK)) << 1);
 }
 
 void timer_arm(void)
@@ -86,7 +89,9 @@ void events_collect(void)
 		timers_fire();
 	if (events & EXO_PEND_IRQ)
 		irqs_deliver();
-	event_raise(core.libos, events & ~(EXO_PEND_TIMER | EXO_PEND_IRQ));
+	if (events & EXO_PEND_BLOCK)
+		disks_collect();
+	event_raise(core.libos, events & ~(EXO_PEND_TIMER | EXO_PEND_IRQ | EXO_PEND_BLOCK));
 }
 
 uint64_t events_take(struct zone *zone)

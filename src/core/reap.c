@@ -41,7 +41,7 @@ void reap_revoke(struct cap *cap)
 	cap->revoke_next = CAP_NIL;
 	backlog_add();
 	atomic_fetch_or_explicit(&cap->state, CAP_REVOKING, memory_order_release);
-	cpus_look_again(); /* what runs on another CPU by what is revoked stops now */
+	cpus_leave(NULL); /* what runs on another CPU by what is revoked stops now */
 	if (core.cap_asked[cap_slot(cap)] != 0)
 		due_update(cap);
 }
@@ -135,7 +135,7 @@ void reap_zone(struct zone *zone)
 	if (zone->dying || zone == core.libos)
 		return;
 	zone->dying = true;
-	cpus_leave_zone(zone);
+	cpus_leave(zone);
 	timer_cancel(zone);
 	dying_append(zone);
 }

@@ -8,6 +8,7 @@
 #include <core/audit.h>
 #include <core/cap.h>
 #include <core/cpu.h>
+#include <core/disk.h>
 #include <core/frame.h>
 #include <core/lock.h>
 #include <core/quantum.h>
@@ -51,6 +52,7 @@ struct core {
 
 	/* irq.h: by line, where its interrupts go; kind BINDING_NONE: nowhere */
 	struct binding irqs[HAL_IRQ_LINES] CORE_GUARDED;
+	struct transfer transfers[HAL_TRANSFERS] CORE_GUARDED; /* disk.h: by the number that the HAL knows them by */
 
 	/* reap.h: work that calls have left behind */
 	cap_slot_t revoking CORE_GUARDED; /* queue of capabilities whose subtree is going */

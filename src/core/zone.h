@@ -59,8 +59,7 @@ struct zone {
 	uint32_t taken_sequence;
 
 	uint64_t pending;         /* EXO_PEND_*, not yet taken */
-	struct binding *irqs;     /* interrupts that are sent to it */
-	uint64_t irq_lines;       /* those that came, not yet taken */
+	uint64_t irq_lines;       /* interrupts that came, not yet taken */
 	uint64_t timer_at;        /* UINT64_MAX: off */
 	struct zone *timer_next;
 	struct zone *reap_next;

@@ -137,7 +137,7 @@ enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap)
 	if (is_below(caller, zone) || zone == core.libos)
 		return EXO_E_BUSY;
 	/* On another CPU it is stopped; below us on this one it cannot be. */
-	if (zone->running > 0 && !cpus_leave_zone(zone))
+	if (zone->running > 0 && !cpus_leave(zone))
 		return EXO_E_BUSY;
 	reap_zone(zone);
 	if (reap_zone_some(zone, &budget))
@@ -202,8 +202,8 @@ enum exo_status call_zone_answers(struct zone *caller, struct cap *cap, exo_cap_
 		return EXO_E_STATE;
 	replaced = zone->answers.kind != BINDING_NONE;
 	if (replaced)
-		unbind_frame(&zone->answers);
-	bind_frame(&zone->answers, BINDING_ANSWERS, zone, frame_cap, page);
+		unbind_frames(&zone->answers);
+	bind_frames(&zone->answers, BINDING_ANSWERS, zone, frame_cap, page, 1);
 	hal_space_answers(&zone->space, page);
 	if (replaced)
 		hal_space_flush(&zone->space); /* the one before is out of reach */

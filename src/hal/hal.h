@@ -25,6 +25,7 @@ struct hal_extent {
 };
 #define HAL_EXTENTS   4
 #define HAL_IRQ_LINES 64
+#define HAL_DISKS     4
 
 /* Frames that are equally near to the same processors: the (or a) range of a NUMA node. */
 struct hal_node_range {
@@ -55,6 +56,11 @@ struct hal_boot_info {
 	struct hal_extent ports[HAL_EXTENTS], mmio[HAL_EXTENTS], irqs[HAL_EXTENTS];
 	bool mmio_read_only[HAL_EXTENTS];
 	bool mmio_maps; /* mmio can be mapped into spaces, not only accessed one by one */
+	/* Disks: those before the first with count 0. */
+	struct hal_disk {
+		uint64_t count; /* blocks of EXO_FRAME_SIZE bytes; what is left of a device beyond the last is not used */
+		bool writable;
+	} disks[HAL_DISKS];
 	/* The extent by nodes: sorted, without gap or overlap, all of it. */
 	struct hal_node_range nodes[HAL_NODE_RANGES_MAX];
 	uint32_t node_ranges;
@@ -312,6 +318,27 @@ void hal_irq_unmask(uint32_t line);
 /* Bit n: line n has interrupted since the last call. To be asked when
  * hal_events_take() has given EXO_PEND_IRQ. */
 uint64_t hal_irq_take(void);
+
+/* ---- Disks -------------------------------------------------------------- */
+
+/* Transfers that can be under way at a time, over all disks; the core numbers them. */
+#define HAL_TRANSFERS 32
+
+/*
+ * Begins transfer `number`, which is not under way, as the request says: all of it is inside of one disk and of the extent, and it is
+ * no write or flush if that cannot be written. No copy is made where the device can reach memory
+ * by itself: the frames are the device's until hal_disk_take() names the transfer. E_BUSY: the device has no room;
+ * E_DEVICE: it is broken. Then nothing was begun.
+ */
+EXO_MUST_USE enum exo_status hal_disk_submit(uint32_t number, const struct exo_disk_request *request);
+
+/*
+ * A transfer that is over, of which nothing touches the frames any more, and EXO_OK or E_DEVICE; false: none. Each is named
+ * once, and only what was begun: the HAL believes no device's word for that. One that answers what it was not asked is
+ * stopped, and all of its transfers have failed. May be asked at any time; hal_events_take() gives
+ * EXO_PEND_BLOCK when there is something.
+ */
+EXO_MUST_USE bool hal_disk_take(uint32_t *number, enum exo_status *status);
 
 /* ---- Console, entropy, end --------------------------------------------- */
 

@@ -249,7 +249,7 @@ bool host_events_pending(void)
 		return true;
 	if (hal_cpu_id() != 0)
 		return false;
-	if ((host_signal_flags & 0xff) || host_irq_pending())
+	if ((host_signal_flags & 0xff) || host_irq_pending() || host_disk_pending())
 		return true;
 	host_lock_take(&console_lock);
 	pending = input_pending();
@@ -287,6 +287,8 @@ uint64_t hal_events_take(void)
 		events |= take_input();
 		if (host_irq_pending())
 			events |= EXO_PEND_IRQ;
+		if (host_disk_event())
+			events |= EXO_PEND_BLOCK;
 	}
 	if (timer_due()) {
 		hal_timer_arm(UINT64_MAX);

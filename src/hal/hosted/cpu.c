@@ -78,6 +78,12 @@ void hal_kick(uint32_t cpu)
 		pthread_kill(cpus[cpu].thread, SIG_KICK);
 }
 
+void host_cpu_wake(void)
+{
+	if (atomic_load(&cpus[0].started))
+		pthread_kill(cpus[0].thread, SIG_KICK);
+}
+
 bool host_cpu_is_kicked(void)
 {
 	return atomic_load_explicit(&cpus[this_cpu].kicked, memory_order_acquire);
@@ -97,7 +103,7 @@ static void on_kick(int number)
 void host_cpu_become(uint32_t cpu)
 {
 	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-	struct sigaction action = {.sa_handler = on_kick};
+	struct sigaction action = {.sa_handler = on_kick, .sa_flags = SA_RESTART}; /* sleeps are not restarted */
 	sigset_t blocked;
 
 	this_cpu = cpu;
@@ -124,9 +130,9 @@ void host_cpus_start(void)
 {
 	sigset_t all, before;
 
+	host_cpu_become(0);
 	if (!host_several)
 		return;
-	host_cpu_become(0);
 	/* A new thread has the mask of its maker: the host's signals must not come to it, not even once. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -2,7 +2,7 @@
  * What the parts of the hosted HAL share. Each CPU is a thread (cpu.c); by default there is one,
  * and no lock is taken. Signal handlers only set flags.
  *
- * Locks, taken in this order, all below the core's: a space's, the zones', the console's.
+ * Locks, taken in this order, all below the core's: a space's, the zones', the console's; the disks' (block.c) alone.
  * A space's lock is not held while its program runs; space->entered says that it does.
  */
 #ifndef HOSTED_H
@@ -33,6 +33,8 @@ void host_lock_give(struct host_lock *lock) GUARD_RELEASES(*lock);
 void host_cpu_become(uint32_t cpu);
 /* Starts the threads of the other CPUs. */
 void host_cpus_start(void);
+/* From any thread: CPU 0 ends its sleep and looks for events. */
+void host_cpu_wake(void);
 /* Was this CPU kicked? And: it has heard of it. */
 bool host_cpu_is_kicked(void);
 void host_cpu_kick_end(void);
@@ -193,6 +195,14 @@ void host_rtc_write(uint64_t port, uint8_t value);
 bool host_rtc_rose(void);
 uint64_t host_rtc_due(void);
 
+/* ---- Disks (block.c) ---- */
+
+/* "FILE" or "FILE,ro"; before the machine starts. false: *message. */
+bool host_disk_add(const char *option, const char **message);
+/* On CPU 0: is there an answer that was not yet reported? And: it is reported now. */
+bool host_disk_pending(void);
+bool host_disk_event(void);
+
 /* ---- The machine (boot.c, main.c, console.c, time.c) ---- */
 
 #define FIRST_FRAME UINT64_C(0x100) /* 1 MiB; frame numbers are never tiny */
@@ -205,6 +215,7 @@ struct options {
 	uint32_t cpus;        /* 0: one */
 	const char *numa;     /* --numa; 0: one node */
 	uint32_t colours;     /* --colours */
+	const char *disks[HAL_DISKS]; /* --disk; those that are not 0 */
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 

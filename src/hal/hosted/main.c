@@ -25,6 +25,7 @@ static const char usage[] =
 	"\n"
 	"  -m SIZE          memory of the machine: bytes, or with K, M, G (default 512M)\n"
 	"  --cpus N         processors of the machine, 1 to 8 (default 1); the shell's programs use the first\n"
+	"  --disk FILE[,ro] a disk, at most four: a file in blocks of 4096 bytes; ro: it is only read\n"
 	"  --root FILE|DIR  root file system: a cpio archive (newc), or a directory to pack\n"
 	"  -e VAR=VALUE     environment variable of PROGRAM; may be repeated\n"
 	"  --strace[=FILE]  print every system call, to standard error or FILE\n"
@@ -139,6 +140,17 @@ static uint32_t parse_colours(const char *text)
 	return (uint32_t)colours;
 }
 
+static void add_disk(struct options *options, const char *value)
+{
+	unsigned i = 0;
+
+	while (i < HAL_DISKS && options->disks[i])
+		i++;
+	if (i == HAL_DISKS)
+		die(EXIT_USAGE, "there can be four disks", value);
+	options->disks[i] = value;
+}
+
 /* Returns where PROGRAM is in argv. */
 static int parse(struct options *options, char **argv)
 {
@@ -181,6 +193,8 @@ static int parse(struct options *options, char **argv)
 			options->numa = value;
 		else if ((value = value_of(argv, &at, "--colours")))
 			options->colours = parse_colours(value);
+		else if ((value = value_of(argv, &at, "--disk")))
+			add_disk(options, value);
 		else
 			die(EXIT_USAGE, "unknown option", word);
 	}
@@ -230,6 +244,9 @@ int main(int argc, char **argv)
 		options.root = default_root();
 	if (!options.root)
 		die(EXIT_FAILED, "no root image found beside the program; run `make` or give --root FILE", "");
+	for (unsigned i = 0; i < HAL_DISKS && options.disks[i]; i++)
+		if (!host_disk_add(options.disks[i], &message))
+			die(EXIT_FAILED, options.disks[i], message);
 	if (!host_console_start(options.log))
 		die(EXIT_FAILED, options.log, strerror(errno));
 	if (!host_nodes_start(&options, &message))

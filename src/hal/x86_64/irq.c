@@ -98,6 +98,8 @@ void irq_handle(uint32_t vector)
 		timer_interrupt();
 	else if (vector == VEC_KICK)
 		apic_end();
+	else if (vector == VEC_DISK)
+		disk_interrupt();
 	else if (vector >= VEC_PIC && vector < VEC_PIC + 16)
 		line_handle(vector - VEC_PIC);
 }
@@ -123,8 +125,10 @@ uint64_t hal_irq_take(void)
 uint64_t hal_events_take(void)
 {
 	struct cpu *cpu = this_cpu();
-	uint64_t events = cpu->pending;
+	uint64_t events;
 
+	disk_look(UINT64_MAX);
+	events = cpu->pending;
 	cpu->pending = 0;
 	return events;
 }
@@ -133,6 +137,7 @@ void hal_idle(uint64_t until_ns)
 {
 	struct cpu *cpu = this_cpu();
 
+	until_ns = disk_look(until_ns);
 	if (cpu->pending || hal_time_ns() >= until_ns)
 		return;
 	if (until_ns > cpu->timer_at)

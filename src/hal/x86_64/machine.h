@@ -46,6 +46,7 @@ static inline void *phys_ptr(uint64_t phys)
 #define VEC_PIC      0x20 /* sixteen lines of the two 8259 */
 #define VEC_TIMER    0x40 /* local APIC */
 #define VEC_KICK     0x41 /* from the other CPU */
+#define VEC_DISK     0x42 /* message of a disk */
 #define VEC_SPURIOUS 0x4f
 #define VEC_COUNT    0x50
 #define TRAP_SYSCALL 0x100
@@ -205,6 +206,11 @@ void irq_handle(uint32_t vector);         /* sets pending bits, acknowledges */
 void irq_unmask(uint32_t line);
 
 void device_offer(struct hal_boot_info *boot);                  /* device.c */
+
+void disk_init(void);                                           /* disk.c */
+void disk_interrupt(void);
+/* Sees whether disks that cannot interrupt have done something; returns when to look again, at most `until_ns`. */
+uint64_t disk_look(uint64_t until_ns);
 
 void fwcfg_init(void);                                          /* fwcfg.c */
 bool fwcfg_find(const char *name, uint16_t *selector, uint32_t *size);

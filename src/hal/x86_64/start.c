@@ -127,6 +127,7 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 	timer_init_start();
 	screen_init();
 	device_offer(&machine.boot);
+	disk_init();
 	split_prepare();
 	libos_load();
 	split_start();

@@ -1,4 +1,4 @@
-/* /dev/exo: capabilities for programs, and waiting for the interrupts that these bring. */
+/* /dev/exo: capabilities for programs, and waiting for the interrupts and answers that these bring. */
 #include <exo/calls.h>
 #include <libos/dev_exo.h>
 #include <libos/fs/internal.h>
@@ -44,6 +44,20 @@ static int grant_device(const exo_cap_t *caps, exo_cap_t zone, struct exo_dev_gr
 	return error_of(status);
 }
 
+/* Of blocks; a count of 0 asks for the whole disk that `first` is in. */
+static int grant_disk(exo_cap_t zone, struct exo_dev_grant *grant)
+{
+	struct exo_cap_info info;
+	if (!grant->count) {
+		exo_cap_t whole = extent_find(libos.boot->disk, grant->first, 1);
+		if (whole == EXO_CAP_NONE || exo_cap_inspect(whole, &info, NULL) != EXO_OK)
+			return -ENXIO;
+		grant->first = info.first;
+		grant->count = info.count;
+	}
+	return grant_device(libos.boot->disk, zone, grant);
+}
+
 static int64_t exo_grant(struct thread *thread, uint64_t address)
 {
 	struct vm_space *space = thread->process->space;
@@ -60,6 +74,9 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 		break;
 	case EXO_DEV_IRQ:
 		r = grant_device(libos.boot->irq, vm_zone(space), &grant);
+		break;
+	case EXO_DEV_DISK:
+		r = grant_disk(vm_zone(space), &grant);
 		break;
 	default:
 		r = vm_grant(space, &grant);
@@ -88,7 +105,7 @@ static uint32_t exo_poll(struct file *file, struct poll_table *table)
 	poll_watch(table, &libos.zone_events);
 	if (exo_zone_info(zone_of(file), &info, NULL) != EXO_OK)
 		return POLLHUP;
-	return info.pending & EXO_PEND_IRQ ? POLLIN | POLLRDNORM : 0;
+	return info.pending & (EXO_PEND_IRQ | EXO_PEND_BLOCK) ? POLLIN | POLLRDNORM : 0;
 }
 
 void dev_exo_events(void)

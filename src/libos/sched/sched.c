@@ -328,7 +328,7 @@ void sched_events(uint64_t pending)
 		libos.sched.armed_ns = NO_DEADLINE;
 		timers_run();
 	}
-	if (pending & EXO_PEND_ZONE_IRQ)
+	if (pending & (EXO_PEND_ZONE_IRQ | EXO_PEND_ZONE_BLOCK))
 		dev_exo_events();
 	if (pending & console)
 		tty_console_events(pending & console);

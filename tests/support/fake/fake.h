@@ -23,6 +23,7 @@
 #define FAKE_MMIO       UINT64_C(0xf0)
 #define FAKE_IRQ        UINT64_C(5)
 #define FAKE_IRQ_COUNT  UINT64_C(11)
+#define FAKE_DISK_BLOCKS 64
 
 /* How fake_boot() ended; fake.status has the status of FAKE_HALTED. */
 enum fake_end {
@@ -83,6 +84,16 @@ struct fake {
 	} io; /* the last access, and how many there were */
 	uint64_t irq_masked, irq_latched, irq_fired;
 
+	/* Two disks: the first can be written, of FAKE_DISK_BLOCKS blocks; the second not, of one. Transfers are done
+	 * by fake_disk_step(), or at once if `immediate`. */
+	struct {
+		uint8_t blocks[FAKE_DISK_BLOCKS][16]; /* the first bytes of each; the rest of a block is zeroes */
+		bool immediate, fails, broken, full;  /* transfers fail; hal_disk_submit() says E_DEVICE, E_BUSY */
+		uint32_t waiting, done, failed;       /* transfers, as bits */
+		struct exo_disk_request requests[HAL_TRANSFERS];
+		uint64_t submits, flushes;
+	} disk;
+
 	/* If region_count > 0, the LibOS can be read and written only there, so that
 	 * wild pointers can be tried; else they are used as they are. */
 	struct {
@@ -107,6 +118,9 @@ enum fake_end fake_boot(fake_libos_fn *libos);
 
 /* A device raises its line: once, however long it stays up. */
 void fake_irq(uint32_t line);
+
+/* The disks finish up to `count` transfers, the lowest number first. */
+void fake_disk_step(uint32_t count);
 
 /* Ends fake_boot() from anywhere inside it. */
 EXO_NORETURN void fake_end(enum fake_end end);

@@ -78,6 +78,7 @@ enum fake_end fake_boot(fake_libos_fn *libos)
 		.target = "fake", .cmdline = fake.cmdline,
 		.ports = { { FAKE_PORT, FAKE_PORT_COUNT } }, .irqs = { { FAKE_IRQ, FAKE_IRQ_COUNT } },
 		.mmio = { { FAKE_MMIO, 1 }, { FAKE_MMIO + 1, 1 } }, .mmio_read_only = { false, true }, .mmio_maps = !fake.no_mmio_maps,
+		.disks = { { FAKE_DISK_BLOCKS, true }, { 1, false } },
 	};
 	image_place();
 	nodes_place();
@@ -329,6 +330,73 @@ uint64_t hal_irq_take(void)
 
 	fake.irq_fired = 0;
 	return lines;
+}
+
+/* ---- Disks -------------------------------------------------------------- */
+
+static void disk_copy(const struct exo_disk_request *r, uint32_t i)
+{
+	uint64_t block = r->first + i;
+	unsigned char *at = hal_phys_ptr(r->frame + i);
+
+	if (r->op == EXO_DISK_WRITE) {
+		memcpy(fake.disk.blocks[block], at, sizeof(fake.disk.blocks[0]));
+		return;
+	}
+	memset(at, 0, EXO_FRAME_SIZE);
+	if (block >> EXO_DISK_SHIFT == 0)
+		memcpy(at, fake.disk.blocks[block], sizeof(fake.disk.blocks[0]));
+}
+
+void fake_disk_step(uint32_t count)
+{
+	for (; count > 0 && fake.disk.waiting; count--) {
+		uint32_t number = (uint32_t)__builtin_ctz(fake.disk.waiting), bit = UINT32_C(1) << number;
+		const struct exo_disk_request *r = &fake.disk.requests[number];
+
+		for (uint32_t i = 0; i < r->count && !fake.disk.fails; i++)
+			disk_copy(r, i);
+		fake.disk.flushes += r->op == EXO_DISK_FLUSH;
+		fake.disk.waiting &= ~bit;
+		fake.disk.done |= bit;
+		if (fake.disk.fails)
+			fake.disk.failed |= bit;
+		__atomic_fetch_or(&fake.events, EXO_PEND_BLOCK, __ATOMIC_RELAXED);
+	}
+}
+
+enum exo_status hal_disk_submit(uint32_t number, const struct exo_disk_request *request)
+{
+	uint64_t disk = request->first >> EXO_DISK_SHIFT, block = request->first & EXO_DISK_BLOCK;
+	uint64_t blocks = disk < HAL_DISKS ? info.disks[disk].count : 0;
+	uint32_t bit = UINT32_C(1) << number;
+
+	require(number < HAL_TRANSFERS && !((fake.disk.waiting | fake.disk.done) & bit), "number of a transfer");
+	require(request->op <= EXO_DISK_FLUSH && request->count <= EXO_DISK_COUNT_MAX, "kind of a transfer");
+	require(block < blocks && request->count <= blocks - block, "blocks of a transfer");
+	require(request->op == EXO_DISK_READ || info.disks[disk].writable, "writing to a disk that cannot be written");
+	require((request->op == EXO_DISK_FLUSH) == (request->count == 0), "length of a transfer");
+	require(request->count == 0 || (request->frame >= info.first_frame && request->count <= info.frame_count &&
+	        request->frame - info.first_frame <= info.frame_count - request->count), "frames of a transfer");
+	if (fake.disk.broken || fake.disk.full)
+		return fake.disk.broken ? EXO_E_DEVICE : EXO_E_BUSY;
+	fake.disk.submits++;
+	fake.disk.requests[number] = *request;
+	fake.disk.waiting |= bit;
+	if (fake.disk.immediate)
+		fake_disk_step(1);
+	return EXO_OK;
+}
+
+bool hal_disk_take(uint32_t *number, enum exo_status *status)
+{
+	if (!fake.disk.done)
+		return false;
+	*number = (uint32_t)__builtin_ctz(fake.disk.done);
+	*status = fake.disk.failed >> *number & 1 ? EXO_E_DEVICE : EXO_OK;
+	fake.disk.done &= ~(UINT32_C(1) << *number);
+	fake.disk.failed &= ~(UINT32_C(1) << *number);
+	return true;
 }
 
 /* ---- Console, entropy ------------------------------------------------- */
