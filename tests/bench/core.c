@@ -540,6 +540,26 @@ static uint64_t map_empty(uint32_t n)
 	return fence() - start;
 }
 
+/* There and back, with both transitions: what the machine does in between is not in it. */
+static uint64_t run_run(uint32_t n)
+{
+	static exo_cap_t context;
+	enum exo_status status = EXO_OK;
+	uint64_t spent, event = 0;
+
+	app_make();
+	if (!context)
+		must(exo_ctx_create(app, bench.boot->memory, bench.boot->memory_first + 1040, &context), "context");
+	spent = fence();
+	for (uint32_t i = 0; i < n; i++)
+		status |= exo_run(context, bench.boot->cpu, 10000000, &event);
+	spent = fence() - spent;
+	must(status, "run");
+	if (event != EXO_EV_SYSCALL)
+		die("run: another event");
+	return spent;
+}
+
 /* ---- The table --------------------------------------------------------------------------------- */
 
 static const struct row {
@@ -560,6 +580,7 @@ static const struct row {
 	{ "audit", audit_run, empty_run, CHECKS, 40, "one record" },
 	{ "clock", clock_run, empty_run, CHECKS, 0, "hal_time_ns(), which each record of a call needs" },
 	{ "map-page", map_run, map_empty, RUN, 200, "mem_map of one page, the whole call, a mapping being one store" },
+	{ "run", run_run, empty_run, RUN, 0, "exo_run and back with a system call, the whole call, less the machine's part" },
 	{ "nop", nop_run, empty_run, CHECKS, 0, "the whole call" },
 	{ "batch-entry", batch_run, batch_empty, RUN, 25, "one of 64 no-ops in a batch, beyond the entry" },
 	{ "inspect", inspect_run, empty_run, CHECKS, 0, "the whole call" },
