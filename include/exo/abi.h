@@ -100,9 +100,10 @@ struct exo_page_info {
 #define EXO_PEND_QUANTUM  UINT64_C(0x100) /* its turn was over: exo_ctx_page.notice */
 #define EXO_PEND_ZONE     UINT64_C(0x200) /* a zone that was made below this one has died */
 #define EXO_PEND_IRQ      UINT64_C(0x400) /* interrupts: exo_irq_take() */
-#define EXO_PEND_ZONE_IRQ UINT64_C(0x800) /* a zone that was made below this one has an interrupt pending */
+#define EXO_PEND_ZONE_IRQ UINT64_C(0x800) /* an App zone that was made below this one got EXO_PEND_IRQ or EXO_PEND_NOTIFY */
 #define EXO_PEND_ASKED    UINT64_C(0x1000) /* capabilities of this zone are asked for: exo_list_asked() */
 #define EXO_PEND_BACK     UINT64_C(0x2000) /* what this zone asked for is given back or taken */
+#define EXO_PEND_NOTIFY   UINT64_C(0x4000) /* a notification has got bits: exo_notify_take(); stays till events are taken */
 
 /* exo_clock_read() */
 #define EXO_CLOCK_MONOTONIC UINT64_C(0) /* ns since boot */

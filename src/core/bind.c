@@ -308,29 +308,26 @@ void unbind_irq(struct binding *b)
 
 /* ---- Slots and funds --------------------------------------------------- */
 
-CORE_LOCKED static void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap)
+void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap, uint64_t number)
 {
 	memset(binding, 0, sizeof(*binding));
 	binding->kind = (uint8_t)kind;
 	binding->zone = zone;
+	binding->first = binding->end = number;
 	cap_list_add(binding, cap);
 }
 
-CORE_LOCKED static void unbind_plain(struct binding *binding)
+void unbind_plain(struct binding *binding)
 {
 	cap_list_remove(binding);
 	binding->kind = BINDING_NONE;
 }
 
-void bind_slot(struct binding *binding, struct zone *zone, struct cap *cap, uint64_t number)
+bool binding_is_stale(const struct binding *b)
 {
-	bind_plain(binding, BINDING_QUANTUM, zone, cap);
-	binding->first = binding->end = number;
-}
+	const struct cap *cap = cap_at(b->slot);
 
-void unbind_slot(struct binding *binding)
-{
-	unbind_plain(binding);
+	return cap_is_expired(cap) || (reap_is_needed() && cap_is_revoked(cap));
 }
 
 /* The record for `cap`, else a free one, else NULL. */
@@ -358,7 +355,7 @@ void bind_fund(struct zone *zone, struct cap *cap)
 
 	if (fund->kind != BINDING_NONE)
 		return;
-	bind_plain(fund, BINDING_FUND, zone, cap);
+	bind_plain(fund, BINDING_FUND, zone, cap, 0);
 	expiry_note(zone, cap);
 }
 
@@ -376,7 +373,7 @@ CORE_LOCKED static void fund_climb(struct binding *fund)
 
 	unbind_plain(fund);
 	if (cap->parent != CAP_NIL)
-		bind_plain(fund, BINDING_FUND, zone, cap_at(cap->parent));
+		bind_plain(fund, BINDING_FUND, zone, cap_at(cap->parent), 0);
 	reap_zone(zone);
 }
 
@@ -438,6 +435,9 @@ bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone)
 			break;
 		case BINDING_QUANTUM:
 			quantum_release(quantum_of_binding(b));
+			break;
+		case BINDING_PORT:
+			port_unbind(port_of_binding(b));
 			break;
 		default:
 			if (!single_repossess(b)) {

@@ -23,6 +23,7 @@ enum binding_kind {
 	BINDING_IRQ,     /* an interrupt line; part of struct core */
 	BINDING_FUND,    /* frames of its fund; part of struct zone */
 	BINDING_QUANTUM, /* a quantum slot; part of struct quantum_slot, one for each of its capabilities */
+	BINDING_PORT,    /* a notification or endpoint; part of struct port, likewise */
 };
 
 struct binding {
@@ -30,7 +31,7 @@ struct binding {
 	struct binding *cap_next, *cap_prev; /* all bindings of the capability */
 	struct zone *zone;
 	uint64_t first, end; /* addresses; for a page the frame, for an interrupt the line, and that + 1; for slots the
-	                      * number twice; else 0 */
+	                      * number twice, for ports the address; else 0 */
 	cap_slot_t slot;
 	uint8_t kind;
 };
@@ -82,9 +83,13 @@ CORE_LOCKED void unbind_frame(struct binding *binding);
 /* Sends interrupts of `line`, which is not bound, to the zone, and unmasks it; and undoes that. */
 CORE_LOCKED void bind_irq(uint32_t line, struct zone *zone, struct cap *cap);
 CORE_LOCKED void unbind_irq(struct binding *binding);
-/* Binds a quantum slot, of which `binding` is a part, to one of its capabilities. number: over all CPUs. */
-CORE_LOCKED void bind_slot(struct binding *binding, struct zone *zone, struct cap *cap, uint64_t number);
-CORE_LOCKED void unbind_slot(struct binding *binding);
+/* Just the record. number: which slot (over all CPUs) or port `binding` is a part of. */
+CORE_LOCKED void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap,
+                            uint64_t number);
+CORE_LOCKED void unbind_plain(struct binding *binding);
+
+/* Its capability is no longer good, though nobody has cleared it away yet. */
+CORE_LOCKED bool binding_is_stale(const struct binding *binding);
 
 /* A zone lives from memory of at most so many capabilities. */
 #define ZONE_FUNDS_MAX 4

@@ -31,7 +31,7 @@ static const char *check_derivation(const struct cap *cap, const struct cap *par
 	ENSURE(cap->depth > parent->depth, "capability: not deeper than its parent");
 	ENSURE(cap->expires <= parent->expires, "capability: outlives its parent");
 	if (cap->type != parent->type)
-		return cap->type == EXO_CAP_CONTEXT && parent->type == EXO_CAP_ZONE ?
+		return (cap->type == EXO_CAP_CONTEXT || cap_is_port(cap->type)) && parent->type == EXO_CAP_ZONE ?
 		       NULL : "capability: type differs from its parent's";
 	if (cap_is_extent(cap->type))
 		ENSURE(cap_covers(parent, cap->first, cap->count), "capability: extent exceeds its parent's");
@@ -40,6 +40,16 @@ static const char *check_derivation(const struct cap *cap, const struct cap *par
 		                            exo_authority_of(parent->type, parent->rights)),
 		       "capability: not below its parent in the lattice");
 	return NULL;
+}
+
+/* By one capability of its own and one of what is bound to it. */
+CORE_LOCKED static bool port_is_bound_by(const struct port *port, const struct cap *cap)
+{
+	const struct cap *target = cap_at(port->by_target.slot);
+
+	if (cap != target && (cap->port != port || cap_slot(cap) != port->by_port.slot))
+		return false;
+	return port->by_target.kind == BINDING_PORT && target->type == EXO_CAP_ZONE && port->by_target.zone == target->zone;
 }
 
 CORE_LOCKED static const char *check_refs(const struct cap *cap)
@@ -54,7 +64,8 @@ CORE_LOCKED static const char *check_refs(const struct cap *cap)
 	}
 	for (const struct binding *b = core.cap_bindings[slot]; b; b = b->cap_next, refs++) {
 		ENSURE(b->slot == slot && b->kind != BINDING_NONE, "binding: listed under a wrong capability");
-		ENSURE(b->kind == BINDING_QUANTUM ? cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT :
+		ENSURE(b->kind == BINDING_PORT ? port_is_bound_by(port_of_binding(b), cap) :
+		       b->kind == BINDING_QUANTUM ? cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT :
 		       cap->type == (b->kind == BINDING_IRQ ? EXO_CAP_IRQ : EXO_CAP_MEMORY), "binding: of a wrong type");
 		ENSURE(core.zones[b->zone->number] == b->zone, "binding: its zone is gone");
 		ENSURE(!b->cap_next || b->cap_next->cap_prev == b, "binding: capability links");
@@ -76,6 +87,9 @@ CORE_LOCKED static const char *check_cap(const struct cap *cap)
 		ENSURE(core.zones[cap->zone->number] == cap->zone, "capability: its zone is gone");
 	if (cap->type == EXO_CAP_CONTEXT)
 		ENSURE(core.zones[cap->context->zone->number] == cap->context->zone, "capability: its context is gone");
+	if (cap_is_port(cap->type))
+		ENSURE(core.zones[cap->port->zone->number] == cap->port->zone && cap->port->type == cap->type &&
+		       cap->port->by_port.kind == cap->port->by_target.kind, "capability: its port");
 	return cap->parent == CAP_NIL ? NULL : check_derivation(cap, cap_at(cap->parent));
 }
 
@@ -207,12 +221,16 @@ CORE_LOCKED static const char *check_rings(const struct zone *zone)
 		ENSURE(++naming < CAP_SLOTS && is_live(cap_at(slot)) && cap_at(slot)->type == EXO_CAP_ZONE &&
 		       cap_at(slot)->zone == zone, "zone: ring of what names it");
 	ENSURE(naming > 0 || zone->dying || zone == core.libos, "zone: without capability");
+	for (cap_slot_t slot = zone->port_caps; slot != CAP_NIL; slot = cap_at(slot)->object_next)
+		ENSURE(is_live(cap_at(slot)) && cap_is_port(cap_at(slot)->type) && cap_at(slot)->port->zone == zone &&
+		       cap_at(slot)->port->names > 0, "zone: ring of ports' names");
 	return NULL;
 }
 
 static const char *check_fund(const struct zone *zone)
 {
-	uint64_t pooled = 0, slabs = zone->binding_slab.frame_count + zone->context_slab.frame_count;
+	uint64_t pooled = 0, slabs = zone->binding_slab.frame_count + zone->context_slab.frame_count +
+	                              zone->port_slab.frame_count;
 
 	if (zone->taken) {
 		ENSURE(frame_at(zone->taken->frame)->fund == zone->number && hal_phys_ptr(zone->taken->frame) == zone->taken,

@@ -14,7 +14,7 @@ struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t p
 
 	context->zone = zone;
 	context->page = hal_phys_ptr(page);
-	context->serial = ++core.context_serial;
+	context->serial = ++core.object_serial;
 	context->next = zone->contexts;
 	if (zone->contexts)
 		zone->contexts->prev = context;

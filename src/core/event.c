@@ -14,6 +14,14 @@ void event_raise(struct zone *zone, uint64_t events)
 	cpus_notify(zone);
 }
 
+void event_send(struct zone *zone, uint64_t events)
+{
+	event_raise(zone, events);
+	/* A program's zone cannot wait for events; whoever runs it can. */
+	if (zone->kind == EXO_ZONE_APP)
+		event_raise(zone->parent, EXO_PEND_ZONE_IRQ);
+}
+
 void timer_arm(void)
 {
 	uint64_t at = core.timers ? core.timers->timer_at : UINT64_MAX;

@@ -9,6 +9,9 @@
 /* Marks events as pending; zone may be NULL. */
 CORE_LOCKED void event_raise(struct zone *zone, uint64_t events);
 
+/* The same for what is sent to the zone. */
+CORE_LOCKED void event_send(struct zone *zone, uint64_t events);
+
 /* Hands out what the devices have reported since the last time. */
 CORE_LOCKED void events_collect(void);
 

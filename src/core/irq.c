@@ -8,28 +8,17 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-/* True if the binding's capability is no longer good, though nobody has cleared it away yet. */
-CORE_LOCKED static bool is_stale(const struct binding *b)
-{
-	const struct cap *cap = cap_at(b->slot);
-
-	return cap_is_expired(cap) || (reap_is_needed() && cap_is_revoked(cap));
-}
-
 CORE_LOCKED static void deliver(uint32_t line)
 {
 	struct binding *b = &core.irqs[line];
 
 	if (b->kind == BINDING_NONE)
 		return;
-	if (is_stale(b)) {
+	if (binding_is_stale(b)) {
 		unbind_irq(b);
 	} else if (!zone_is_gone(b->zone)) {
 		b->zone->irq_lines |= UINT64_C(1) << line;
-		event_raise(b->zone, EXO_PEND_IRQ);
-		/* A program's zone cannot wait for events; whoever runs it can. */
-		if (b->zone->kind == EXO_ZONE_APP)
-			event_raise(b->zone->parent, EXO_PEND_ZONE_IRQ);
+		event_send(b->zone, EXO_PEND_IRQ);
 	}
 }
 
@@ -70,7 +59,7 @@ enum exo_status call_irq_bind(struct zone *caller, struct cap *irq, uint64_t lin
 	}
 	if (zone_is_gone(target))
 		return EXO_E_DEAD;
-	if (core.irqs[line].kind != BINDING_NONE && !is_stale(&core.irqs[line]))
+	if (core.irqs[line].kind != BINDING_NONE && !binding_is_stale(&core.irqs[line]))
 		return EXO_E_BUSY;
 
 	if (core.irqs[line].kind != BINDING_NONE)
@@ -103,7 +92,7 @@ enum exo_status call_irq_ack(struct zone *caller, struct cap *irq, uint64_t line
 	(void)caller;
 	if (!cap_covers(irq, line, 1))
 		return EXO_E_RANGE;
-	if (core.irqs[line].kind == BINDING_NONE || is_stale(&core.irqs[line]))
+	if (core.irqs[line].kind == BINDING_NONE || binding_is_stale(&core.irqs[line]))
 		return EXO_E_STATE;
 	hal_irq_unmask((uint32_t)line);
 	return EXO_OK;

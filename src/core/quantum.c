@@ -50,8 +50,8 @@ void quantum_bind(uint64_t number, struct context *context, struct cap *cap, str
 	slot->cycles = quantum->cycles;
 	slot->priority = quantum->priority;
 	slot->round = vector->round - 1;
-	bind_slot(&slot->by_cpu, context->zone, cpu, number);
-	bind_slot(&slot->by_context, context->zone, cap, number);
+	bind_plain(&slot->by_cpu, BINDING_QUANTUM, context->zone, cpu, number);
+	bind_plain(&slot->by_context, BINDING_QUANTUM, context->zone, cap, number);
 	context->in_slot = true;
 	vector->bound++;
 	if (vector->current == 0 && vector->bound == 1)
@@ -66,8 +66,8 @@ void quantum_release(struct quantum_slot *slot)
 	cpus_leave_context(slot->context);
 	slot->context->in_slot = false;
 	slot->context = NULL;
-	unbind_slot(&slot->by_cpu);
-	unbind_slot(&slot->by_context);
+	unbind_plain(&slot->by_cpu);
+	unbind_plain(&slot->by_context);
 	vector->bound--;
 	if (vector->current == 0 && vector->bound == 0)
 		vector->turn_end = UINT64_MAX;

@@ -43,7 +43,7 @@ struct core {
 	struct zone *zones[ZONE_MAX] CORE_GUARDED; /* by number; [0] is never used */
 	uint32_t zone_count CORE_GUARDED;
 	uint32_t zone_hint CORE_GUARDED; /* where the search for a free number starts */
-	uint64_t context_count CORE_GUARDED, context_serial CORE_GUARDED, zone_serial CORE_GUARDED;
+	uint64_t context_count CORE_GUARDED, object_serial CORE_GUARDED, zone_serial CORE_GUARDED;
 
 	/* event.h: zones with an armed timer, earliest first */
 	struct zone *timers CORE_GUARDED;
