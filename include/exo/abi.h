@@ -8,6 +8,7 @@
 
 #include <exo/cap.h>
 #include <exo/context.h>
+#include <exo/fastipc.h>
 #include <exo/quantum.h>
 #include <exo/seal.h>
 #include <exo/status.h>
@@ -104,6 +105,7 @@ struct exo_page_info {
 #define EXO_PEND_ASKED    UINT64_C(0x1000) /* capabilities of this zone are asked for: exo_list_asked() */
 #define EXO_PEND_BACK     UINT64_C(0x2000) /* what this zone asked for is given back or taken */
 #define EXO_PEND_NOTIFY   UINT64_C(0x4000) /* a notification has got bits: exo_notify_take(); stays till events are taken */
+#define EXO_PEND_IPC      UINT64_C(0x8000) /* a context that exo_run() gave EXO_EV_IPC for may have something to do */
 
 /* exo_clock_read() */
 #define EXO_CLOCK_MONOTONIC UINT64_C(0) /* ns since boot */

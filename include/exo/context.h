@@ -44,6 +44,8 @@ enum exo_event {
 	EXO_EV_EXCEPTION = 3, /* vector, error */
 	EXO_EV_QUANTUM = 4,   /* the quantum is over; events may be pending as well */
 	EXO_EV_PENDING = 5,   /* exo_event_take() has something */
+	EXO_EV_IPC = 7,       /* it waits for a call or an answer (exo/fastipc.h): not before EXO_PEND_IPC need
+	                       * it be run again */
 	EXO_EV_DEAD = 6,      /* the zone broke its machine and is gone for good:
 	                       * it can only be destroyed */
 };

@@ -20,11 +20,12 @@
 #define BIT(call) (UINT64_C(1) << EXO_NR_##call)
 
 /*
- * What may not be an entry: run and wait leave the kernel, for as long as the caller says
+ * What may not be an entry: run, wait and fastipc leave the kernel, for as long as the caller says
  * and while others change what the batch works on; a batch in a batch would need a stack without
  * bound; and nobody would read the statuses after halt.
  */
-static const uint64_t excluded = BIT(RUN) | BIT(WAIT) | BIT(BATCH) | BIT(HALT);
+static const uint64_t excluded = BIT(RUN) | BIT(WAIT) | BIT(BATCH) | BIT(HALT) |
+	BIT(FASTIPC_CALL) | BIT(FASTIPC_WAIT);
 
 /* Calls that take less time than a look at the clock is worth. What is not listed is long. */
 static const uint64_t quick = BIT(NOP) | BIT(CAP_DERIVE) | BIT(CAP_GRANT) | BIT(CAP_INSPECT) | BIT(ZONE_INFO) |

@@ -2,6 +2,7 @@
  * Secure bindings: intervals of mapped memory, their merging and splitting; the
  * single ones; and undoing.
  */
+#include <core/fastipc.h>
 #include <core/irq.h>
 #include <core/quantum.h>
 #include <core/reap.h>
@@ -402,6 +403,7 @@ CORE_LOCKED static bool single_repossess(struct binding *b)
 		if (cpus_leave_context(context))
 			return false;
 		/* What the HAL still has of its registers must not be put into the page later. */
+		fastipc_forget(context);
 		hal_ctx_fini(&context->hal);
 		context->dead = true;
 	} else {

@@ -8,6 +8,7 @@
 #include <core/due.h>
 #include <core/reap.h>
 #include <core/state.h>
+#include <exo/fastipc.h>
 #include <exo/lattice.h>
 
 #define ENSURE(condition, text)            \
@@ -49,7 +50,8 @@ CORE_LOCKED static bool port_is_bound_by(const struct port *port, const struct c
 
 	if (cap != target && (cap->port != port || cap_slot(cap) != port->by_port.slot))
 		return false;
-	return port->by_target.kind == BINDING_PORT && target->type == EXO_CAP_ZONE && port->by_target.zone == target->zone;
+	return port->by_target.kind == BINDING_PORT && (port->type == EXO_CAP_NOTIFY ? port->by_target.zone == target->zone :
+	                                                port->server && port->server == target->context);
 }
 
 CORE_LOCKED static const char *check_refs(const struct cap *cap)
@@ -200,9 +202,17 @@ static const char *check_contexts(const struct zone *zone)
 	uint32_t count = 0;
 
 	for (const struct context *c = zone->contexts; c; c = c->next, count++) {
+		uint32_t depth = 0;
+
 		ENSURE(c->zone == zone && (!c->next || c->next->prev == c), "context: links");
 		ENSURE(c->caps_naming != CAP_NIL || c->doomed, "context: without capability");
 		ENSURE(!c->in_slot || c->caps_naming != CAP_NIL, "context: in a slot without capability");
+		ENSURE(c->callee ? c->callee->caller == c && !c->parked : true, "fastipc: who serves it");
+		ENSURE(c->caller ? c->caller->callee == c && !c->parked && c->port && c->port->server == c :
+		                   !c->port && !c->detached, "fastipc: whom it serves");
+		ENSURE(!c->parked || !(c->running || c->in_slot || c->dead), "fastipc: parked, and runs");
+		for (const struct context *up = c->caller; up; up = up->caller)
+			ENSURE(++depth <= EXO_FASTIPC_DEPTH, "fastipc: a ring, or too deep");
 		ENSURE(c->dead == (c->page_binding.kind == BINDING_NONE), "context: alive without its page");
 	}
 	ENSURE(count == zone->context_count && count == zone->context_slab.used_count, "context: count");

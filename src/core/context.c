@@ -1,6 +1,7 @@
 /*
  * Contexts: making and ending them.
  */
+#include <core/fastipc.h>
 #include <core/state.h>
 
 uint64_t context_cost(const struct zone *zone)
@@ -35,6 +36,7 @@ void context_destroy(struct context *context)
 		cpus_leave_context(context);
 		return;
 	}
+	fastipc_forget(context);
 	if (!context->dead)
 		hal_ctx_fini(&context->hal);
 	if (context->page_binding.kind != BINDING_NONE)
@@ -48,6 +50,19 @@ void context_destroy(struct context *context)
 	zone->context_count--;
 	core.context_count--;
 	slab_free(&zone->context_slab, context);
+}
+
+void context_pin(struct context *context)
+{
+	context->running++;
+	context->zone->running++;
+}
+
+void context_unpin(struct context *context)
+{
+	context->zone->running--;
+	if (--context->running == 0 && context->doomed)
+		context_destroy(context);
 }
 
 struct context *context_of_binding(struct binding *binding)

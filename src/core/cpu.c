@@ -63,7 +63,7 @@ bool cpus_leave_context(const struct context *context)
 	for (uint32_t cpu = 0; other(&cpu); cpu++) {
 		const struct run *run = core.cpus[cpu].place.run;
 
-		if (run && run->context == context) {
+		if (run && (run->context == context || run->base == context)) {
 			kick(cpu);
 			found = true;
 		}
@@ -78,7 +78,7 @@ bool cpus_leave_zone(const struct zone *zone)
 	for (uint32_t cpu = 0; other(&cpu); cpu++) {
 		const struct cpu_place *place = &core.cpus[cpu].place;
 
-		if (place->run && (place->run->context->zone == zone || place->run->runner == zone)) {
+		if (place->run && (place->run->context->zone == zone || place->run->base->zone == zone || place->run->runner == zone)) {
 			kick(cpu);
 			found = true;
 		}

@@ -1,20 +1,25 @@
 /*
- * Calls on ports: make, bind; and those on notifications.
+ * Calls on ports: make, bind; and those on notifications. Those on endpoints are in fastipc.c.
  */
 #include <core/call.h>
 #include <core/event.h>
+#include <core/fastipc.h>
 #include <core/reap.h>
 #include <core/state.h>
 #include <core_calls.h>
 
 void port_unbind(struct port *port)
 {
+	struct context *server = port->server;
+
+	if (server && server->port == port)
+		fastipc_end(server->caller, EXO_E_DEAD);
+	port->server = NULL;
 	unbind_plain(&port->by_port);
 	unbind_plain(&port->by_target);
 }
 
-/* Nothing is bound, or no longer lawfully: then it is unbound. */
-CORE_LOCKED static bool is_free(struct port *port)
+bool port_is_free(struct port *port)
 {
 	bool bound = port->by_port.kind != BINDING_NONE;
 
@@ -59,23 +64,28 @@ enum exo_status call_port_create(struct zone *caller, struct cap *cap, uint32_t 
 enum exo_status call_port_bind(struct zone *caller, struct cap *cap, exo_cap_t name, uint64_t label)
 {
 	struct port *port = cap->port;
-	struct cap *target;
+	bool notifies = cap->type == EXO_CAP_NOTIFY;
 	enum exo_status status;
+	struct zone *zone;
+	struct cap *target;
 
-	(void)label;
-	if (cap->type != EXO_CAP_NOTIFY)
+	if (!cap_is_port(cap->type))
 		return EXO_E_TYPE;
-	status = cap_lookup(caller, name, EXO_CAP_ZONE, EXO_R_WRITE, &target);
+	status = cap_lookup(caller, name, notifies ? EXO_CAP_ZONE : EXO_CAP_CONTEXT, notifies ? EXO_R_WRITE : EXO_R_EXEC, &target);
 	if (status != EXO_OK)
 		return status;
-	if (zone_is_gone(target->zone))
+	zone = notifies ? target->zone : target->context->zone;
+	if (zone_is_gone(zone) || (!notifies && (target->context->dead || target->context->doomed)))
 		return EXO_E_DEAD;
-	if (!is_free(port))
+	if (!port_is_free(port))
 		return EXO_E_BUSY;
-	bind_plain(&port->by_port, BINDING_PORT, target->zone, cap, (uint64_t)(uintptr_t)port);
-	bind_plain(&port->by_target, BINDING_PORT, target->zone, target, (uint64_t)(uintptr_t)port);
-	if (port->bits != 0)
-		event_send(target->zone, EXO_PEND_NOTIFY);
+	bind_plain(&port->by_port, BINDING_PORT, zone, cap, (uint64_t)(uintptr_t)port);
+	bind_plain(&port->by_target, BINDING_PORT, zone, target, (uint64_t)(uintptr_t)port);
+	port->label = label;
+	if (!notifies)
+		port->server = target->context;
+	else if (port->bits != 0)
+		event_send(zone, EXO_PEND_NOTIFY);
 	return EXO_OK;
 }
 
@@ -97,7 +107,7 @@ enum exo_status call_notify_signal(struct zone *caller, struct cap *cap, uint64_
 	struct port *port = cap->port;
 
 	(void)caller;
-	if (port->bits == 0 && bits != 0 && !is_free(port))
+	if (port->bits == 0 && bits != 0 && !port_is_free(port))
 		event_send(port->by_target.zone, EXO_PEND_NOTIFY);
 	port->bits |= bits;
 	return EXO_OK;

@@ -8,7 +8,8 @@
 
 /* One exo_run(), or one turn of a quantum slot: what was shown, and how long it may last. */
 struct run {
-	struct context *context;
+	struct context *context; /* that is entered */
+	struct context *base;    /* that was asked for; another one when that one has called it (fastipc.h) */
 	struct zone *runner; /* who hears why it stopped */
 	struct cap *cap, *cpu;
 	exo_cap_t name, cpu_name; /* as looked up: a capability that went since no longer matches */
