@@ -24,7 +24,7 @@ static struct {
 	const uint8_t *data;
 	size_t size;
 	exo_cap_t libos_caps[CAPS_MAX], app_caps[CAPS_MAX];
-	exo_cap_t zones[2], contexts[2], memories[4];
+	exo_cap_t zones[2], contexts[2], memories[4], ports[2]; /* ports: as the programs name the last one */
 	unsigned libos_count, app_count, calls, steps;
 	const struct exo_boot *boot;
 } input;
@@ -128,7 +128,7 @@ static void harvest(bool app, uint64_t number, const uint64_t *args, enum exo_st
 	if (status != EXO_OK)
 		return;
 	if (number == EXO_NR_CAP_DERIVE || number == EXO_NR_ZONE_CREATE || number == EXO_NR_CTX_CREATE ||
-	    number == EXO_NR_CAP_UNSEAL || number == EXO_NR_LIBOS_CREATE)
+	    number == EXO_NR_CAP_UNSEAL || number == EXO_NR_LIBOS_CREATE || number == EXO_NR_PORT_CREATE)
 		cap_add(app, value);
 	if (number == EXO_NR_CAP_GRANT || number == EXO_NR_SHARE_PAGES || number == EXO_NR_CAP_MOVE) {
 		cap_add(true, value);
@@ -223,6 +223,27 @@ static void libos_some(void)
 	}
 }
 
+/* Ports, each for a context or zone; both programs get names of them. */
+static void port_some(void)
+{
+	uint8_t which = byte_take();
+	uint64_t type = which & 1 ? EXO_CAP_IPC : EXO_CAP_NOTIFY;
+	const uint64_t creates[6] = { input.zones[which >> 1 & 1], type, 0, 0, 0, 0 };
+	struct exo_result port = core_call(EXO_NR_PORT_CREATE, creates);
+	const uint64_t binds[6] = { port.value, which & 1 ? input.contexts[which >> 2 & 1] : input.zones[which >> 2 & 1], which, 0, 0, 0 };
+
+	harvest(false, EXO_NR_PORT_CREATE, creates, (enum exo_status)port.status, port.value);
+	core_call(EXO_NR_PORT_BIND, binds);
+	for (unsigned i = 0; i < 2; i++) {
+		const uint64_t gives[6] = { port.value, input.zones[i], EXO_R_ALL, 0, 0, 0 };
+		struct exo_result given = core_call(EXO_NR_CAP_GRANT, gives);
+
+		harvest(false, EXO_NR_CAP_GRANT, gives, (enum exo_status)given.status, given.value);
+		if (given.status == EXO_OK)
+			input.ports[i] = given.value;
+	}
+}
+
 /* The first LibOS waits, so that the slots have turns. */
 static void wait_some(void)
 {
@@ -264,6 +285,12 @@ static void program(void *user, struct fake_entry *entry)
 	case 3: entry->trap->event = byte_take(); break;
 	case 4: memset(entry->page, byte_take(), sizeof(*entry->page)); break;
 	case 5: break;
+	/* What has a chance: a message without a capability, or with any, and the last port. */
+	case 7:
+	case 8:
+		args[0] = what & 8 ? UINT64_C(0x400000) : input.ports[what >> 4 & 1];
+		fake_syscall(entry, EXO_CALL_BASE | (what & 8 ? EXO_NR_FASTIPC_WAIT : EXO_NR_FASTIPC_CALL), args[0], UINT64_C(0x400000), 0, 0, 0, 0);
+		break;
 	default: fake_syscall(entry, word_take(), 0, 0, 0, 0, 0, 0);
 	}
 }
@@ -330,7 +357,7 @@ static void libos(const struct exo_boot *boot)
 	prepare(boot);
 	while (input.size > 0) {
 		uint8_t what = byte_take();
-		uint64_t number = what % (EXO_NR_COUNT + 6), args[6];
+		uint64_t number = what % (EXO_NR_COUNT + 7), args[6];
 		struct exo_result result;
 
 		switch (number) {
@@ -340,6 +367,7 @@ static void libos(const struct exo_boot *boot)
 		case EXO_NR_COUNT + 3: libos_some(); continue;
 		case EXO_NR_COUNT + 4: wait_some(); continue;
 		case EXO_NR_COUNT + 5: fake_irq(FAKE_IRQ + byte_take() % FAKE_IRQ_COUNT); continue;
+		case EXO_NR_COUNT + 6: port_some(); continue;
 		default: break;
 		}
 		for (int i = 0; i < 6; i++)

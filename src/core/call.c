@@ -11,19 +11,11 @@
 
 /* Calls that change who may do what; each leaves a record also when it succeeds. */
 static const uint64_t authority_calls =
-	UINT64_C(1) << EXO_NR_CAP_DERIVE | UINT64_C(1) << EXO_NR_CAP_GRANT |
-	UINT64_C(1) << EXO_NR_CAP_DROP | UINT64_C(1) << EXO_NR_CAP_REVOKE |
-	UINT64_C(1) << EXO_NR_ZONE_CREATE | UINT64_C(1) << EXO_NR_ZONE_FUND |
-	UINT64_C(1) << EXO_NR_ZONE_DESTROY | UINT64_C(1) << EXO_NR_CTX_CREATE |
-	UINT64_C(1) << EXO_NR_ZONE_ANSWERS | UINT64_C(1) << EXO_NR_ZONE_ANSWER_PROGRAM | UINT64_C(1) << EXO_NR_HALT |
-	UINT64_C(1) << EXO_NR_CAP_SEAL | UINT64_C(1) << EXO_NR_CAP_UNSEAL |
-	UINT64_C(1) << EXO_NR_IRQ_BIND | UINT64_C(1) << EXO_NR_IRQ_UNBIND |
-	UINT64_C(1) << EXO_NR_LIBOS_CREATE | UINT64_C(1) << EXO_NR_QUANTUM_BIND |
-	UINT64_C(1) << EXO_NR_QUANTUM_UNBIND | UINT64_C(1) << EXO_NR_ZONE_MAP |
-	UINT64_C(1) << EXO_NR_SHARE_PAGES |
-	UINT64_C(1) << EXO_NR_PORT_CREATE | UINT64_C(1) << EXO_NR_PORT_BIND | UINT64_C(1) << EXO_NR_PORT_UNBIND |
-	UINT64_C(1) << EXO_NR_CAP_MOVE | UINT64_C(1) << EXO_NR_REVOKE_ASK;
-
+	CALL(CAP_DERIVE) | CALL(CAP_GRANT) | CALL(CAP_MOVE) | CALL(CAP_DROP) | CALL(CAP_REVOKE) | CALL(CAP_SEAL) |
+	CALL(CAP_UNSEAL) | CALL(REVOKE_ASK) | CALL(ZONE_CREATE) | CALL(ZONE_FUND) | CALL(ZONE_DESTROY) |
+	CALL(ZONE_ANSWERS) | CALL(ZONE_ANSWER_PROGRAM) | CALL(ZONE_MAP) | CALL(SHARE_PAGES) | CALL(CTX_CREATE) |
+	CALL(LIBOS_CREATE) | CALL(QUANTUM_BIND) | CALL(QUANTUM_UNBIND) | CALL(IRQ_BIND) | CALL(IRQ_UNBIND) |
+	CALL(PORT_CREATE) | CALL(PORT_BIND) | CALL(PORT_UNBIND) | CALL(HALT);
 _Static_assert(EXO_NR_COUNT <= 64, "authority_calls is one word");
 
 /* A check said no, as opposed to: something was used up, gone, or busy. Wild addresses
@@ -135,6 +127,17 @@ struct exo_result core_call(uint64_t number, const uint64_t *args)
 	return call_dispatch(core.libos, number, args);
 }
 
+enum exo_status zone_lookup(const struct zone *caller, exo_cap_t name, uint32_t rights, struct zone **zone)
+{
+	struct cap *cap;
+	enum exo_status status = cap_lookup(caller, name, EXO_CAP_ZONE, rights, &cap);
+
+	if (status != EXO_OK)
+		return status;
+	*zone = cap->zone;
+	return zone_is_gone(cap->zone) ? EXO_E_DEAD : EXO_OK;
+}
+
 enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, uint64_t size)
 {
 	return hal_copy_in(&caller->space, to, from, size) ? EXO_OK : EXO_E_ADDRESS;
@@ -143,4 +146,12 @@ enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, u
 enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to, const void *from, uint64_t size)
 {
 	return hal_copy_out(&caller->space, to, from, size) ? EXO_OK : EXO_E_ADDRESS;
+}
+
+bool entry_out(const struct zone *caller, exo_vaddr_t to, const void *entry, uint64_t size, uint64_t *count)
+{
+	bool done = hal_copy_out(&caller->space, to + *count * size, entry, size);
+
+	*count += done;
+	return done;
 }

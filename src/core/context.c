@@ -4,11 +4,6 @@
 #include <core/fastipc.h>
 #include <core/state.h>
 
-uint64_t context_cost(const struct zone *zone)
-{
-	return slab_cost(&zone->context_slab, 1);
-}
-
 struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t page)
 {
 	struct context *context = slab_alloc(&zone->context_slab, &zone->pool, sizeof(*context));

@@ -30,9 +30,6 @@ struct context {
 	uint8_t untold;              /* event that its runner is to hear of at exo_run(); EXO_EV_NONE */
 };
 
-/* Frames of the zone's pool that context_new() may take. */
-CORE_LOCKED uint64_t context_cost(const struct zone *zone);
-
 /* Makes a context whose page is `page`, bound under `memory`. Cannot fail: the
  * caller has checked cost and page. */
 CORE_LOCKED struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t page);

@@ -179,7 +179,6 @@ enum exo_status call_ctx_cancel(struct zone *caller, struct cap *cap)
 {
 	struct context *context = cap->context;
 
-	(void)caller;
 	if (context->parked)
 		wake(context, EXO_E_AGAIN);
 	else if (context->callee)

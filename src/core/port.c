@@ -43,13 +43,7 @@ enum exo_status call_port_create(struct zone *caller, struct cap *cap, uint32_t 
 
 	if (!cap_is_port(type))
 		return EXO_E_ARG;
-	if (cap_is_revoking(cap))
-		return EXO_E_AGAIN;
-	if (zone_is_gone(zone))
-		return EXO_E_DEAD;
-	if (slab_cost(&zone->port_slab, 1) > zone->pool.count)
-		return EXO_E_FUNDS;
-	status = cap_reserve(caller, cap, &slot);
+	status = object_reserve(caller, cap, &zone->port_slab, &slot);
 	if (status != EXO_OK)
 		return status;
 	port = slab_alloc(&zone->port_slab, &zone->pool, sizeof(*port));
@@ -91,7 +85,6 @@ enum exo_status call_port_bind(struct zone *caller, struct cap *cap, exo_cap_t n
 
 enum exo_status call_port_unbind(struct zone *caller, struct cap *cap)
 {
-	(void)caller;
 	if (!cap_is_port(cap->type))
 		return EXO_E_TYPE;
 	if (cap->port->by_port.kind == BINDING_NONE || cap->port->by_port.slot != cap_slot(cap))
@@ -106,7 +99,6 @@ enum exo_status call_notify_signal(struct zone *caller, struct cap *cap, uint64_
 {
 	struct port *port = cap->port;
 
-	(void)caller;
 	if (port->bits == 0 && bits != 0 && !port_is_free(port))
 		event_send(port->by_target.zone, EXO_PEND_NOTIFY);
 	port->bits |= bits;
@@ -115,7 +107,6 @@ enum exo_status call_notify_signal(struct zone *caller, struct cap *cap, uint64_
 
 enum exo_status call_notify_take(struct zone *caller, struct cap *cap, uint64_t *value)
 {
-	(void)caller;
 	*value = cap->port->bits;
 	cap->port->bits = 0;
 	return EXO_OK;

@@ -60,7 +60,6 @@ enum exo_status call_quantum_info(struct zone *caller, struct cap *cpu, uint64_t
 
 enum exo_status call_quantum_unbind(struct zone *caller, struct cap *cpu, uint64_t slot)
 {
-	(void)caller;
 	if (!cap_covers(cpu, slot, 1))
 		return EXO_E_RANGE;
 	if (is_first(slot))

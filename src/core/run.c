@@ -287,7 +287,6 @@ enum exo_status call_ctx_save(struct zone *caller, struct cap *cap)
 {
 	struct context *context = cap->context;
 
-	(void)caller;
 	if (context->running)
 		return EXO_E_BUSY;
 	if (context->dead || zone_is_gone(context->zone))
