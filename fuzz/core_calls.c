@@ -25,6 +25,8 @@ static struct {
 	size_t size;
 	exo_cap_t libos_caps[CAPS_MAX], app_caps[CAPS_MAX];
 	exo_cap_t zones[2], contexts[2], memories[4], ports[2]; /* ports: as the programs name the last one */
+	const struct exo_ctx_page *pages[2];
+	uint64_t talk[2]; /* call that the program in this context makes next; 0: what the input says */
 	unsigned libos_count, app_count, calls, steps;
 	const struct exo_boot *boot;
 } input;
@@ -223,6 +225,30 @@ static void libos_some(void)
 	}
 }
 
+/* The message of a program, where a call or an answer is to carry something. */
+static void message_fill(unsigned who)
+{
+	exo_frame_t frame = input.boot->memory_first + 64 + who * 32 + 17;
+	struct fastipc_message *m = (struct fastipc_message *)(uintptr_t)(input.boot->window + (frame << EXO_FRAME_SHIFT));
+
+	m->rights = byte_take() * 4u;
+	m->cap = input.app_count && byte_take() & 1 ? input.app_caps[byte_take() % input.app_count] : 0;
+}
+
+/* One context waits and the other calls it, if the input's world lets them. */
+static void talk_some(unsigned client)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned who = i == 0 ? 1 - client : client;
+		const uint64_t args[6] = { input.contexts[who], input.boot->cpu, 1000000, 0, 0, 0 };
+
+		input.talk[who] = i == 0 ? EXO_NR_FASTIPC_WAIT : EXO_NR_FASTIPC_CALL;
+		input.steps = 0;
+		core_call(EXO_NR_RUN, args);
+		input.talk[who] = 0;
+	}
+}
+
 /* Ports, each for a context or zone; both programs get names of them. */
 static void port_some(void)
 {
@@ -242,6 +268,8 @@ static void port_some(void)
 		if (given.status == EXO_OK)
 			input.ports[i] = given.value;
 	}
+	if (which & 8)
+		talk_some(1 - (which >> 2 & 1));
 }
 
 /* The first LibOS waits, so that the slots have turns. */
@@ -257,10 +285,20 @@ static void wait_some(void)
 
 static void program(void *user, struct fake_entry *entry)
 {
-	uint8_t what = byte_take();
+	unsigned who = entry->page == input.pages[1];
+	uint8_t what;
 	uint64_t args[6];
 
 	(void)user;
+	if (input.talk[who] != 0) {
+		const uint64_t port = input.talk[who] == EXO_NR_FASTIPC_CALL ? input.ports[who] : UINT64_C(0x400000);
+
+		message_fill(who);
+		fake_syscall(entry, EXO_CALL_BASE | input.talk[who], port, UINT64_C(0x400000), 0, 0, 0, 0);
+		input.talk[who] = 0;
+		return;
+	}
+	what = byte_take();
 	fake.now_ns += (uint64_t)what * 1000;
 	if (input.size == 0 || ++input.steps > PROGRAM_STEPS) {
 		/* The quantum is over, and its time has passed. */
@@ -288,7 +326,8 @@ static void program(void *user, struct fake_entry *entry)
 	/* What has a chance: a message without a capability, or with any, and the last port. */
 	case 7:
 	case 8:
-		args[0] = what & 8 ? UINT64_C(0x400000) : input.ports[what >> 4 & 1];
+		message_fill(who);
+		args[0] = what & 8 ? UINT64_C(0x400000) : input.ports[who];
 		fake_syscall(entry, EXO_CALL_BASE | (what & 8 ? EXO_NR_FASTIPC_WAIT : EXO_NR_FASTIPC_CALL), args[0], UINT64_C(0x400000), 0, 0, 0, 0);
 		break;
 	default: fake_syscall(entry, word_take(), 0, 0, 0, 0, 0, 0);
@@ -318,6 +357,7 @@ static void zone_prepare(const struct exo_boot *boot, unsigned which)
 			cap_add(true, given);
 	input.zones[which] = zone;
 	input.contexts[which] = context;
+	input.pages[which] = (const struct exo_ctx_page *)(uintptr_t)(boot->window + ((at + 16) << EXO_FRAME_SHIFT));
 }
 
 /* A chain of capabilities over all frames that arguments name, the last one soon over. */

@@ -28,6 +28,7 @@ void fastipc_tell(const struct context *context)
 
 CORE_LOCKED static void answer(struct context *context, enum exo_status status)
 {
+	context->parked = false;
 	if (!context->dead)
 		hal_ctx_answer(&context->hal, status, 0);
 }
@@ -65,19 +66,13 @@ void fastipc_forget(struct context *context)
 	context->parked = false;
 }
 
-CORE_LOCKED static void wake(struct context *context, enum exo_status status)
-{
-	context->parked = false;
-	answer(context, status);
-}
-
 /* The message at `from`, and what it hands over, for `to`. E_BUSY: that one's memory cannot be written any more. */
 CORE_LOCKED static enum exo_status pass(struct zone *zone, exo_vaddr_t from, const struct context *to, uint64_t label)
 {
 	struct fastipc_message m;
 	struct cap_spec spec = { .rights = 0 };
 	cap_slot_t slot = CAP_NIL;
-	struct cap *cap;
+	struct cap *cap = NULL;
 	enum exo_status status = copy_in(zone, &m, from, sizeof(m));
 
 	if (status == EXO_OK && m.cap != EXO_CAP_NONE) {
@@ -98,25 +93,16 @@ CORE_LOCKED static enum exo_status pass(struct zone *zone, exo_vaddr_t from, con
 			cap_unreserve(slot);
 		return EXO_E_BUSY;
 	}
-	if (slot != CAP_NIL)
-		audit_add(&cpu_this()->audit, EXO_AUDIT_CALL, zone->number, EXO_NR_CAP_GRANT, cap_name(spec.parent),
-		          EXO_OK, hal_time_ns());
-	if (slot != CAP_NIL)
+	if (slot != CAP_NIL) {
+		audit_add(&cpu_this()->audit, EXO_AUDIT_CALL, zone->number, EXO_NR_CAP_GRANT, cap_name(cap), EXO_OK, hal_time_ns());
 		cap_commit_tagged(slot, &spec);
+	}
 	return EXO_OK;
-}
-
-/* The context that makes this call, or NULL: of a LibOS's main contexts nobody but the kernel could run the end of the chain. */
-CORE_LOCKED static struct context *calling(void)
-{
-	const struct run *run = cpu_this()->calling;
-
-	return run ? run->context : NULL;
 }
 
 enum exo_status call_fastipc_call(struct zone *caller, struct cap *cap, exo_vaddr_t message)
 {
-	struct context *context = calling(), *server = cap->port->server;
+	struct context *context = cpu_this()->calling, *server = cap->port->server;
 	enum exo_status status;
 	unsigned depth = 1;
 
@@ -132,7 +118,7 @@ enum exo_status call_fastipc_call(struct zone *caller, struct cap *cap, exo_vadd
 		return EXO_E_RANGE;
 	status = pass(caller, message, server, cap->port->label);
 	if (status == EXO_E_BUSY) {
-		wake(server, EXO_E_ADDRESS);
+		answer(server, EXO_E_ADDRESS);
 		fastipc_tell(server);
 	}
 	if (status != EXO_OK)
@@ -141,14 +127,14 @@ enum exo_status call_fastipc_call(struct zone *caller, struct cap *cap, exo_vadd
 	context->callee = server;
 	server->caller = context;
 	server->port = cap->port;
-	wake(server, EXO_OK);
+	answer(server, EXO_OK);
 	return EXO_OK;
 }
 
 enum exo_status call_fastipc_wait(struct zone *caller, exo_vaddr_t message)
 {
 	static const struct fastipc_message none;
-	struct context *context = calling();
+	struct context *context = cpu_this()->calling;
 	enum exo_status status;
 
 	if (!context)
@@ -180,7 +166,7 @@ enum exo_status call_ctx_cancel(struct zone *caller, struct cap *cap)
 	struct context *context = cap->context;
 
 	if (context->parked)
-		wake(context, EXO_E_AGAIN);
+		answer(context, EXO_E_AGAIN);
 	else if (context->callee)
 		fastipc_end(context, EXO_E_AGAIN);
 	else if (context->caller && !context->detached)

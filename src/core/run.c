@@ -198,7 +198,7 @@ CORE_LOCKED static enum exo_status run_step(struct run *run, uint64_t quantum, u
 		if (!goes_on(run, quantum, &trap))
 			*value = run_event_store(run->base, &trap);
 	} else if (trap.event == EXO_EV_SYSCALL && trap.nr >> EXO_CALL_SHIFT == EXO_CALL_PREFIX) {
-		cpu_this()->calling = run;
+		cpu_this()->calling = context;
 		result = run_call(context, &trap);
 		cpu_this()->calling = NULL;
 		if (!context->dead && !fastipc_is_waiting(context))

@@ -25,7 +25,7 @@ struct cpu_state {
 	uint64_t exceptions CORE_GUARDED, preemptions CORE_GUARDED, refusals CORE_GUARDED;
 	exo_cap_t validated[CAP_VALIDATED]; /* cap_tag.c, by slot; for this CPU only */
 	struct cpu_place place CORE_GUARDED;
-	const struct run *calling CORE_GUARDED; /* whose context makes the call that is served; NULL: a LibOS */
+	struct context *calling CORE_GUARDED; /* that somebody runs, and makes the call that is served; NULL: a LibOS does */
 	struct quantum quantum; /* of its slots others may bind and release some, with the lock */
 	struct audit audit CORE_GUARDED;
 };

@@ -546,3 +546,119 @@ CORE_TEST(fastipc, main_contexts_neither_call_nor_serve)
 	IS(E_STATE, exo_quantum_bind(boot->cpu, 4, p[1].context, &quantum, NULL));
 	SOUND();
 }
+
+/* ---- Two CPUs: one thread plays both ------------------------------------- */
+
+static enum exo_status (*meanwhile)(void); /* what CPU 0 does while CPU 1 is in the server, on the client's quantum */
+static enum exo_status meanwhile_status;
+static bool kicked;
+
+static void is_interrupted(struct fake_entry *entry, unsigned step)
+{
+	if (step == 0) {
+		calls(entry, EXO_NR_FASTIPC_WAIT, BASE, 0);
+	} else if (meanwhile) {
+		fake_cpu_become(0);
+		meanwhile_status = meanwhile();
+		SOUND();
+		meanwhile = NULL;
+		fake_cpu_become(1);
+		kicked = fake_is_kicked();
+	} else {
+		computes(entry, step);
+	}
+}
+
+#define CPUS_TEST(name, act, status)                                              \
+	static void two_cpus_##name(void);                                        \
+	static void two_cpus_##name##_libos(const struct exo_boot *b)             \
+	{                                                                         \
+		boot = b;                                                         \
+		next_frame = b->memory_first;                                     \
+		fake_cpu_become(1);                                               \
+		pair(is_interrupted);                                             \
+		events();                                                         \
+		meanwhile = act;                                                  \
+		kicked = false;                                                   \
+		two_cpus_##name();                                                \
+		cr_assert_eq(meanwhile_status, EXO_##status, "%d", (int)meanwhile_status); \
+		cr_assert(kicked || EXO_##status == EXO_E_BUSY);                  \
+		fake_cpu_become(0);                                               \
+		SOUND();                                                          \
+	}                                                                         \
+	Test(fastipc_cpus, name)                                                  \
+	{                                                                         \
+		fake_reset();                                                     \
+		fake.cpu_count = 2;                                               \
+		cr_assert_eq(fake_boot(two_cpus_##name##_libos), FAKE_RETURNED);  \
+	}                                                                         \
+	static void two_cpus_##name(void)
+
+static enum exo_status act_end_client(void) { return exo_zone_destroy(p[0].zone, NULL); }
+static enum exo_status act_cancel_server(void) { return exo_ctx_cancel(p[1].context, NULL); }
+static enum exo_status act_run_server(void) { return exo_run(p[1].context, boot->cpu, 1000, NULL); }
+static enum exo_status act_run_client(void) { return exo_run(p[0].context, boot->cpu, 1000, NULL); }
+static enum exo_status act_revoke_all(void) { return exo_cap_revoke(boot->zone, NULL); } /* and what was made below it */
+
+CPUS_TEST(the_server_is_destroyed, act_destroy, E_AGAIN)
+{
+	CLIENT_GETS(E_DEAD);
+	end(p[1].zone);
+}
+
+CPUS_TEST(the_client_is_destroyed, act_end_client, E_AGAIN)
+{
+	uint64_t event = 0;
+
+	IS(E_DEAD, exo_run(p[0].context, boot->cpu, 1000000, &event));
+	cr_assert_eq(event, EXO_EV_DEAD);
+	end(p[0].zone);
+	cr_assert_null(of(1)->caller);
+	events();
+	cr_assert_eq(run(1), EXO_EV_QUANTUM);
+}
+
+CPUS_TEST(the_endpoint_is_unbound, act_unbind, OK)
+{
+	CLIENT_GETS(E_DEAD);
+	events();
+	cr_assert_eq(run(1), EXO_EV_QUANTUM);
+}
+
+CPUS_TEST(the_call_is_cancelled, act_cancel, OK)
+{
+	CLIENT_GETS(E_AGAIN);
+	events();
+	cr_assert_eq(run(1), EXO_EV_QUANTUM);
+}
+
+CPUS_TEST(the_server_is_taken_back, act_cancel_server, OK)
+{
+	cr_assert_eq(client(), EXO_EV_IPC);
+	p[1].play = serves;
+	cr_assert_eq(run(1), EXO_EV_IPC);
+	CLIENT_GETS(OK);
+}
+
+CPUS_TEST(the_server_runs_already, act_run_server, E_BUSY)
+{
+	cr_assert_eq(run(0), EXO_EV_QUANTUM);
+}
+
+CPUS_TEST(the_client_runs_already, act_run_client, E_BUSY)
+{
+	cr_assert_eq(run(0), EXO_EV_QUANTUM);
+}
+
+CPUS_TEST(all_is_revoked, act_revoke_all, OK)
+{
+	uint64_t event = 0;
+	enum exo_status status = exo_run(p[0].context, boot->cpu, 1000000, &event);
+
+	cr_assert(status == EXO_E_REVOKED || (status == EXO_OK && event == EXO_EV_PENDING));
+	cr_assert_neq(exo_run(p[0].context, boot->cpu, 1000000, &event), EXO_OK);
+	while (exo_cap_revoke(boot->zone, NULL) == EXO_E_AGAIN)
+		;
+	cr_assert_eq(stats().zones, 1);
+	cr_assert_eq(stats().contexts, 0);
+}
