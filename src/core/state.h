@@ -12,7 +12,7 @@
 #include <core/lock.h>
 #include <core/quantum.h>
 #include <core/reap.h>
-#include <core/sha256.h>
+#include <sha256/sha256.h>
 #include <core/zone.h>
 #include <hal/hal.h>
 

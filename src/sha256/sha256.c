@@ -2,7 +2,7 @@
  * SHA-256 and HMAC. Names of functions and of the working variables are those of
  * FIPS 180-4, section 4.1.2 and 6.2.2.
  */
-#include <core/sha256.h>
+#include <sha256/sha256.h>
 #include <hal/hal.h>
 
 /* FIPS 180-4, section 4.2.2. */

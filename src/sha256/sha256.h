@@ -2,8 +2,8 @@
  * SHA-256 (FIPS 180-4) and HMAC-SHA256 (RFC 2104). Pure computation: no state
  * but the caller's, any context.
  */
-#ifndef CORE_SHA256_H
-#define CORE_SHA256_H
+#ifndef SHA256_H
+#define SHA256_H
 
 #include <exo/types.h>
 
