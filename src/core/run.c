@@ -61,12 +61,10 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 		return status;
 	/* 3. State out and in. */
 	audit_add(&cpu->audit, EXO_AUDIT_ENTER, zone->number, 0, run->name, EXO_OK, run->start_ns);
-	context_pin(context);
 	cycles = hal_cycles();
 	/* Others may do anything meanwhile, but free what is running. */
 	cpu_enter(run, trap);
 	cycles = hal_cycles() - cycles;
-	context_unpin(context);
 	/* 4. The record. */
 	zone->cycles += cycles;
 	zone->transitions++;
@@ -78,13 +76,7 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 
 struct exo_result run_call(struct context *context, const struct hal_trap *trap)
 {
-	struct exo_result result;
-
-	/* A call that ends the context or the zone does so afterwards. */
-	context_pin(context);
-	result = call_serve(context->zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
-	context_unpin(context);
-	return result;
+	return call_serve(context->zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
 }
 
 /* The page is hostile, so it is only written here. */
