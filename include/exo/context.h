@@ -72,7 +72,8 @@ struct exo_ctx_page {
 	uint64_t result;   /* rax for the return from the system call */
 	uint64_t notice;   /* in a quantum slot: its turn is over, and the CPU will be taken at this
 	                    * time (ns); 0 since the turn began */
-	uint64_t spare[3];
+	uint64_t in_call;  /* 1: it is in a fastipc call, and whom it called was stopped for its sake */
+	uint64_t spare[2];
 	struct exo_regs regs;
 	uint64_t pad_[28]; /* so that fp is at 512: XSAVE needs 64-byte alignment */
 	/* XSAVE area in the standard (not compacted) format, as in a Linux

@@ -26,6 +26,14 @@ void fastipc_tell(const struct context *context)
 	event_raise(context->zone->parent, EXO_PEND_IPC);
 }
 
+/* Whoever runs the chain that the context is in, on another CPU, looks again where it leads. */
+CORE_LOCKED static void leave(const struct context *context)
+{
+	while (context->caller && !context->detached)
+		context = context->caller;
+	cpus_leave_context(context);
+}
+
 CORE_LOCKED static void answer(struct context *context, enum exo_status status)
 {
 	context->parked = false;
@@ -50,7 +58,7 @@ void fastipc_end(struct context *caller, enum exo_status status)
 {
 	struct context *server = caller->callee;
 
-	cpus_leave_context(server);
+	leave(server);
 	server->orphan = true;
 	unlink(caller, status);
 	fastipc_tell(caller);
@@ -165,6 +173,7 @@ enum exo_status call_ctx_cancel(struct zone *caller, struct cap *cap)
 {
 	struct context *context = cap->context;
 
+	leave(context);
 	if (context->parked)
 		answer(context, EXO_E_AGAIN);
 	else if (context->callee)
@@ -173,7 +182,6 @@ enum exo_status call_ctx_cancel(struct zone *caller, struct cap *cap)
 		context->detached = true;
 	else
 		return EXO_E_STATE;
-	cpus_leave_context(context);
 	fastipc_tell(context);
 	return EXO_OK;
 }

@@ -89,6 +89,7 @@ enum exo_event run_event_store(const struct context *context, const struct hal_t
 		return EXO_EV_DEAD;
 	page->load = 0;
 	page->event = trap->event;
+	page->in_call = context->callee != NULL;
 	switch (trap->event) {
 	case EXO_EV_SYSCALL:
 		context->zone->syscalls++;

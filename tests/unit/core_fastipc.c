@@ -662,3 +662,30 @@ CPUS_TEST(all_is_revoked, act_revoke_all, OK)
 	cr_assert_eq(stats().zones, 1);
 	cr_assert_eq(stats().contexts, 0);
 }
+
+/* CPU 1 is at the chain's end, and its middle goes. */
+CPUS_TEST(the_middle_is_destroyed, act_destroy, OK)
+{
+	make(2, is_interrupted);
+	connect(1, 2);
+	cr_assert_eq(run(2), EXO_EV_IPC);
+	p[1].play = forwards;
+	CLIENT_GETS(E_DEAD);
+	cr_assert_null(of(2)->caller);
+	events();
+	cr_assert_eq(run(2), EXO_EV_QUANTUM);
+}
+
+static enum exo_status act_cancel_middle(void) { return exo_ctx_cancel(p[1].context, NULL); }
+
+CPUS_TEST(the_middle_is_cancelled, act_cancel_middle, OK)
+{
+	make(2, is_interrupted);
+	connect(1, 2);
+	cr_assert_eq(run(2), EXO_EV_IPC);
+	p[1].play = forwards;
+	CLIENT_GETS(OK);
+	cr_assert_eq(p[1].status, EXO_E_AGAIN, "it answers all the same");
+	events();
+	cr_assert_eq(run(2), EXO_EV_QUANTUM);
+}

@@ -403,8 +403,12 @@ void thread_main(struct thread *self)
 		uint64_t event = EXO_EV_DEAD;
 		enum exo_status status;
 
-		if (self->last_event != EXO_EV_IPC && thread_needs_attention(self))
+		if (self->last_event != EXO_EV_IPC && thread_needs_attention(self)) {
+			if (self->page->in_call)
+				(void)!exo_ctx_cancel(self->ctx, NULL);
+			self->page->in_call = 0;
 			(void)signal_before_return(self, NULL);
+		}
 		if (vm_commit(self->process->space))
 			process_out_of_memory(self);
 		timers_arm();

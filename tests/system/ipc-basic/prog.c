@@ -4,9 +4,10 @@
 #define LABEL 4711
 #define CALLS 2000
 
-enum { ADD, TAKE_BITS, SUM_FRAME, OPEN_FILE, SLEEP, QUIT };
+enum { ADD, TAKE_BITS, SUM_FRAME, OPEN_FILE, SPIN, SLEEP, QUIT };
 
 static struct fastipc_message m;
+static volatile int *stop; /* shared */
 
 /* ---- the server -------------------------------------------------------------- */
 
@@ -51,6 +52,10 @@ static void serve(void)
 		m.words[1] = (uint64_t)(f >= 0);
 		close(f);
 		break;
+	case SPIN:
+		while (!*stop)
+			;
+		break;
 	case SLEEP:
 		pause_ms(100000);
 		break;
@@ -69,9 +74,14 @@ static void server(int to)
 		_exit(1);
 	if (!ipc_give(to, endpoint, EXO_R_WRITE) || !ipc_give(to, bits, EXO_R_WRITE))
 		_exit(2);
-	while (exo_fastipc_wait(&m, NULL) == EXO_OK)
-		serve();
-	_exit(3);
+	for (;;) {
+		enum exo_status status = exo_fastipc_wait(&m, NULL);
+
+		if (status == EXO_OK)
+			serve();
+		else if (status != EXO_E_DEAD)
+			_exit(3);
+	}
 }
 
 /* ---- the client -------------------------------------------------------------- */
@@ -177,6 +187,7 @@ static void on_alarm(int signo)
 {
 	(void)signo;
 	alarms++;
+	*stop = 1;
 }
 
 static void signals(pid_t pid)
@@ -185,7 +196,10 @@ static void signals(pid_t pid)
 
 	signal(SIGALRM, on_alarm);
 	setitimer(ITIMER_REAL, &soon, NULL);
-	CHECK("a signal ends a call that is not answered", ask(SLEEP, 0, 0) == EXO_E_AGAIN && alarms == 1);
+	CHECK("a signal ends a call whose server computes", ask(SPIN, 0, 0) == EXO_E_AGAIN && alarms == 1);
+	CHECK("the server goes on", ask(ADD, 2, 2) == EXO_OK && m.words[1] == 4);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	CHECK("a signal ends a call whose server sleeps", ask(SLEEP, 0, 0) == EXO_E_AGAIN && alarms == 2);
 	kill(pid, SIGKILL);
 	CHECK("a server that is killed", KILLED(wait_status(pid), SIGKILL));
 	CHECK("cannot be called", ask(ADD, 1, 2) != EXO_OK);
@@ -195,6 +209,7 @@ int main(void)
 {
 	pid_t pid;
 
+	stop = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK("our own zone", ipc_open());
 	pid = server_start();
 	CHECK("a server in another process", endpoint != EXO_CAP_NONE && notify != EXO_CAP_NONE);
