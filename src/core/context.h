@@ -15,7 +15,7 @@ struct context {
 	struct binding page_binding;
 	struct context *next, *prev; /* of the zone */
 	cap_slot_t caps_naming;      /* ring: capabilities that name it */
-	uint16_t running;            /* nobody frees it; it is entered, or makes a call, or whom it called does */
+	uint16_t running;            /* pins: it is in a run or a turn */
 	bool in_slot;                /* bound to a quantum slot, which alone enters it */
 	bool dead;                   /* its page was revoked: never entered again */
 	bool doomed;                 /* its last capability went while it was running */

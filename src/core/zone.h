@@ -28,7 +28,7 @@ struct zone {
 	bool dead;        /* broke its machine: only destroying is left */
 	bool dying;       /* in the reaper's queue */
 	bool stripped;    /* dying, and its space is destroyed already */
-	uint16_t running; /* contexts of it that are entered now */
+	uint16_t running; /* pins of its contexts (context_pin()) */
 	char name[16];
 
 	/* Below which zone it was made, and what was made below it: they go together. */
