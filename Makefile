@@ -25,7 +25,7 @@ find_c   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
 find_s   = $(sort $(shell find $(1) -name '*.S' 2>/dev/null))
 objects  = $(patsubst %,$(1)/%.o,$(basename $(2)))
 
-CORE_C    := $(call find_c,src/core src/bpf)
+CORE_C    := $(call find_c,src/core src/bpf src/sha256)
 LIBOS_C   := $(call find_c,src/libos)
 LIBOS_S   := $(call find_s,src/libos)
 V6_C      := $(wildcard src/libos_v6/*.c)
@@ -92,6 +92,11 @@ $(H)/src/core/%.o: src/core/%.c $(GENERATED)
 	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
 
 $(H)/src/bpf/%.o: src/bpf/%.c
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
+
+$(H)/src/sha256/%.o: src/sha256/%.c
 	@mkdir -p $(@D)
 	$(call note,CC)
 	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<

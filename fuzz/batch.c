@@ -154,7 +154,8 @@ static void tell(unsigned who, const struct exo_batch_op *op)
 
 static bool may_not(uint32_t call)
 {
-	return call == EXO_NR_RUN || call == EXO_NR_WAIT || call == EXO_NR_BATCH || call == EXO_NR_HALT;
+	return call == EXO_NR_RUN || call == EXO_NR_WAIT || call == EXO_NR_BATCH || call == EXO_NR_HALT ||
+	       call == EXO_NR_FASTIPC_CALL || call == EXO_NR_FASTIPC_WAIT;
 }
 
 static void libos_batch(void)

@@ -24,7 +24,9 @@ static struct {
 	const uint8_t *data;
 	size_t size;
 	exo_cap_t libos_caps[CAPS_MAX], app_caps[CAPS_MAX];
-	exo_cap_t zones[2], contexts[2], memories[4];
+	exo_cap_t zones[2], contexts[2], memories[4], ports[2]; /* ports: as the programs name the last one */
+	const struct exo_ctx_page *pages[2];
+	uint64_t talk[2]; /* call that the program in this context makes next; 0: what the input says */
 	unsigned libos_count, app_count, calls, steps;
 	const struct exo_boot *boot;
 } input;
@@ -131,7 +133,7 @@ static void harvest(bool app, uint64_t number, const uint64_t *args, enum exo_st
 	if (status != EXO_OK)
 		return;
 	if (number == EXO_NR_CAP_DERIVE || number == EXO_NR_ZONE_CREATE || number == EXO_NR_CTX_CREATE ||
-	    number == EXO_NR_CAP_UNSEAL || number == EXO_NR_LIBOS_CREATE)
+	    number == EXO_NR_CAP_UNSEAL || number == EXO_NR_LIBOS_CREATE || number == EXO_NR_PORT_CREATE)
 		cap_add(app, value);
 	if (number == EXO_NR_CAP_GRANT || number == EXO_NR_SHARE_PAGES || number == EXO_NR_CAP_MOVE) {
 		cap_add(true, value);
@@ -254,6 +256,53 @@ static void disk_some(void)
 	core_call(EXO_NR_DISK_SUBMIT, args);
 }
 
+/* The message of a program, where a call or an answer is to carry something. */
+static void message_fill(unsigned who)
+{
+	exo_frame_t frame = input.boot->memory_first + 64 + who * 32 + 17;
+	struct fastipc_message *m = (struct fastipc_message *)(uintptr_t)(input.boot->window + (frame << EXO_FRAME_SHIFT));
+
+	m->rights = byte_take() * 4u;
+	m->cap = input.app_count && byte_take() & 1 ? input.app_caps[byte_take() % input.app_count] : 0;
+}
+
+/* One context waits and the other calls it, if the input's world lets them. */
+static void talk_some(unsigned client)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned who = i == 0 ? 1 - client : client;
+		const uint64_t args[6] = { input.contexts[who], input.boot->cpu, 1000000, 0, 0, 0 };
+
+		input.talk[who] = i == 0 ? EXO_NR_FASTIPC_WAIT : EXO_NR_FASTIPC_CALL;
+		input.steps = 0;
+		core_call(EXO_NR_RUN, args);
+		input.talk[who] = 0;
+	}
+}
+
+/* Ports, each for a context or zone; both programs get names of them. */
+static void port_some(void)
+{
+	uint8_t which = byte_take();
+	uint64_t type = which & 1 ? EXO_CAP_IPC : EXO_CAP_NOTIFY;
+	const uint64_t creates[6] = { input.zones[which >> 1 & 1], type, 0, 0, 0, 0 };
+	struct exo_result port = core_call(EXO_NR_PORT_CREATE, creates);
+	const uint64_t binds[6] = { port.value, which & 1 ? input.contexts[which >> 2 & 1] : input.zones[which >> 2 & 1], which, 0, 0, 0 };
+
+	harvest(false, EXO_NR_PORT_CREATE, creates, (enum exo_status)port.status, port.value);
+	core_call(EXO_NR_PORT_BIND, binds);
+	for (unsigned i = 0; i < 2; i++) {
+		const uint64_t gives[6] = { port.value, input.zones[i], EXO_R_ALL, 0, 0, 0 };
+		struct exo_result given = core_call(EXO_NR_CAP_GRANT, gives);
+
+		harvest(false, EXO_NR_CAP_GRANT, gives, (enum exo_status)given.status, given.value);
+		if (given.status == EXO_OK)
+			input.ports[i] = given.value;
+	}
+	if (which & 8)
+		talk_some(1 - (which >> 2 & 1));
+}
+
 /* The first LibOS waits, so that the slots have turns. */
 static void wait_some(void)
 {
@@ -267,10 +316,20 @@ static void wait_some(void)
 
 static void program(void *user, struct fake_entry *entry)
 {
-	uint8_t what = byte_take();
+	unsigned who = entry->page == input.pages[1];
+	uint8_t what;
 	uint64_t args[6];
 
 	(void)user;
+	if (input.talk[who] != 0) {
+		const uint64_t port = input.talk[who] == EXO_NR_FASTIPC_CALL ? input.ports[who] : UINT64_C(0x400000);
+
+		message_fill(who);
+		fake_syscall(entry, EXO_CALL_BASE | input.talk[who], port, UINT64_C(0x400000), 0, 0, 0, 0);
+		input.talk[who] = 0;
+		return;
+	}
+	what = byte_take();
 	fake.now_ns += (uint64_t)what * 1000;
 	if (input.size == 0 || ++input.steps > PROGRAM_STEPS) {
 		/* The quantum is over, and its time has passed. */
@@ -296,6 +355,13 @@ static void program(void *user, struct fake_entry *entry)
 	case 3: entry->trap->event = byte_take(); break;
 	case 4: memset(entry->page, byte_take(), sizeof(*entry->page)); break;
 	case 5: break;
+	/* What has a chance: a message without a capability, or with any, and the last port. */
+	case 7:
+	case 8:
+		message_fill(who);
+		args[0] = what & 8 ? UINT64_C(0x400000) : input.ports[who];
+		fake_syscall(entry, EXO_CALL_BASE | (what & 8 ? EXO_NR_FASTIPC_WAIT : EXO_NR_FASTIPC_CALL), args[0], UINT64_C(0x400000), 0, 0, 0, 0);
+		break;
 	default: fake_syscall(entry, word_take(), 0, 0, 0, 0, 0, 0);
 	}
 }
@@ -324,6 +390,7 @@ static void zone_prepare(const struct exo_boot *boot, unsigned which)
 			cap_add(true, given);
 	input.zones[which] = zone;
 	input.contexts[which] = context;
+	input.pages[which] = (const struct exo_ctx_page *)(uintptr_t)(boot->window + ((at + 16) << EXO_FRAME_SHIFT));
 }
 
 /* A chain of capabilities over all frames that arguments name, the last one soon over. */
@@ -364,7 +431,7 @@ static void libos(const struct exo_boot *boot)
 	prepare(boot);
 	while (input.size > 0) {
 		uint8_t what = byte_take();
-		uint64_t number = what % (EXO_NR_COUNT + 7), args[6];
+		uint64_t number = what % (EXO_NR_COUNT + 8), args[6];
 		struct exo_result result;
 
 		switch (number) {
@@ -375,6 +442,7 @@ static void libos(const struct exo_boot *boot)
 		case EXO_NR_COUNT + 4: wait_some(); continue;
 		case EXO_NR_COUNT + 6: disk_some(); continue;
 		case EXO_NR_COUNT + 5: fake_irq(FAKE_IRQ + byte_take() % FAKE_IRQ_COUNT); continue;
+		case EXO_NR_COUNT + 7: port_some(); continue;
 		default: break;
 		}
 		for (int i = 0; i < 6; i++)

@@ -3,7 +3,7 @@
  *
  * The first byte says how large the pieces are, the second where the key ends.
  */
-#include <core/sha256.h>
+#include <sha256/sha256.h>
 #include <fake/fake.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

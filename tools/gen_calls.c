@@ -257,7 +257,8 @@ static void write_core(void)
 	       "#ifndef CORE_CALLS_H\n#define CORE_CALLS_H\n\n"
 	       "#include <core/lock.h>\n#include <exo/abi.h>\n\nstruct zone;\nstruct cap;\n\n"
 	       "/* The handlers. The first capability has been looked up, its type and rights\n"
-	       " * checked; *value is 0. */\n");
+	       " * checked; *value is 0. They have these parameters whether they need them or not. */\n"
+	       "#pragma GCC diagnostic ignored \"-Wunused-parameter\"\n");
 	for (int i = 0; i < CALL_COUNT; i++)
 		write_prototype(&calls[i]);
 	printf("\nstruct core_call_entry {\n"

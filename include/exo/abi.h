@@ -8,6 +8,7 @@
 
 #include <exo/cap.h>
 #include <exo/context.h>
+#include <exo/fastipc.h>
 #include <exo/quantum.h>
 #include <exo/seal.h>
 #include <exo/status.h>
@@ -103,12 +104,12 @@ struct exo_page_info {
 #define EXO_PEND_QUANTUM  UINT64_C(0x100) /* its turn was over: exo_ctx_page.notice */
 #define EXO_PEND_ZONE     UINT64_C(0x200) /* a zone that was made below this one has died */
 #define EXO_PEND_IRQ      UINT64_C(0x400) /* interrupts: exo_irq_take() */
-#define EXO_PEND_ZONE_IRQ UINT64_C(0x800) /* a zone that was made below this one has an interrupt pending */
+#define EXO_PEND_ZONE_EVENT UINT64_C(0x800) /* an App zone that was made below this one got EXO_PEND_IRQ, _BLOCK or _NOTIFY */
 #define EXO_PEND_ASKED    UINT64_C(0x1000) /* capabilities of this zone are asked for: exo_list_asked() */
 #define EXO_PEND_BACK     UINT64_C(0x2000) /* what this zone asked for is given back or taken */
 #define EXO_PEND_BLOCK    UINT64_C(0x4000) /* a disk has done something: exo_disk_take() */
-#define EXO_PEND_ZONE_BLOCK UINT64_C(0x8000) /* a zone that was made below this one has EXO_PEND_BLOCK pending */
-_Static_assert(EXO_PEND_ZONE_IRQ == EXO_PEND_IRQ << 1 && EXO_PEND_ZONE_BLOCK == EXO_PEND_BLOCK << 1, "the kernel counts on it");
+#define EXO_PEND_NOTIFY   UINT64_C(0x8000) /* a notification has got bits: exo_notify_take(); stays till events are taken */
+#define EXO_PEND_IPC      UINT64_C(0x10000) /* a context that exo_run() gave EXO_EV_IPC for may have something to do */
 
 /*
  * Disks are made of blocks of a frame's size. Blocks of all disks are numbered together: number of the disk

@@ -44,6 +44,8 @@ enum exo_event {
 	EXO_EV_EXCEPTION = 3, /* vector, error */
 	EXO_EV_QUANTUM = 4,   /* the quantum is over; events may be pending as well */
 	EXO_EV_PENDING = 5,   /* exo_event_take() has something */
+	EXO_EV_IPC = 7,       /* it waits for a call or an answer (exo/fastipc.h): not before EXO_PEND_IPC need
+	                       * it be run again */
 	EXO_EV_DEAD = 6,      /* the zone broke its machine and is gone for good:
 	                       * it can only be destroyed */
 };
@@ -70,7 +72,8 @@ struct exo_ctx_page {
 	uint64_t result;   /* rax for the return from the system call */
 	uint64_t notice;   /* in a quantum slot: its turn is over, and the CPU will be taken at this
 	                    * time (ns); 0 since the turn began */
-	uint64_t spare[3];
+	uint64_t in_call;  /* 1: it is in a fastipc call, and whom it called was stopped for its sake */
+	uint64_t spare[2];
 	struct exo_regs regs;
 	uint64_t pad_[28]; /* so that fp is at 512: XSAVE needs 64-byte alignment */
 	/* XSAVE area in the standard (not compacted) format, as in a Linux

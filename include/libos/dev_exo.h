@@ -5,8 +5,9 @@
  * What is given is the calling program's zone's, and is taken back when the program ends or
  * execs: with it goes every zone that was made below the program's zone or lives from memory that was given.
  *
- * poll(2) of the open file tells POLLIN while an interrupt or a disk's answer is pending in the zone of the program that
- * opened it (exo_irq_take() or exo_disk_take() has something), and POLLHUP when that zone is gone (it ended, or called exec).
+ * poll(2) of the open file tells POLLIN while an interrupt, a disk's answer or EXO_PEND_NOTIFY is pending in the zone of the program
+ * that opened it (exo_irq_take() or exo_disk_take() has something; the last till exo_event_take()), and POLLHUP when that zone is
+ * gone (it ended, or called exec).
  */
 #ifndef LIBOS_DEV_EXO_H
 #define LIBOS_DEV_EXO_H
@@ -19,13 +20,15 @@
  * others have made of a capability goes with it when it is revoked, not when it is dropped. */
 #define EXO_DEV_AUDIT   1 /* zones, capabilities, statistics, the audit ring: READ, hold */
 #define EXO_DEV_MEMORY  2 /* `count` neighbouring frames, zeroed: READ, WRITE, EXEC, FUND, hold */
-#define EXO_DEV_ZONE    3 /* the program's own zone: READ, CREATE (zones below it), MAP, hold. What it maps into
+#define EXO_DEV_ZONE    3 /* the program's own zone: READ, WRITE (interrupts and notifications for it), CREATE (zones
+                           * below it, ports), MAP, hold. What it maps into
                            * itself the LibOS does not know of: only over PROT_NONE memory will it stay */
 #define EXO_DEV_CPU     4 /* `count` quantum slots of CPU number `first`: READ, EXEC, hold */
 #define EXO_DEV_CONSOLE 5 /* WRITE, hold */
 #define EXO_DEV_TIMER   6 /* READ, WRITE, hold */
 #define EXO_DEV_ENTROPY 7 /* READ, hold */
 #define EXO_DEV_FRAMES  8 /* all memory, to ask about frames: hold, or no rights at all */
+#define EXO_DEV_CONTEXT 9 /* the calling thread's context, until the thread ends: EXEC (to serve an endpoint), hold */
 /* Devices, of the extent [first, first + count): EXO_DEV_DEVICE_RIGHTS */
 #define EXO_DEV_IOPORT 16 /* EXO_CAP_IOPORT: ports */
 #define EXO_DEV_MMIO   17 /* EXO_CAP_MMIO: frames of device registers */

@@ -38,7 +38,6 @@ enum exo_status call_list_asked(struct zone *caller, struct cap *zone, exo_vaddr
 	for (uint64_t slot = start ? start : 1; slot < fresh && *value < count; slot++) {
 		const struct cap *cap = cap_at((cap_slot_t)slot), *from;
 		struct exo_asked out;
-		enum exo_status status;
 
 		if (!(atomic_load_explicit(&cap->state, memory_order_acquire) & CAP_LIVE) || cap->owner != caller->number)
 			continue;
@@ -46,10 +45,8 @@ enum exo_status call_list_asked(struct zone *caller, struct cap *zone, exo_vaddr
 		if (!from)
 			continue;
 		out = (struct exo_asked){ cap_name(cap), cap_name(from), core.cap_asked[cap_slot(from)] };
-		status = copy_out(caller, asked + *value * sizeof(out), &out, sizeof(out));
-		if (status != EXO_OK)
-			return status;
-		++*value;
+		if (!entry_out(caller, asked, &out, sizeof(out), value))
+			return EXO_E_ADDRESS;
 	}
 	return EXO_OK;
 }
@@ -62,12 +59,9 @@ enum exo_status call_taken_read(struct zone *caller, struct cap *zone, exo_vaddr
 	if (zone->zone != caller)
 		return EXO_E_STATE;
 	while (*value < count && (record = taken_peek(caller)) != NULL) {
-		enum exo_status status = copy_out(caller, records + *value * sizeof(*record), record, sizeof(*record));
-
-		if (status != EXO_OK)
-			return status;
+		if (!entry_out(caller, records, record, sizeof(*record), value))
+			return EXO_E_ADDRESS;
 		taken_pop(caller);
-		++*value;
 	}
 	return EXO_OK;
 }

@@ -17,19 +17,19 @@
  * the longest call and a chunk of short ones together. */
 #define BATCH_NS UINT64_C(100000)
 
-#define BIT(call) (UINT64_C(1) << EXO_NR_##call)
 _Static_assert(EXO_NR_COUNT <= 64, "a set of calls is one word");
 
 /*
- * What may not be an entry: run and wait leave the kernel, for as long as the caller says
+ * What may not be an entry: run, wait and fastipc leave the kernel, for as long as the caller says
  * and while others change what the batch works on; a batch in a batch would need a stack without
  * bound; and nobody would read the statuses after halt.
  */
-static const uint64_t excluded = BIT(RUN) | BIT(WAIT) | BIT(BATCH) | BIT(HALT);
+static const uint64_t excluded = CALL(RUN) | CALL(WAIT) | CALL(BATCH) | CALL(HALT) |
+	CALL(FASTIPC_CALL) | CALL(FASTIPC_WAIT);
 
 /* Calls that take less time than a look at the clock is worth. What is not listed is long. */
-static const uint64_t quick = BIT(NOP) | BIT(CAP_DERIVE) | BIT(CAP_GRANT) | BIT(CAP_INSPECT) | BIT(ZONE_INFO) |
-	BIT(MEM_QUERY) | BIT(EVENT_TAKE) | BIT(CLOCK_READ) | BIT(DIRECT_IO) | BIT(IRQ_TAKE) | BIT(IRQ_ACK);
+static const uint64_t quick = CALL(NOP) | CALL(CAP_DERIVE) | CALL(CAP_GRANT) | CALL(CAP_INSPECT) | CALL(ZONE_INFO) |
+	CALL(MEM_QUERY) | CALL(EVENT_TAKE) | CALL(CLOCK_READ) | CALL(DIRECT_IO) | CALL(IRQ_TAKE) | CALL(IRQ_ACK);
 
 /* The two words that will be written last are tried now, so that no entry is served whose
  * status cannot be told. */

@@ -2,6 +2,7 @@
  * Secure bindings: intervals of mapped memory, their merging and splitting; the
  * single ones; and undoing.
  */
+#include <core/fastipc.h>
 #include <core/irq.h>
 #include <core/quantum.h>
 #include <core/reap.h>
@@ -380,6 +381,7 @@ CORE_LOCKED static bool single_repossess(struct binding *b)
 		if (cpus_leave(context))
 			return false;
 		/* What the HAL still has of its registers must not be put into the page later. */
+		fastipc_forget(context);
 		hal_ctx_fini(&context->hal);
 		context->dead = true;
 	} else {
@@ -415,6 +417,9 @@ bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone)
 			break;
 		case BINDING_QUANTUM:
 			quantum_release(quantum_of_binding(b));
+			break;
+		case BINDING_PORT:
+			port_unbind(port_of_binding(b));
 			break;
 		default:
 			if (!single_repossess(b)) {

@@ -24,6 +24,7 @@ enum binding_kind {
 	BINDING_FUND,    /* frames of its fund; part of struct zone */
 	BINDING_QUANTUM, /* a quantum slot; part of struct quantum_slot, one for each of its capabilities */
 	BINDING_DISK,    /* blocks or frames of a transfer; part of struct transfer, one for each of its capabilities */
+	BINDING_PORT,    /* a notification or endpoint; part of struct port, likewise */
 };
 
 struct binding {
@@ -31,7 +32,7 @@ struct binding {
 	struct binding *cap_next, *cap_prev; /* all bindings of the capability */
 	struct zone *zone;
 	uint64_t first, end; /* addresses; frames; blocks; for an interrupt the line, and that + 1; for slots the
-	                      * number twice; else 0 */
+	                      * number twice, for ports the address; else 0 */
 	cap_slot_t slot;
 	uint8_t kind;
 };

@@ -112,6 +112,17 @@ struct exo_result core_call(uint64_t number, const uint64_t *args)
 	return call_dispatch(core.libos, number, args);
 }
 
+enum exo_status zone_lookup(const struct zone *caller, exo_cap_t name, uint32_t rights, struct zone **zone)
+{
+	struct cap *cap;
+	enum exo_status status = cap_lookup(caller, name, EXO_CAP_ZONE, rights, &cap);
+
+	if (status != EXO_OK)
+		return status;
+	*zone = cap->zone;
+	return zone_is_gone(cap->zone) ? EXO_E_DEAD : EXO_OK;
+}
+
 enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, uint64_t size)
 {
 	return hal_copy_in(&caller->space, to, from, size) ? EXO_OK : EXO_E_ADDRESS;
@@ -120,4 +131,12 @@ enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, u
 enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to, const void *from, uint64_t size)
 {
 	return hal_copy_out(&caller->space, to, from, size) ? EXO_OK : EXO_E_ADDRESS;
+}
+
+bool entry_out(const struct zone *caller, exo_vaddr_t to, const void *entry, uint64_t size, uint64_t *count)
+{
+	bool done = hal_copy_out(&caller->space, to + *count * size, entry, size);
+
+	*count += done;
+	return done;
 }

@@ -8,6 +8,9 @@
 #include <core/lock.h>
 #include <core/zone.h>
 
+/* A set of calls has this bit for each. */
+#define CALL(name) (UINT64_C(1) << EXO_NR_##name)
+
 /* Serves call `number` (without prefix) of `caller`; args: six. Takes the core lock, unless the
  * call is one that only looks and there is nothing in its way. */
 GUARD_EXCLUDES(core_lock)
@@ -32,11 +35,22 @@ static inline uint64_t call_entries(uint64_t count)
 {
 	return count < 1024 ? count : 1024;
 }
+/* A zone that the caller names by a capability with `rights`, and that is not gone. As cap_lookup(); E_DEAD. */
+CORE_LOCKED EXO_MUST_USE enum exo_status zone_lookup(const struct zone *caller, exo_cap_t name, uint32_t rights,
+                                                    struct zone **zone);
+
+/* Takes a slot for the name of a new object of `slab` of the zone that `cap` names, below `cap`. E_AGAIN, E_DEAD,
+ * E_FUNDS, E_SLOTS. */
+CORE_LOCKED EXO_MUST_USE enum exo_status object_reserve(const struct zone *caller, const struct cap *cap,
+                                                       const struct slab *slab, cap_slot_t *slot);
 
 /* Copies from and to the caller's memory; E_ADDRESS. */
 CORE_LOCKED EXO_MUST_USE enum exo_status copy_in(const struct zone *caller, void *to,
                                                 exo_vaddr_t from, uint64_t size);
 CORE_LOCKED EXO_MUST_USE enum exo_status copy_out(const struct zone *caller, exo_vaddr_t to,
                                                  const void *from, uint64_t size);
+/* Copies out the next entry of the array at `to`, of which *count are there. */
+CORE_LOCKED EXO_MUST_USE bool entry_out(const struct zone *caller, exo_vaddr_t to, const void *entry, uint64_t size,
+                                        uint64_t *count);
 
 #endif

@@ -165,6 +165,8 @@ CORE_LOCKED static void owner_unlink(struct zone *zone, struct cap *cap)
 
 static cap_slot_t *object_head(struct cap *cap)
 {
+	if (cap_is_port(cap->type))
+		return &cap->port->zone->port_caps;
 	return cap->type == EXO_CAP_ZONE ? &cap->zone->caps_naming : &cap->context->caps_naming;
 }
 
@@ -172,6 +174,8 @@ CORE_LOCKED static void object_link(struct cap *cap)
 {
 	cap_slot_t *head = object_head(cap);
 
+	if (cap_is_port(cap->type))
+		cap->port->names++;
 	cap->count = 0;
 	cap->object_prev = CAP_NIL;
 	cap->object_next = *head;
@@ -191,7 +195,7 @@ CORE_LOCKED static bool object_unlink(struct cap *cap)
 		*head = cap->object_next;
 	if (cap->object_next != CAP_NIL)
 		cap_at(cap->object_next)->object_prev = cap->object_prev;
-	return *head == CAP_NIL;
+	return cap_is_port(cap->type) ? --cap->port->names == 0 : *head == CAP_NIL;
 }
 
 /* ---- Life of a slot ---------------------------------------------------- */
@@ -272,6 +276,8 @@ void cap_remove(struct cap *cap)
 	if (cap_is_object(cap->type) && object_unlink(cap)) {
 		if (cap->type == EXO_CAP_CONTEXT)
 			context_destroy(cap->context);
+		else if (cap_is_port(cap->type))
+			slab_free(&cap->port->zone->port_slab, cap->port);
 		else
 			reap_zone(cap->zone);
 	}
@@ -376,7 +382,8 @@ void cap_describe(const struct cap *cap, struct exo_cap_info *info)
 	info->first = cap->first;
 	info->count = cap->count;
 	if (cap_is_object(cap->type)) {
-		info->first = cap->type == EXO_CAP_ZONE ? cap->zone->number : cap->context->serial;
+		info->first = cap_is_port(cap->type) ? cap->port->serial :
+		              cap->type == EXO_CAP_ZONE ? cap->zone->number : cap->context->serial;
 		info->count = 1;
 	}
 	info->expires_ns = cap->expires;

@@ -16,6 +16,7 @@
 
 struct binding;
 struct context;
+struct port;
 struct zone;
 
 typedef uint16_t cap_slot_t;
@@ -42,10 +43,11 @@ struct cap {
 		uint64_t first; /* of an extent */
 		struct zone *zone;
 		struct context *context;
+		struct port *port;
 	};
 	union {
 		uint64_t count; /* of an extent */
-		struct {        /* ring of all capabilities of one object */
+		struct {        /* ring of all capabilities of one object; for ports, of all of a zone */
 			cap_slot_t object_next CORE_GUARDED, object_prev CORE_GUARDED;
 		};
 	};
@@ -100,9 +102,14 @@ static inline bool cap_is_extent(enum exo_cap_type type)
 	       type == EXO_CAP_MMIO || type == EXO_CAP_DISK;
 }
 
+static inline bool cap_is_port(enum exo_cap_type type)
+{
+	return type == EXO_CAP_IPC || type == EXO_CAP_NOTIFY;
+}
+
 static inline bool cap_is_object(enum exo_cap_type type)
 {
-	return type == EXO_CAP_ZONE || type == EXO_CAP_CONTEXT;
+	return type == EXO_CAP_ZONE || type == EXO_CAP_CONTEXT || cap_is_port(type);
 }
 
 static inline exo_cap_t cap_name_of_state(uint64_t state, cap_slot_t slot)

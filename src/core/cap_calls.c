@@ -12,8 +12,6 @@ enum exo_status call_cap_derive(struct zone *caller, struct cap *cap, uint32_t r
                                 uint64_t count, uint64_t expires, uint64_t *value)
 {
 	struct cap_spec spec = derive_spec(cap, rights, expires, caller);
-	enum exo_status status;
-	cap_slot_t slot;
 
 	if (cap_is_extent(cap->type)) {
 		spec.first = first;
@@ -21,48 +19,37 @@ enum exo_status call_cap_derive(struct zone *caller, struct cap *cap, uint32_t r
 	} else if (first != 0 || count != 0) {
 		spec.count = 0; /* what is no extent has no parts */
 	}
-	status = derive_reserve(&spec, &slot);
-	if (status == EXO_OK)
-		*value = cap_commit_tagged(slot, &spec);
-	return status;
+	return derive_cap(&spec, value);
 }
 
 enum exo_status call_cap_grant(struct zone *caller, struct cap *cap, exo_cap_t zone, uint32_t rights,
                                uint64_t *value)
 {
 	struct cap_spec spec;
-	struct cap *target;
-	enum exo_status status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
-	cap_slot_t slot;
+	struct zone *target;
+	enum exo_status status = zone_lookup(caller, zone, 0, &target);
 
 	if (status != EXO_OK)
 		return status;
-	if (zone_is_gone(target->zone))
-		return EXO_E_DEAD;
-	spec = derive_spec(cap, cap->rights & rights, cap->expires, target->zone);
-	status = derive_reserve(&spec, &slot);
-	if (status == EXO_OK)
-		*value = cap_commit_tagged(slot, &spec);
-	return status;
+	spec = derive_spec(cap, cap->rights & rights, cap->expires, target);
+	return derive_cap(&spec, value);
 }
 
 enum exo_status call_cap_move(struct zone *caller, struct cap *cap, exo_cap_t zone, uint64_t *value)
 {
 	enum exo_status status = derive_check(cap, cap->rights, cap->expires);
-	struct cap *target;
+	struct zone *target;
 
 	if (status == EXO_OK)
-		status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
+		status = zone_lookup(caller, zone, 0, &target);
 	if (status != EXO_OK)
 		return status;
-	if (zone_is_gone(target->zone))
-		return EXO_E_DEAD;
 	/* What the giver has mapped by it would stay with the giver. */
 	if (core.cap_bindings[cap_slot(cap)])
 		return EXO_E_BUSY;
-	if (!cap_has_room(target->zone))
+	if (!cap_has_room(target))
 		return EXO_E_SLOTS;
-	*value = cap_move(cap, target->zone);
+	*value = cap_move(cap, target);
 	return EXO_OK;
 }
 
@@ -70,7 +57,6 @@ enum exo_status call_cap_drop(struct zone *caller, struct cap *cap)
 {
 	uint32_t budget = REAP_BUDGET;
 
-	(void)caller;
 	if (core.cap_bindings[cap_slot(cap)])
 		return EXO_E_BUSY;
 	/* What is revoked must not come back to life with the parent. */
@@ -88,7 +74,6 @@ enum exo_status call_cap_revoke(struct zone *caller, struct cap *cap, uint64_t *
 {
 	uint32_t budget = REAP_BUDGET;
 
-	(void)caller;
 	seal_revoke(cap);
 	reap_revoke(cap);
 	*value = reap_revoke_some(cap, &budget);
@@ -110,20 +95,16 @@ enum exo_status call_list_caps(struct zone *caller, struct cap *audit, exo_vaddr
 {
 	uint32_t fresh = atomic_load_explicit(&core.cap_fresh, memory_order_relaxed);
 
-	(void)audit;
 	count = call_entries(count);
 	for (uint64_t slot = start ? start : 1; slot < fresh && *value < count; slot++) {
 		struct cap *cap = cap_at((cap_slot_t)slot);
 		struct exo_cap_info out;
-		enum exo_status status;
 
 		if (!(atomic_load_explicit(&cap->state, memory_order_acquire) & CAP_LIVE))
 			continue;
 		cap_describe(cap, &out);
-		status = copy_out(caller, caps + *value * sizeof(out), &out, sizeof(out));
-		if (status != EXO_OK)
-			return status;
-		++*value;
+		if (!entry_out(caller, caps, &out, sizeof(out), value))
+			return EXO_E_ADDRESS;
 	}
 	return EXO_OK;
 }

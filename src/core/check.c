@@ -8,6 +8,7 @@
 #include <core/due.h>
 #include <core/reap.h>
 #include <core/state.h>
+#include <exo/fastipc.h>
 #include <exo/lattice.h>
 
 #define ENSURE(condition, text)            \
@@ -31,7 +32,7 @@ static const char *check_derivation(const struct cap *cap, const struct cap *par
 	ENSURE(cap->depth > parent->depth, "capability: not deeper than its parent");
 	ENSURE(cap->expires <= parent->expires, "capability: outlives its parent");
 	if (cap->type != parent->type)
-		return cap->type == EXO_CAP_CONTEXT && parent->type == EXO_CAP_ZONE ?
+		return (cap->type == EXO_CAP_CONTEXT || cap_is_port(cap->type)) && parent->type == EXO_CAP_ZONE ?
 		       NULL : "capability: type differs from its parent's";
 	if (cap_is_extent(cap->type))
 		ENSURE(cap_covers(parent, cap->first, cap->count), "capability: extent exceeds its parent's");
@@ -40,6 +41,17 @@ static const char *check_derivation(const struct cap *cap, const struct cap *par
 		                            exo_authority_of(parent->type, parent->rights)),
 		       "capability: not below its parent in the lattice");
 	return NULL;
+}
+
+/* By one capability of its own and one of what is bound to it. */
+CORE_LOCKED static bool port_is_bound_by(const struct port *port, const struct cap *cap)
+{
+	const struct cap *target = cap_at(port->by_target.slot);
+
+	if (cap != target && (cap->port != port || cap_slot(cap) != port->by_port.slot))
+		return false;
+	return port->by_target.kind == BINDING_PORT && (port->type == EXO_CAP_NOTIFY ? port->by_target.zone == target->zone :
+	                                                port->server && port->server == target->context);
 }
 
 CORE_LOCKED static const char *check_refs(const struct cap *cap)
@@ -54,7 +66,8 @@ CORE_LOCKED static const char *check_refs(const struct cap *cap)
 	}
 	for (const struct binding *b = core.cap_bindings[slot]; b; b = b->cap_next, refs++) {
 		ENSURE(b->slot == slot && b->kind != BINDING_NONE, "binding: listed under a wrong capability");
-		ENSURE(b->kind == BINDING_QUANTUM ? cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT :
+		ENSURE(b->kind == BINDING_PORT ? port_is_bound_by(port_of_binding(b), cap) :
+		       b->kind == BINDING_QUANTUM ? cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT :
 		       (b->kind == BINDING_PAGES && cap->type == EXO_CAP_MMIO) ||
 		       (b->kind == BINDING_DISK && cap->type == EXO_CAP_DISK) ||
 		       cap->type == (b->kind == BINDING_IRQ ? EXO_CAP_IRQ : EXO_CAP_MEMORY), "binding: of a wrong type");
@@ -78,6 +91,9 @@ CORE_LOCKED static const char *check_cap(const struct cap *cap)
 		ENSURE(core.zones[cap->zone->number] == cap->zone, "capability: its zone is gone");
 	if (cap->type == EXO_CAP_CONTEXT)
 		ENSURE(core.zones[cap->context->zone->number] == cap->context->zone, "capability: its context is gone");
+	if (cap_is_port(cap->type))
+		ENSURE(core.zones[cap->port->zone->number] == cap->port->zone && cap->port->type == cap->type &&
+		       cap->port->by_port.kind == cap->port->by_target.kind, "capability: its port");
 	return cap->parent == CAP_NIL ? NULL : check_derivation(cap, cap_at(cap->parent));
 }
 
@@ -191,9 +207,17 @@ static const char *check_contexts(const struct zone *zone)
 	uint32_t count = 0;
 
 	for (const struct context *c = zone->contexts; c; c = c->next, count++) {
+		uint32_t depth = 0;
+
 		ENSURE(c->zone == zone && (!c->next || c->next->prev == c), "context: links");
 		ENSURE(c->caps_naming != CAP_NIL || c->doomed, "context: without capability");
 		ENSURE(!c->in_slot || c->caps_naming != CAP_NIL, "context: in a slot without capability");
+		ENSURE(c->callee ? c->callee->caller == c && !c->parked : true, "fastipc: who serves it");
+		ENSURE(c->caller ? c->caller->callee == c && !c->parked && c->port && c->port->server == c :
+		                   !c->port && !c->detached, "fastipc: whom it serves");
+		ENSURE(!c->parked || !(c->running || c->in_slot || c->dead), "fastipc: parked, and runs");
+		for (const struct context *up = c->caller; up; up = up->caller)
+			ENSURE(++depth <= EXO_FASTIPC_DEPTH, "fastipc: a ring, or too deep");
 		ENSURE(c->dead == (c->page_binding.kind == BINDING_NONE), "context: alive without its page");
 	}
 	ENSURE(count == zone->context_count && count == zone->context_slab.used_count, "context: count");
@@ -212,12 +236,16 @@ CORE_LOCKED static const char *check_rings(const struct zone *zone)
 		ENSURE(++naming < CAP_SLOTS && is_live(cap_at(slot)) && cap_at(slot)->type == EXO_CAP_ZONE &&
 		       cap_at(slot)->zone == zone, "zone: ring of what names it");
 	ENSURE(naming > 0 || zone->dying || zone == core.libos, "zone: without capability");
+	for (cap_slot_t slot = zone->port_caps; slot != CAP_NIL; slot = cap_at(slot)->object_next)
+		ENSURE(is_live(cap_at(slot)) && cap_is_port(cap_at(slot)->type) && cap_at(slot)->port->zone == zone &&
+		       cap_at(slot)->port->names > 0, "zone: ring of ports' names");
 	return NULL;
 }
 
 static const char *check_fund(const struct zone *zone)
 {
-	uint64_t pooled = zone->pool.fresh_count, slabs = zone->binding_slab.frame_count + zone->context_slab.frame_count;
+	uint64_t pooled = zone->pool.fresh_count, slabs = zone->binding_slab.frame_count + zone->context_slab.frame_count +
+	                              zone->port_slab.frame_count;
 
 	if (zone->taken) {
 		ENSURE(frame_at(zone->taken->frame)->fund == zone->number && hal_phys_ptr(zone->taken->frame) == zone->taken,

@@ -1,12 +1,8 @@
 /*
  * Contexts: making and ending them.
  */
+#include <core/fastipc.h>
 #include <core/state.h>
-
-uint64_t context_cost(const struct zone *zone)
-{
-	return slab_cost(&zone->context_slab, 1);
-}
 
 struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t page)
 {
@@ -14,7 +10,7 @@ struct context *context_new(struct zone *zone, struct cap *memory, exo_frame_t p
 
 	context->zone = zone;
 	context->page = hal_phys_ptr(page);
-	context->serial = ++core.context_serial;
+	context->serial = ++core.object_serial;
 	context->next = zone->contexts;
 	if (zone->contexts)
 		zone->contexts->prev = context;
@@ -35,6 +31,7 @@ void context_destroy(struct context *context)
 		cpus_leave(context);
 		return;
 	}
+	fastipc_forget(context);
 	if (!context->dead)
 		hal_ctx_fini(&context->hal);
 	if (context->page_binding.kind != BINDING_NONE)
@@ -48,6 +45,19 @@ void context_destroy(struct context *context)
 	zone->context_count--;
 	core.context_count--;
 	slab_free(&zone->context_slab, context);
+}
+
+void context_pin(struct context *context)
+{
+	context->running++;
+	context->zone->running++;
+}
+
+void context_unpin(struct context *context)
+{
+	context->zone->running--;
+	if (--context->running == 0 && context->doomed)
+		context_destroy(context);
 }
 
 struct context *context_of_binding(struct binding *binding)

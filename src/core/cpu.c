@@ -63,8 +63,8 @@ bool cpus_leave(const void *what)
 	for (uint32_t cpu = 0; other(&cpu); cpu++) {
 		const struct run *run = core.cpus[cpu].place.run;
 
-		if (run && (!what || run->context == what || run->context->zone == what || run->runner == what ||
-		            run->cap == what || run->cpu == what)) {
+		if (run && (!what || run->context == what || run->base == what || run->context->zone == what ||
+		            run->base->zone == what || run->runner == what || run->cap == what || run->cpu == what)) {
 			kick(cpu);
 			found = true;
 		}

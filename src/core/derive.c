@@ -50,3 +50,13 @@ enum exo_status derive_reserve(const struct cap_spec *spec, cap_slot_t *slot)
 		cap_unreserve(*slot);
 	return status;
 }
+
+enum exo_status derive_cap(const struct cap_spec *spec, exo_cap_t *name)
+{
+	cap_slot_t slot;
+	enum exo_status status = derive_reserve(spec, &slot);
+
+	if (status == EXO_OK)
+		*name = cap_commit_tagged(slot, spec);
+	return status;
+}

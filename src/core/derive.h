@@ -29,4 +29,7 @@ static inline struct cap_spec derive_spec(struct cap *cap, uint32_t rights, uint
  */
 CORE_LOCKED EXO_MUST_USE enum exo_status derive_reserve(const struct cap_spec *spec, cap_slot_t *slot);
 
+/* Both steps, if nothing else has to come in between. *name: the new capability. */
+CORE_LOCKED EXO_MUST_USE enum exo_status derive_cap(const struct cap_spec *spec, exo_cap_t *name);
+
 #endif

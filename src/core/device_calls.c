@@ -14,7 +14,6 @@
 
 enum exo_status call_nop(struct zone *caller)
 {
-	(void)caller;
 	return EXO_OK;
 }
 
@@ -28,15 +27,12 @@ enum exo_status call_event_take(struct zone *caller, struct cap *zone, uint64_t 
 
 enum exo_status call_timer_set(struct zone *caller, struct cap *timer, uint64_t at)
 {
-	(void)timer;
 	timer_set(caller, at);
 	return EXO_OK;
 }
 
 enum exo_status call_clock_read(struct zone *caller, struct cap *timer, uint64_t clock, uint64_t *value)
 {
-	(void)caller;
-	(void)timer;
 	if (clock == EXO_CLOCK_MONOTONIC)
 		*value = hal_time_ns();
 	else if (clock == EXO_CLOCK_REALTIME)
@@ -68,14 +64,12 @@ CORE_LOCKED static enum exo_status write_out(const struct zone *caller, void (*w
 enum exo_status call_console_write(struct zone *caller, struct cap *console, exo_vaddr_t bytes, uint64_t size,
                                    uint64_t *value)
 {
-	(void)console;
 	return write_out(caller, hal_console_write, bytes, size, value);
 }
 
 enum exo_status call_log_write(struct zone *caller, struct cap *console, exo_vaddr_t bytes, uint64_t size,
                                uint64_t *value)
 {
-	(void)console;
 	return write_out(caller, hal_log_write, bytes, size, value);
 }
 
@@ -85,7 +79,6 @@ enum exo_status call_console_read(struct zone *caller, struct cap *console, exo_
 	unsigned char chunk[BYTES_CHUNK] = { 0 };
 	enum exo_status status;
 
-	(void)console;
 	if (size > sizeof(chunk))
 		size = sizeof(chunk);
 	/* Input that has been taken cannot be put back, so the buffer is tried first. */
@@ -100,7 +93,6 @@ enum exo_status call_console_info(struct zone *caller, struct cap *console, exo_
 {
 	struct exo_console_info out = { 0 };
 
-	(void)console;
 	hal_console_info(&out);
 	return copy_out(caller, info, &out, sizeof(out));
 }
@@ -110,7 +102,6 @@ enum exo_status call_entropy_read(struct zone *caller, struct cap *entropy, exo_
 {
 	unsigned char chunk[BYTES_CHUNK];
 
-	(void)entropy;
 	if (size > BYTES_MAX)
 		size = BYTES_MAX;
 	while (*value < size) {
@@ -130,19 +121,15 @@ enum exo_status call_entropy_read(struct zone *caller, struct cap *entropy, exo_
 enum exo_status call_audit_read(struct zone *caller, struct cap *audit, exo_vaddr_t records, uint64_t count,
                                 uint64_t *value)
 {
-	(void)audit;
 	count = call_entries(count);
 	for (uint32_t i = 0; i < core.info->cpu_count; i++) {
 		struct audit *ring = &core.cpus[i].audit;
 		const struct exo_audit_record *record;
 
 		while (*value < count && (record = audit_peek(ring)) != NULL) {
-			enum exo_status status = copy_out(caller, records + *value * sizeof(*record), record, sizeof(*record));
-
-			if (status != EXO_OK)
-				return status;
+			if (!entry_out(caller, records, record, sizeof(*record), value))
+				return EXO_E_ADDRESS;
 			audit_pop(ring);
-			++*value;
 		}
 	}
 	return EXO_OK;
@@ -152,7 +139,6 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 {
 	struct exo_stats out = { 0 };
 
-	(void)audit;
 	for (uint32_t i = 0; i < core.info->cpu_count; i++) {
 		const struct cpu_state *cpu = &core.cpus[i];
 
@@ -178,8 +164,6 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 
 enum exo_status call_halt(struct zone *caller, struct cap *root, uint64_t status)
 {
-	(void)caller;
-	(void)root;
 	if (core.info->check) {
 		const char *broken = core_check();
 

@@ -25,7 +25,6 @@ enum exo_status call_direct_io(struct zone *caller, struct cap *device, uint64_t
 {
 	enum exo_status status;
 
-	(void)caller;
 	if (device->type != EXO_CAP_IOPORT && device->type != EXO_CAP_MMIO)
 		return EXO_E_TYPE;
 	if (write > 1 || !width_is_valid(device->type, width))

@@ -6,15 +6,17 @@
 #include <core/irq.h>
 #include <core/state.h>
 
+/* What a program's zone cannot wait for, but whoever runs it can. */
+#define FOR_PROGRAMS (EXO_PEND_IRQ | EXO_PEND_BLOCK | EXO_PEND_NOTIFY)
+
 void event_raise(struct zone *zone, uint64_t events)
 {
 	if (!zone || !events)
 		return;
 	zone->pending |= events;
 	cpus_notify(zone);
-	/* A program's zone cannot wait for events; whoever runs it can. */
-	if (zone->kind == EXO_ZONE_APP)
-		event_raise(zone->parent, (events & (EXO_PEND_IRQ | EXO_PEND_BLOCK)) << 1);
+	if (zone->kind == EXO_ZONE_APP && (events & FOR_PROGRAMS))
+		event_raise(zone->parent, EXO_PEND_ZONE_EVENT);
 }
 
 void timer_arm(void)

@@ -6,7 +6,7 @@
 
 #include <core/zone.h>
 
-/* Marks events as pending; zone may be NULL. */
+/* Marks events as pending; zone may be NULL. Of some that a program's zone gets, whoever runs it hears too. */
 CORE_LOCKED void event_raise(struct zone *zone, uint64_t events);
 
 /* Hands out what the devices have reported since the last time. */

@@ -16,14 +16,12 @@ enum exo_status call_frame_info(struct zone *caller, struct cap *memory, exo_fra
 	if (count > room)
 		count = room;
 	count = call_entries(count);
-	for (; *value < count; ++*value) {
+	while (*value < count) {
 		struct exo_frame_info out;
-		enum exo_status status;
 
 		frame_describe(first + *value, &out);
-		status = copy_out(caller, frames + *value * sizeof(out), &out, sizeof(out));
-		if (status != EXO_OK)
-			return status;
+		if (!entry_out(caller, frames, &out, sizeof(out), value))
+			return EXO_E_ADDRESS;
 	}
 	return EXO_OK;
 }
@@ -33,14 +31,13 @@ enum exo_status call_list_nodes(struct zone *caller, struct cap *memory, exo_vad
 {
 	exo_frame_t at = start > memory->first ? start : memory->first, end = memory->first + memory->count;
 
-	for (; at < end && *value < count; ++*value) {
+	while (at < end && *value < count) {
 		const struct hal_node_range *range = frame_range(at);
 		exo_frame_t stop = range->first + range->count < end ? range->first + range->count : end;
 		struct exo_node_info out = { at, stop - at, range->node, core.info->colours };
-		enum exo_status status = copy_out(caller, nodes + *value * sizeof(out), &out, sizeof(out));
 
-		if (status != EXO_OK)
-			return status;
+		if (!entry_out(caller, nodes, &out, sizeof(out), value))
+			return EXO_E_ADDRESS;
 		at = stop;
 	}
 	return EXO_OK;

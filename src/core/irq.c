@@ -45,19 +45,14 @@ static uint64_t lines_of(const struct cap *irq)
 enum exo_status call_irq_bind(struct zone *caller, struct cap *irq, uint64_t line, exo_cap_t zone)
 {
 	struct zone *target = caller;
+	enum exo_status status = EXO_OK;
 
 	if (!cap_covers(irq, line, 1))
 		return EXO_E_RANGE;
-	if (zone != EXO_CAP_NONE) {
-		struct cap *cap;
-		enum exo_status status = cap_lookup(caller, zone, EXO_CAP_ZONE, EXO_R_WRITE, &cap);
-
-		if (status != EXO_OK)
-			return status;
-		target = cap->zone;
-	}
-	if (zone_is_gone(target))
-		return EXO_E_DEAD;
+	if (zone != EXO_CAP_NONE)
+		status = zone_lookup(caller, zone, EXO_R_WRITE, &target);
+	if (status != EXO_OK)
+		return status;
 	if (core.irqs[line].kind != BINDING_NONE && !binding_is_stale(&core.irqs[line]))
 		return EXO_E_BUSY;
 
@@ -69,7 +64,6 @@ enum exo_status call_irq_bind(struct zone *caller, struct cap *irq, uint64_t lin
 
 enum exo_status call_irq_unbind(struct zone *caller, struct cap *irq, uint64_t line)
 {
-	(void)caller;
 	if (!cap_covers(irq, line, 1))
 		return EXO_E_RANGE;
 	if (core.irqs[line].kind == BINDING_NONE || core.irqs[line].slot != cap_slot(irq))
@@ -88,7 +82,6 @@ enum exo_status call_irq_take(struct zone *caller, struct cap *irq, uint64_t *va
 
 enum exo_status call_irq_ack(struct zone *caller, struct cap *irq, uint64_t line)
 {
-	(void)caller;
 	if (!cap_covers(irq, line, 1))
 		return EXO_E_RANGE;
 	if (core.irqs[line].kind == BINDING_NONE || binding_is_stale(&core.irqs[line]))

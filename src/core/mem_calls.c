@@ -149,7 +149,6 @@ enum exo_status call_mem_query(struct zone *caller, struct cap *zone, exo_vaddr_
 	exo_frame_t frame;
 	uint32_t flags;
 
-	(void)caller;
 	if (address >= EXO_USER_LIMIT)
 		return EXO_E_ARG;
 	if (zone->zone == core.libos)
@@ -162,7 +161,6 @@ enum exo_status call_mem_query(struct zone *caller, struct cap *zone, exo_vaddr_
 enum exo_status call_text_prepare(struct zone *caller, struct cap *memory, exo_frame_t first, uint64_t count,
                                   uint64_t code_size, exo_vaddr_t address, uint64_t *value)
 {
-	(void)caller;
 	if (!cap_covers(memory, first, count))
 		return EXO_E_RANGE;
 	if (!range_is_valid(address, count) || count > EXO_TEXT_MAX || code_size > count << EXO_FRAME_SHIFT)

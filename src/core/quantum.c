@@ -239,12 +239,13 @@ CORE_LOCKED static bool turn_step(struct quantum *vector, struct quantum_slot *s
 CORE_LOCKED static void turn(struct quantum *vector, struct quantum_slot *slot)
 {
 	struct run run = {
-		.context = slot->context,
+		.context = slot->context, .base = slot->context,
 		.cap = cap_at(slot->by_context.slot), .name = cap_name(cap_at(slot->by_context.slot)),
 		.cpu = cap_at(slot->by_cpu.slot), .cpu_name = cap_name(cap_at(slot->by_cpu.slot)),
 	};
 	uint64_t cycles = hal_cycles();
 
+	context_pin(run.context);
 	vector->current = (uint32_t)(slot - vector->slots);
 	vector->turn_end = hal_time_ns() + slot->ns;
 	slot->round = vector->round;
@@ -259,8 +260,7 @@ CORE_LOCKED static void turn(struct quantum *vector, struct quantum_slot *slot)
 		;
 	slot->used += hal_cycles() - cycles;
 	vector->current = 0;
-	if (run.context->doomed)
-		context_destroy(run.context);
+	context_unpin(run.context);
 }
 
 /* ---- Rounds ------------------------------------------------------------ */

@@ -3,6 +3,7 @@
  */
 #include <core/call.h>
 #include <core/event.h>
+#include <core/fastipc.h>
 #include <core/quantum.h>
 #include <core/reap.h>
 #include <core/state.h>
@@ -41,7 +42,7 @@ enum exo_status call_quantum_bind(struct zone *caller, struct cap *cpu, uint64_t
 		return EXO_E_STATE;
 	if (context->dead || context->doomed || zone_is_gone(context->zone))
 		return EXO_E_DEAD;
-	if (is_first(slot) || quantum_is_taken(slot) || context->in_slot || context->running)
+	if (is_first(slot) || quantum_is_taken(slot) || context->in_slot || context->running || fastipc_is_waiting(context) || context->caller)
 		return EXO_E_BUSY;
 	quantum_bind(slot, context, cap, cpu, &asked, cycles_to_ns(asked.cycles));
 	return EXO_OK;
@@ -59,7 +60,6 @@ enum exo_status call_quantum_info(struct zone *caller, struct cap *cpu, uint64_t
 
 enum exo_status call_quantum_unbind(struct zone *caller, struct cap *cpu, uint64_t slot)
 {
-	(void)caller;
 	if (!cap_covers(cpu, slot, 1))
 		return EXO_E_RANGE;
 	if (is_first(slot))

@@ -181,13 +181,14 @@ bool reap_zone_some(struct zone *zone, uint32_t *budget)
 		if (!reap_zone_some(zone->child, budget))
 			return false;
 	}
-	if (!contexts_remove(zone, budget) || !unbind_zone(zone, budget) ||
+	if (!contexts_remove(zone, budget) || !ring_remove(&zone->port_caps, budget) || !unbind_zone(zone, budget) ||
 	    !ring_remove(&zone->caps_owned, budget))
 		return false;
 	if (!zone->stripped) {
 		hal_space_destroy(&zone->space, &zone->pool);
 		slab_fini(&zone->binding_slab, &zone->pool);
 		slab_fini(&zone->context_slab, &zone->pool);
+		slab_fini(&zone->port_slab, &zone->pool);
 		taken_free(zone);
 		zone->stripped = true;
 	}

@@ -3,6 +3,7 @@
  */
 #include <core/call.h>
 #include <core/event.h>
+#include <core/fastipc.h>
 #include <core/reap.h>
 #include <core/run.h>
 #include <core/state.h>
@@ -53,19 +54,17 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 		status = still_valid(run->cpu, run->cpu_name);
 	/* 2. Permission: nothing that the zone holds has been taken from it. */
 	if (status == EXO_OK)
+		status = entry_check(run->base);
+	if (status == EXO_OK && context != run->base)
 		status = entry_check(context);
 	if (status != EXO_OK)
 		return status;
 	/* 3. State out and in. */
 	audit_add(&cpu->audit, EXO_AUDIT_ENTER, zone->number, 0, run->name, EXO_OK, run->start_ns);
-	zone->running++;
-	context->running = true;
 	cycles = hal_cycles();
 	/* Others may do anything meanwhile, but free what is running. */
 	cpu_enter(run, trap);
 	cycles = hal_cycles() - cycles;
-	context->running = false;
-	zone->running--;
 	/* 4. The record. */
 	zone->cycles += cycles;
 	zone->transitions++;
@@ -77,16 +76,7 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 
 struct exo_result run_call(struct context *context, const struct hal_trap *trap)
 {
-	struct zone *zone = context->zone;
-	struct exo_result result;
-
-	/* Pinned, so that a call that ends the context or the zone does so afterwards. */
-	zone->running++;
-	context->running = true;
-	result = call_serve(zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
-	context->running = false;
-	zone->running--;
-	return result;
+	return call_serve(context->zone, trap->nr & ((UINT64_C(1) << EXO_CALL_SHIFT) - 1), trap->args);
 }
 
 /* The page is hostile, so it is only written here. */
@@ -95,8 +85,11 @@ enum exo_event run_event_store(const struct context *context, const struct hal_t
 	struct exo_ctx_page *page = context->page;
 	struct cpu_state *cpu = cpu_this();
 
+	if (context->dead)
+		return EXO_EV_DEAD;
 	page->load = 0;
 	page->event = trap->event;
+	page->in_call = context->callee != NULL;
 	switch (trap->event) {
 	case EXO_EV_SYSCALL:
 		context->zone->syscalls++;
@@ -178,39 +171,70 @@ CORE_LOCKED static bool goes_on(struct run *run, uint64_t quantum, struct hal_tr
 	return run->runner == core.libos ? kicked : !kicked;
 }
 
+/* One entry and what comes of it. *value: what the runner is to hear, if anything. */
+CORE_LOCKED static enum exo_status run_step(struct run *run, uint64_t quantum, uint64_t *value)
+{
+	struct context *context = run->context;
+	struct exo_result result;
+	struct hal_trap trap;
+	enum exo_status status;
+
+	run->deadline = run_deadline(run, quantum);
+	status = zone_transition(run, &trap);
+	if (status == EXO_E_DEAD && context != run->base && entry_check(run->base) == EXO_OK) {
+		fastipc_forget(context); /* its caller goes on */
+		return EXO_OK;
+	}
+	if (status != EXO_OK)
+		return status;
+	if (trap.event == EXO_EV_QUANTUM || trap.event == EXO_EV_PENDING) {
+		if (!goes_on(run, quantum, &trap))
+			*value = run_event_store(run->base, &trap);
+	} else if (trap.event == EXO_EV_SYSCALL && trap.nr >> EXO_CALL_SHIFT == EXO_CALL_PREFIX) {
+		cpu_this()->calling = context;
+		result = run_call(context, &trap);
+		cpu_this()->calling = NULL;
+		if (!context->dead && !fastipc_is_waiting(context))
+			hal_ctx_answer(&context->hal, result.status, result.value);
+	} else if (context == run->base) {
+		*value = run_event_store(context, &trap);
+	} else {
+		/* What its own runner has to see to. */
+		context->untold = (uint8_t)run_event_store(context, &trap);
+		context->detached = context->caller && !context->zone->dead;
+	}
+	if (context != run->base && !fastipc_is_waiting(context) && fastipc_next(run->base) != context)
+		fastipc_tell(context); /* it has left the chain */
+	return EXO_OK;
+}
+
 CORE_LOCKED static enum exo_status run_loop(struct run *run, uint64_t quantum, uint64_t *value)
 {
-	struct hal_trap trap;
+	enum exo_status status = EXO_OK;
 
-	for (;;) {
-		struct exo_result result;
-		enum exo_status status;
+	*value = EXO_EV_NONE;
+	while (status == EXO_OK && *value == EXO_EV_NONE) {
+		struct context *context = run->context = fastipc_next(run->base);
 
-		run->deadline = run_deadline(run, quantum);
-		status = zone_transition(run, &trap);
-		if (status != EXO_OK) {
-			*value = status == EXO_E_DEAD ? EXO_EV_DEAD : EXO_EV_NONE;
-			return status;
+		if (!context) {
+			status = entry_check(run->base);
+			if (status == EXO_OK)
+				*value = run->base->page->event = EXO_EV_IPC;
+		} else if (context == run->base || !port_is_free(context->port)) {
+			context_pin(context);
+			status = run_step(run, quantum, value);
+			context_unpin(context);
 		}
-		if (trap.event == EXO_EV_QUANTUM || trap.event == EXO_EV_PENDING) {
-			if (goes_on(run, quantum, &trap))
-				continue;
-			break;
-		}
-		if (trap.event != EXO_EV_SYSCALL || trap.nr >> EXO_CALL_SHIFT != EXO_CALL_PREFIX)
-			break;
-		result = run_call(run->context, &trap);
-		if (!run->context->dead)
-			hal_ctx_answer(&run->context->hal, result.status, result.value);
 	}
-	*value = run_event_store(run->context, &trap);
-	return EXO_OK;
+	if (status == EXO_E_DEAD)
+		*value = EXO_EV_DEAD;
+	return status;
 }
 
 enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, uint64_t quantum, uint64_t *value)
 {
 	struct run run = {
-		.context = cap->context, .runner = caller, .cap = cap, .name = cap_name(cap), .cpu_name = cpu,
+		.context = cap->context, .base = cap->context, .runner = caller, .cap = cap, .name = cap_name(cap), .cpu_name = cpu,
 	};
 	struct quantum *vector = &cpu_this()->quantum;
 	enum exo_status status = cap_lookup(caller, cpu, EXO_CAP_CPU, EXO_R_EXEC, &run.cpu);
@@ -226,6 +250,12 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	/* On another CPU, or below us on this one; or a slot's. */
 	if (run.context->running || run.context->in_slot)
 		return EXO_E_BUSY;
+	if (run.base->untold != EXO_EV_NONE) {
+		*value = run.base->untold;
+		run.base->untold = EXO_EV_NONE;
+		return EXO_OK;
+	}
+	context_pin(run.base);
 	run.start_ns = hal_time_ns();
 	if (quantum_is_over(vector, run.start_ns)) {
 		quantum_round(vector);
@@ -239,8 +269,7 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	vector->slots[vector->current].inner = true;
 	status = run_loop(&run, quantum, value);
 	vector->slots[vector->current].inner = false;
-	if (run.context->doomed)
-		context_destroy(run.context);
+	context_unpin(run.base);
 	/* The timer that stopped it may have been a capability's deadline. */
 	if (core.due_ready)
 		reap_some(REAP_HELP_BUDGET);
@@ -251,7 +280,6 @@ enum exo_status call_ctx_save(struct zone *caller, struct cap *cap)
 {
 	struct context *context = cap->context;
 
-	(void)caller;
 	if (context->running)
 		return EXO_E_BUSY;
 	if (context->dead || zone_is_gone(context->zone))

@@ -8,7 +8,8 @@
 
 /* One exo_run(), or one turn of a quantum slot: what was shown, and how long it may last. */
 struct run {
-	struct context *context;
+	struct context *context; /* that is entered */
+	struct context *base;    /* that was asked for; another one when that one has called it (fastipc.h) */
 	struct zone *runner; /* who hears why it stopped */
 	struct cap *cap, *cpu;
 	exo_cap_t name, cpu_name; /* as looked up: a capability that went since no longer matches */
@@ -17,7 +18,7 @@ struct run {
 };
 
 /*
- * Enters the context and comes back; the only place where the kernel changes
+ * Enters the context, which is pinned, and comes back; the only place where the kernel changes
  * zones. Four steps: valid capability, permission, state, audit record.
  * E_REVOKED, E_EXPIRED, E_DEAD, E_AGAIN (a revocation is still taking things from the zone):
  * it was not entered. `trap`: why it stopped.
@@ -28,7 +29,7 @@ CORE_LOCKED EXO_MUST_USE enum exo_status zone_transition(const struct run *run, 
  * that it lives from. */
 CORE_LOCKED uint64_t run_deadline(const struct run *run, uint64_t quantum);
 
-/* Serves the kernel call that the context stopped with; its zone is the caller. The answer is not yet given. */
+/* Serves the kernel call that the context, which is pinned, stopped with; its zone is the caller. The answer is not yet given. */
 CORE_LOCKED struct exo_result run_call(struct context *context, const struct hal_trap *trap);
 
 /* Tells whoever owns the context, in its page, why it stopped. */

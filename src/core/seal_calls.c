@@ -9,24 +9,19 @@
 #include <core_calls.h>
 
 /* Whom it shall be for. */
-static enum exo_status receiver_find(struct zone *caller, exo_cap_t zone, uint32_t flags, struct seal *seal)
+CORE_LOCKED static enum exo_status receiver_find(struct zone *caller, exo_cap_t zone, uint32_t flags, struct seal *seal)
 {
-	const struct zone *receiver = caller;
-	struct cap *cap;
-	enum exo_status status;
+	struct zone *receiver = caller;
+	enum exo_status status = EXO_OK;
 
 	if (flags & ~(EXO_SEAL_ONCE | EXO_SEAL_BEARER))
 		return EXO_E_ARG;
 	if (flags & EXO_SEAL_BEARER)
 		return zone == EXO_CAP_NONE ? EXO_OK : EXO_E_ARG;
-	if (zone != EXO_CAP_NONE) {
-		status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &cap);
-		if (status != EXO_OK)
-			return status;
-		receiver = cap->zone;
-	}
-	if (zone_is_gone(receiver))
-		return EXO_E_DEAD;
+	if (zone != EXO_CAP_NONE)
+		status = zone_lookup(caller, zone, 0, &receiver);
+	if (status != EXO_OK)
+		return status;
 	seal->zone = receiver->number;
 	seal->zone_serial = receiver->serial;
 	return EXO_OK;

@@ -88,19 +88,13 @@ enum exo_status call_share_pages(struct zone *caller, struct cap *memory, exo_fr
                                  exo_cap_t zone, uint32_t rights, uint64_t *value)
 {
 	struct cap_spec spec;
-	struct cap *target;
-	enum exo_status status = cap_lookup(caller, zone, EXO_CAP_ZONE, 0, &target);
-	cap_slot_t slot;
+	struct zone *target;
+	enum exo_status status = zone_lookup(caller, zone, 0, &target);
 
 	if (status != EXO_OK)
 		return status;
-	if (zone_is_gone(target->zone))
-		return EXO_E_DEAD;
-	spec = derive_spec(memory, memory->rights & rights, memory->expires, target->zone);
+	spec = derive_spec(memory, memory->rights & rights, memory->expires, target);
 	spec.first = first;
 	spec.count = count;
-	status = derive_reserve(&spec, &slot);
-	if (status == EXO_OK)
-		*value = cap_commit_tagged(slot, &spec);
-	return status;
+	return derive_cap(&spec, value);
 }

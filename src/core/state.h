@@ -13,7 +13,7 @@
 #include <core/lock.h>
 #include <core/quantum.h>
 #include <core/reap.h>
-#include <core/sha256.h>
+#include <sha256/sha256.h>
 #include <core/zone.h>
 #include <hal/hal.h>
 
@@ -26,6 +26,7 @@ struct cpu_state {
 	uint64_t exceptions CORE_GUARDED, preemptions CORE_GUARDED, refusals CORE_GUARDED;
 	exo_cap_t validated[CAP_VALIDATED]; /* cap_tag.c, by slot; for this CPU only */
 	struct cpu_place place CORE_GUARDED;
+	struct context *calling CORE_GUARDED; /* that somebody runs, and makes the call that is served; NULL: a LibOS does */
 	struct quantum quantum; /* of its slots others may bind and release some, with the lock */
 	struct audit audit CORE_GUARDED;
 };
@@ -45,7 +46,7 @@ struct core {
 	struct zone *zones[ZONE_MAX] CORE_GUARDED; /* by number; [0] is never used */
 	uint32_t zone_count CORE_GUARDED;
 	uint32_t zone_hint CORE_GUARDED; /* where the search for a free number starts */
-	uint64_t context_count CORE_GUARDED, context_serial CORE_GUARDED, zone_serial CORE_GUARDED;
+	uint64_t context_count CORE_GUARDED, object_serial CORE_GUARDED, zone_serial CORE_GUARDED;
 
 	/* event.h: zones with an armed timer, earliest first */
 	struct zone *timers CORE_GUARDED;

@@ -11,6 +11,7 @@
 #include <core/bind.h>
 #include <core/cap.h>
 #include <core/context.h>
+#include <core/port.h>
 #include <core/slab.h>
 #include <hal/hal.h>
 
@@ -27,7 +28,7 @@ struct zone {
 	bool dead;        /* broke its machine: only destroying is left */
 	bool dying;       /* in the reaper's queue */
 	bool stripped;    /* dying, and its space is destroyed already */
-	uint16_t running; /* contexts of it that are entered now */
+	uint16_t running; /* pins of its contexts (context_pin()) */
 	char name[16];
 
 	/* Below which zone it was made, and what was made below it: they go together. */
@@ -38,12 +39,13 @@ struct zone {
 	struct hal_pool pool;     /* free frames of its fund */
 	uint64_t fund_total;      /* all frames of its fund */
 	exo_frame_t frame;        /* the one this struct is in */
-	struct slab binding_slab, context_slab;
+	struct slab binding_slab, context_slab, port_slab;
 
 	cap_slot_t caps_owned;    /* ring: capabilities it owns */
 	cap_slot_t caps_naming;   /* ring: capabilities that name it */
 	uint32_t cap_count;       /* owned */
 
+	cap_slot_t port_caps;     /* ring: capabilities that name a port of its fund */
 	struct context *contexts;
 	uint32_t context_count;
 

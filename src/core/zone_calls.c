@@ -84,22 +84,26 @@ CORE_LOCKED static enum exo_status create_commit(struct zone *caller, struct cap
 	return EXO_OK;
 }
 
-enum exo_status call_zone_create(struct zone *caller, struct cap *parent, exo_cap_t memory, exo_frame_t first,
-                                 uint64_t count, exo_vaddr_t name, uint64_t name_size, uint64_t *value)
+CORE_LOCKED static enum exo_status create(struct zone *caller, struct cap *parent, exo_cap_t memory, exo_vaddr_t name,
+                                          uint64_t name_size, struct creation creation, uint64_t *value)
 {
-	struct creation creation = { .kind = EXO_ZONE_APP, .first = first, .count = count };
 	enum exo_status status = create_check(caller, parent, memory, name, name_size, &creation);
 
 	return status == EXO_OK ? create_commit(caller, parent, &creation, value) : status;
 }
 
+enum exo_status call_zone_create(struct zone *caller, struct cap *parent, exo_cap_t memory, exo_frame_t first,
+                                 uint64_t count, exo_vaddr_t name, uint64_t name_size, uint64_t *value)
+{
+	return create(caller, parent, memory, name, name_size,
+	              (struct creation){ .kind = EXO_ZONE_APP, .first = first, .count = count }, value);
+}
+
 enum exo_status call_libos_create(struct zone *caller, struct cap *parent, exo_cap_t memory, exo_frame_t first,
                                   uint64_t count, exo_vaddr_t name, uint64_t name_size, uint64_t *value)
 {
-	struct creation creation = { .kind = EXO_ZONE_LIBOS, .first = first, .count = count };
-	enum exo_status status = create_check(caller, parent, memory, name, name_size, &creation);
-
-	return status == EXO_OK ? create_commit(caller, parent, &creation, value) : status;
+	return create(caller, parent, memory, name, name_size,
+	              (struct creation){ .kind = EXO_ZONE_LIBOS, .first = first, .count = count }, value);
 }
 
 enum exo_status call_zone_fund(struct zone *caller, struct cap *zone, exo_cap_t memory, exo_frame_t first,
@@ -157,19 +161,15 @@ enum exo_status call_zone_info(struct zone *caller, struct cap *zone, exo_vaddr_
 enum exo_status call_list_zones(struct zone *caller, struct cap *audit, exo_vaddr_t zones, uint64_t count,
                                 uint64_t start, uint64_t *value)
 {
-	(void)audit;
 	count = call_entries(count);
 	for (uint64_t number = start; number < ZONE_MAX && *value < count; number++) {
 		struct exo_zone_info out;
-		enum exo_status status;
 
 		if (!core.zones[number] || core.zones[number]->dying)
 			continue;
 		zone_describe(core.zones[number], &out);
-		status = copy_out(caller, zones + *value * sizeof(out), &out, sizeof(out));
-		if (status != EXO_OK)
-			return status;
-		++*value;
+		if (!entry_out(caller, zones, &out, sizeof(out), value))
+			return EXO_E_ADDRESS;
 	}
 	return EXO_OK;
 }
@@ -210,6 +210,15 @@ enum exo_status call_zone_answers(struct zone *caller, struct cap *cap, exo_cap_
 	return EXO_OK;
 }
 
+enum exo_status object_reserve(const struct zone *caller, const struct cap *cap, const struct slab *slab, cap_slot_t *slot)
+{
+	if (cap_is_revoking(cap))
+		return EXO_E_AGAIN;
+	if (zone_is_gone(cap->zone))
+		return EXO_E_DEAD;
+	return slab_cost(slab, 1) > cap->zone->pool.count ? EXO_E_FUNDS : cap_reserve(caller, cap, slot);
+}
+
 enum exo_status call_ctx_create(struct zone *caller, struct cap *cap, exo_cap_t memory, exo_frame_t page,
                                 uint64_t *value)
 {
@@ -222,17 +231,10 @@ enum exo_status call_ctx_create(struct zone *caller, struct cap *cap, exo_cap_t 
 	enum exo_status status = page_check(caller, memory, EXO_R_READ | EXO_R_WRITE, page, &frame_cap);
 	cap_slot_t slot;
 
-	if (status != EXO_OK)
-		return status;
-	if (cap_is_revoking(cap))
-		return EXO_E_AGAIN;
-	if (zone_is_gone(zone))
-		return EXO_E_DEAD;
-	if (zone == core.libos)
-		return EXO_E_STATE;
-	if (context_cost(zone) > zone->pool.count)
-		return EXO_E_FUNDS;
-	status = cap_reserve(caller, cap, &slot);
+	if (status == EXO_OK && zone == core.libos)
+		status = EXO_E_STATE;
+	if (status == EXO_OK)
+		status = object_reserve(caller, cap, &zone->context_slab, &slot);
 	if (status != EXO_OK)
 		return status;
 	spec.first = (uint64_t)(uintptr_t)context_new(zone, frame_cap, page);

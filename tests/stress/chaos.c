@@ -5,7 +5,7 @@
 #include <stress/stress.h>
 #include <string.h>
 
-enum kind { MEMORY, ZONE, CONTEXT, TIMER, CPU, KINDS };
+enum kind { MEMORY, ZONE, CONTEXT, TIMER, CPU, PORT, KINDS };
 
 #define NAMES   24  /* shared names of each kind */
 #define STEPS   400 /* of one CPU in a round */
@@ -26,7 +26,7 @@ static _Thread_local unsigned steps_left; /* of a program's stay */
 static exo_cap_t pick(enum kind kind)
 {
 	const exo_cap_t roots[KINDS] = { stress_boot->memory, stress_boot->zone, EXO_CAP_NONE, stress_boot->timer,
-		                         stress_boot->cpu };
+		                         stress_boot->cpu, EXO_CAP_NONE };
 	exo_cap_t name = atomic_load(&names[kind][stress_below(NAMES)]);
 
 	return name == EXO_CAP_NONE || stress_below(16) == 0 ? roots[kind] : name;
@@ -169,6 +169,41 @@ static void context_calls(void)
 		(void)!exo_ctx_save(pick(CONTEXT), NULL);
 }
 
+/* Ports, what is bound to them, and the end of what waits at them. */
+static void port_calls(void)
+{
+	uint32_t type = stress_below(3) ? EXO_CAP_IPC : EXO_CAP_NOTIFY;
+	exo_cap_t name;
+	uint64_t bits;
+
+	switch (stress_below(8)) {
+	case 0:
+	case 1:
+	case 2:
+		if (exo_port_create(pick(ZONE), type, &name) != EXO_OK)
+			break;
+		(void)!exo_port_bind(name, pick(type == EXO_CAP_IPC ? CONTEXT : ZONE), stress_below(9), NULL);
+		put(PORT, name);
+		if (exo_cap_grant(name, pick(ZONE), EXO_R_ALL, &name) == EXO_OK)
+			atomic_store(&given[stress_below(NAMES)], name);
+		break;
+	case 3:
+		(void)!exo_port_bind(pick(PORT), pick(stress_below(2) ? CONTEXT : ZONE), 1, NULL);
+		break;
+	case 4:
+		(void)!exo_port_unbind(pick(PORT), NULL);
+		break;
+	case 5:
+		(void)!exo_notify_signal(pick(PORT), stress_below(4), NULL);
+		break;
+	case 6:
+		(void)!exo_notify_take(pick(PORT), &bits);
+		break;
+	default:
+		(void)!exo_ctx_cancel(pick(CONTEXT), NULL);
+	}
+}
+
 static void look(void)
 {
 	struct exo_audit_record records[8];
@@ -194,7 +229,8 @@ static void look(void)
 
 static void body(unsigned cpu)
 {
-	static void (*const calls[])(void) = { derive, derive, grant, seal, zone_calls, map, map, context_calls, look };
+	static void (*const calls[])(void) = { derive, derive, grant, seal, zone_calls, map, map, context_calls, context_calls, port_calls,
+	                                     look };
 
 	(void)cpu;
 	for (unsigned i = 0; i < STEPS; i++) {
@@ -232,7 +268,14 @@ static void program(void *user, struct fake_entry *entry)
 		exo_vaddr_t at = AREA + stress_below(DATA) * EXO_FRAME_SIZE + 8 * stress_below(512);
 
 		steps_left--;
-		switch (stress_below(8)) {
+		switch (stress_below(10)) {
+		case 8:
+			fake_syscall(entry, EXO_CALL_BASE | EXO_NR_FASTIPC_WAIT, at & ~UINT64_C(0xfff), 0, 0, 0, 0, 0);
+			return;
+		case 9:
+			fake_syscall(entry, EXO_CALL_BASE | EXO_NR_FASTIPC_CALL, atomic_load(&given[stress_below(NAMES)]),
+			             at & ~UINT64_C(0xfff), 0, 0, 0, 0);
+			return;
 		case 0:
 		case 1:
 		case 2:

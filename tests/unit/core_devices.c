@@ -492,7 +492,7 @@ CORE_TEST(devices, a_driver_in_a_zone)
 		cr_assert_eq(info.pending, 0);
 		fake_irq(LINE);
 		/* Whoever runs it is told, also when it does something else. */
-		cr_assert_eq(events(), EXO_PEND_ZONE_IRQ);
+		cr_assert_eq(events(), EXO_PEND_ZONE_EVENT);
 		OK(exo_zone_info(zone, &info, NULL));
 		cr_assert_eq(info.pending, EXO_PEND_IRQ);
 		SOUND();

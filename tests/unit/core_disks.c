@@ -318,7 +318,7 @@ CORE_TEST(disks, whoever_runs_a_zone_is_told)
 	app_make(disk, memory);
 	events();
 	fake_disk_step(1);
-	cr_assert_eq(events(), EXO_PEND_ZONE_BLOCK);
+	cr_assert_eq(events(), EXO_PEND_ZONE_EVENT);
 }
 
 /* ---- Under way, and what it lives from goes ---------------------------- */

@@ -1,5 +1,5 @@
 /* SHA-256 and HMAC-SHA256: vectors of NIST and of RFC 4231, by the core itself and, where the processor can, by the machine. */
-#include <core/sha256.h>
+#include <sha256/sha256.h>
 #include <criterion/criterion.h>
 #include <fake/fake.h>
 #include <hal/x86/sha256.h>

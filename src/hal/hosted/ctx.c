@@ -137,6 +137,17 @@ static bool save(struct ctx *ctx)
 	return true;
 }
 
+/* In the page, unless its LibOS has put something else there to be loaded. */
+static void show_answer(struct ctx *ctx)
+{
+	struct exo_ctx_page *page = ctx->page;
+
+	if (page->load & EXO_CTX_GPRS)
+		return;
+	page->regs.rax = ctx->status;
+	page->regs.rdx = ctx->value;
+}
+
 void hal_ctx_save(struct hal_ctx *hal)
 {
 	struct ctx *ctx = ctx_of(hal);
@@ -145,6 +156,8 @@ void hal_ctx_save(struct hal_ctx *hal)
 	host_lock_take(&ctx->space->lock);
 	if (ctx->place != PAGED && ctx->space->zone)
 		save(ctx);
+	if (ctx->answered)
+		show_answer(ctx);
 	host_lock_give(&ctx->space->lock);
 }
 

@@ -58,6 +58,15 @@ static int grant_disk(exo_cap_t zone, struct exo_dev_grant *grant)
 	return grant_device(libos.boot->disk, zone, grant);
 }
 
+static int grant_context(struct thread *thread, struct exo_dev_grant *grant)
+{
+	if (!grant->rights || (grant->rights & ~(EXO_R_EXEC | EXO_DEV_HOLD)))
+		return -EINVAL;
+	enum exo_status status = exo_cap_grant(thread->ctx, vm_zone(thread->process->space), grant->rights, &grant->cap);
+	thread->ctx_given |= status == EXO_OK;
+	return error_of(status);
+}
+
 static int64_t exo_grant(struct thread *thread, uint64_t address)
 {
 	struct vm_space *space = thread->process->space;
@@ -77,6 +86,9 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 		break;
 	case EXO_DEV_DISK:
 		r = grant_disk(vm_zone(space), &grant);
+		break;
+	case EXO_DEV_CONTEXT:
+		r = grant_context(thread, &grant);
 		break;
 	default:
 		r = vm_grant(space, &grant);
@@ -105,7 +117,7 @@ static uint32_t exo_poll(struct file *file, struct poll_table *table)
 	poll_watch(table, &libos.zone_events);
 	if (exo_zone_info(zone_of(file), &info, NULL) != EXO_OK)
 		return POLLHUP;
-	return info.pending & (EXO_PEND_IRQ | EXO_PEND_BLOCK) ? POLLIN | POLLRDNORM : 0;
+	return info.pending & (EXO_PEND_IRQ | EXO_PEND_BLOCK | EXO_PEND_NOTIFY) ? POLLIN | POLLRDNORM : 0;
 }
 
 void dev_exo_events(void)

@@ -31,7 +31,7 @@ int64_t io_put(struct io *io, const void *from, uint64_t size); /* towards the r
 int64_t io_get(struct io *io, void *to, uint64_t size);         /* from the writer (write(2)) */
 int64_t io_put_zero(struct io *io, uint64_t size);
 
-/* dev_exo.c: programs' zones have events (EXO_PEND_ZONE_IRQ, EXO_PEND_ZONE_BLOCK); wakes who polls /dev/exo. */
+/* dev_exo.c: programs' zones have events (EXO_PEND_ZONE_EVENT); wakes who polls /dev/exo. */
 void dev_exo_events(void);
 
 struct poll_table; /* poll.c: collects the wait queues while polling */

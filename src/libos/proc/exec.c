@@ -258,6 +258,7 @@ static void become(struct thread *self, struct program *prog, struct signal_acti
 	bool first = old_ctx == EXO_CAP_NONE;
 
 	if (!first) {
+		thread_context_take_back(self);
 		process_account(p);
 		p->past_user_ns = p->user_ns;
 		futex_thread_exit(self);

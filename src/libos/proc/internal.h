@@ -36,6 +36,8 @@ struct thread *thread_new(struct vm_space *space);
 /* Makes a context and its page in a space. 0 or -ENOMEM. */
 int thread_context_new(struct vm_space *space, exo_cap_t *ctx, exo_frame_t *frame);
 void thread_context_free(exo_cap_t ctx, exo_frame_t frame);
+/* What its program has made of the capability for its context goes. Before that is freed. */
+void thread_context_take_back(struct thread *t);
 /* Brings all registers into the page; regs_edit() also has them loaded at the next run. */
 void regs_save(struct thread *t);
 void regs_edit(struct thread *t);

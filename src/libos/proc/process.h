@@ -142,6 +142,7 @@ struct thread {
 	bool restart_after;               /* the handler that starts now interrupted a call to be made again */
 	bool in_syscall;                  /* a system call of its program is being served */
 	uint32_t last_event;              /* enum exo_event that exo_run() gave last */
+	bool ctx_given;                   /* its program has a capability for its context */
 	int64_t (*restart)(struct thread *); /* what restart_syscall goes on with */
 	uint64_t restart_args[4];
 	uint64_t fault_error, fault_vector, fault_address; /* of the last fault, for signal frames */

@@ -48,6 +48,13 @@ void thread_context_free(exo_cap_t ctx, exo_frame_t frame)
 		libos_log("feuerbird: a context could not be dropped");
 }
 
+void thread_context_take_back(struct thread *t)
+{
+	while (t->ctx_given && exo_cap_revoke(t->ctx, NULL) == EXO_E_AGAIN)
+		;
+	t->ctx_given = false;
+}
+
 void regs_save(struct thread *t)
 {
 	/* What is to be loaded is newer than what the machine holds. A dead zone keeps what the page has. */
@@ -99,6 +106,7 @@ void thread_exit(struct thread *self)
 	process_account(p);
 	futex_thread_exit(self);
 	pending_flush(p, &self->pending, ~UINT64_C(0));
+	thread_context_take_back(self);
 	thread_context_free(self->ctx, self->page_frame);
 	self->ctx = EXO_CAP_NONE;
 	self->page = NULL;
@@ -346,6 +354,17 @@ static void quantum_over(struct thread *self)
 	sched_give_way(self);
 }
 
+/*
+ * The program waits in a call of the kernel for another context (exo/fastipc.h). A signal ends that; if it has
+ * ended by itself, what came of it must be seen before the signal: last_event stays EXO_EV_IPC.
+ */
+static void ipc_wait(struct thread *self)
+{
+	(void)wait_on(self, &libos.ipc_events, NO_DEADLINE, true);
+	if (thread_needs_attention(self) && exo_ctx_cancel(self->ctx, NULL) == EXO_OK)
+		self->last_event = EXO_EV_PENDING;
+}
+
 static void zone_dead(struct thread *self)
 {
 	libos_log("feuerbird: process %d (%s) broke its machine and is gone", self->process->pid, self->process->name);
@@ -370,6 +389,9 @@ static void handle(struct thread *self, uint32_t event)
 	case EXO_EV_PENDING:
 		pending_events(self);
 		break;
+	case EXO_EV_IPC:
+		ipc_wait(self);
+		break;
 	default:
 		zone_dead(self);
 	}
@@ -379,13 +401,21 @@ void thread_main(struct thread *self)
 {
 	for (;;) {
 		uint64_t event = EXO_EV_DEAD;
+		enum exo_status status;
 
-		if (thread_needs_attention(self))
+		if (self->last_event != EXO_EV_IPC && thread_needs_attention(self)) {
+			if (self->page->in_call)
+				(void)!exo_ctx_cancel(self->ctx, NULL);
+			self->page->in_call = 0;
 			(void)signal_before_return(self, NULL);
+		}
 		if (vm_commit(self->process->space))
 			process_out_of_memory(self);
 		timers_arm();
-		if (exo_run(self->ctx, libos.boot->cpu, libos.sched.quantum_ns, &event) != EXO_OK)
+		status = exo_run(self->ctx, libos.boot->cpu, libos.sched.quantum_ns, &event);
+		if (status == EXO_E_BUSY)
+			event = EXO_EV_IPC; /* it just leaves a caller that another CPU runs */
+		else if (status != EXO_OK)
 			event = EXO_EV_DEAD;
 		self->last_event = (uint32_t)event;
 		handle(self, self->last_event);

@@ -28,6 +28,7 @@ void sched_init(void)
 	list_init(&s->woken);
 	list_init(&s->timers);
 	waitq_init(&libos.zone_events);
+	waitq_init(&libos.ipc_events);
 	s->quantum_ns = QUANTUM_NS;
 	s->armed_ns = NO_DEADLINE;
 	s->load_next_ns = libos_now() + LOAD_PERIOD_NS;
@@ -328,8 +329,10 @@ void sched_events(uint64_t pending)
 		libos.sched.armed_ns = NO_DEADLINE;
 		timers_run();
 	}
-	if (pending & (EXO_PEND_ZONE_IRQ | EXO_PEND_ZONE_BLOCK))
+	if (pending & EXO_PEND_ZONE_EVENT)
 		dev_exo_events();
+	if (pending & EXO_PEND_IPC)
+		waitq_wake_all(&libos.ipc_events);
 	if (pending & console)
 		tty_console_events(pending & console);
 	if (pending & EXO_PEND_SHUTDOWN)

@@ -66,7 +66,7 @@ static void steal(void)
 				continue;
 			tried++;
 			for (uint64_t nr = 1; nr < EXO_NR_COUNT; nr++)
-				hits += nr != EXO_NR_CAP_UNSEAL && nr != EXO_NR_BATCH && exo_call(nr, caps[i].cap, 0, 0, 0, 0, 0).status != EXO_E_CAP;
+				hits += nr != EXO_NR_CAP_UNSEAL && nr != EXO_NR_BATCH && nr != EXO_NR_FASTIPC_WAIT && exo_call(nr, caps[i].cap, 0, 0, 0, 0, 0).status != EXO_E_CAP;
 			if (caps[i].type == EXO_CAP_AUDIT)
 				libos = caps[i].cap;
 			if (caps[i].type == EXO_CAP_ZONE && caps[i].first == exo_zone)

@@ -1,0 +1,29 @@
+/*
+ * fastipc: contexts that call each other (exo/fastipc.h). A chain leads from a caller to whom it called, and so on;
+ * whoever runs its head runs its end, where the work is. A server that is `detached` heads a chain of its own, though
+ * it still owes its caller an answer.
+ */
+#ifndef CORE_FASTIPC_H
+#define CORE_FASTIPC_H
+
+#include <core/context.h>
+
+/* It waits for a message or an answer, and is not entered. */
+static inline bool fastipc_is_waiting(const struct context *context)
+{
+	return context->parked || context->callee;
+}
+
+/* Whom to enter for whoever runs `head`; NULL: nobody, before EXO_PEND_IPC comes. */
+CORE_LOCKED struct context *fastipc_next(struct context *head);
+
+/* The runner of the context shall look again. */
+CORE_LOCKED void fastipc_tell(const struct context *context);
+
+/* Ends the call in which `caller` waits. */
+CORE_LOCKED void fastipc_end(struct context *caller, enum exo_status status);
+
+/* It is to be entered no more: who called it, and whom it called, go on without it. */
+CORE_LOCKED void fastipc_forget(struct context *context);
+
+#endif
