@@ -416,7 +416,7 @@ bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone)
 			reap_zone(zone);
 			break;
 		case BINDING_QUANTUM:
-			quantum_release(quantum_of_binding(b));
+			quantum_release(quantum_slot_at(b->first));
 			break;
 		case BINDING_PORT:
 			port_unbind(port_of_binding(b));

@@ -35,6 +35,7 @@ static inline uint64_t call_entries(uint64_t count)
 {
 	return count < 1024 ? count : 1024;
 }
+
 /* A zone that the caller names by a capability with `rights`, and that is not gone. As cap_lookup(); E_DEAD. */
 CORE_LOCKED EXO_MUST_USE enum exo_status zone_lookup(const struct zone *caller, exo_cap_t name, uint32_t rights,
                                                     struct zone **zone);

@@ -374,19 +374,15 @@ enum exo_status cap_lookup(const struct zone *zone, exo_cap_t name, enum exo_cap
 
 void cap_describe(const struct cap *cap, struct exo_cap_info *info)
 {
-	memset(info, 0, sizeof(*info));
-	info->cap = cap_name(cap);
-	info->parent = cap->parent == CAP_NIL ? EXO_CAP_NONE : cap_name(cap_at(cap->parent));
-	info->type = cap->type;
-	info->rights = cap->rights;
-	info->first = cap->first;
-	info->count = cap->count;
+	*info = (struct exo_cap_info){
+		.cap = cap_name(cap), .parent = cap->parent == CAP_NIL ? EXO_CAP_NONE : cap_name(cap_at(cap->parent)),
+		.type = cap->type, .rights = cap->rights, .first = cap->first, .count = cap->count,
+		.expires_ns = cap->expires, .owner_zone = cap->owner,
+		.refs = atomic_load_explicit(&cap->refs, memory_order_relaxed),
+	};
 	if (cap_is_object(cap->type)) {
 		info->first = cap_is_port(cap->type) ? cap->port->serial :
 		              cap->type == EXO_CAP_ZONE ? cap->zone->number : cap->context->serial;
 		info->count = 1;
 	}
-	info->expires_ns = cap->expires;
-	info->owner_zone = cap->owner;
-	info->refs = atomic_load_explicit(&cap->refs, memory_order_relaxed);
 }

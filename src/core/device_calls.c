@@ -137,7 +137,11 @@ enum exo_status call_audit_read(struct zone *caller, struct cap *audit, exo_vadd
 
 enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vaddr_t stats)
 {
-	struct exo_stats out = { 0 };
+	struct exo_stats out = {
+		.uptime_ns = hal_time_ns() - core.info->boot_ns, .caps_used = core.caps_used, .caps_total = CAP_SLOTS - 1,
+		.zones = core.zone_count, .contexts = (uint32_t)core.context_count,
+		.frames_total = core.info->frame_count, .frames_funded = core.frames_funded,
+	};
 
 	for (uint32_t i = 0; i < core.info->cpu_count; i++) {
 		const struct cpu_state *cpu = &core.cpus[i];
@@ -152,13 +156,6 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 		out.audit_records += (uint64_t)cpu->audit.routine_head + cpu->audit.refusal_head;
 		out.audit_dropped += cpu->audit.dropped;
 	}
-	out.uptime_ns = hal_time_ns() - core.info->boot_ns;
-	out.caps_used = core.caps_used;
-	out.caps_total = CAP_SLOTS - 1;
-	out.zones = core.zone_count;
-	out.contexts = (uint32_t)core.context_count;
-	out.frames_total = core.info->frame_count;
-	out.frames_funded = core.frames_funded;
 	return copy_out(caller, stats, &out, sizeof(out));
 }
 

@@ -99,7 +99,7 @@ enum exo_status call_disk_submit(struct zone *caller, struct cap *disk, exo_cap_
 		return status;
 	if (!cap_covers(disk, r.first, flush ? 1 : r.count) || (frames && !cap_covers(frames, r.frame, r.count)))
 		return EXO_E_RANGE;
-	if (frames && !frames_are_plain(r.frame, r.count))
+	if (frames && !frames_are_plain(r.frame, r.count, false))
 		return EXO_E_OVERLAP;
 	disks_collect();
 	t = place_find(caller);

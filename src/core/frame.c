@@ -19,22 +19,12 @@ void frame_table_init(void)
 		core.frames[i].fund = FRAME_KERNEL;
 }
 
-bool frames_are_plain(exo_frame_t first, uint64_t count)
+bool frames_are_plain(exo_frame_t first, uint64_t count, bool unused)
 {
 	const struct frame *frame = frame_at(first);
 
 	for (uint64_t i = 0; i < count; i++)
-		if (frame[i].fund != FRAME_FREE)
-			return false;
-	return true;
-}
-
-bool frames_are_unused(exo_frame_t first, uint64_t count)
-{
-	const struct frame *frame = frame_at(first);
-
-	for (uint64_t i = 0; i < count; i++)
-		if (frame[i].fund != FRAME_FREE || frame[i].maps != 0)
+		if (frame[i].fund != FRAME_FREE || (unused && frame[i].maps != 0))
 			return false;
 	return true;
 }

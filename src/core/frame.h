@@ -30,11 +30,8 @@ uint64_t frame_table_frames(uint64_t frame_count);
 /* Boot: puts the table at the extent's start and marks those frames. */
 void frame_table_init(void);
 
-/* No frame of it is kernel memory. The range is inside the extent. */
-CORE_LOCKED bool frames_are_plain(exo_frame_t first, uint64_t count);
-
-/* None is kernel memory, none is mapped. */
-CORE_LOCKED bool frames_are_unused(exo_frame_t first, uint64_t count);
+/* No frame of it is kernel memory. unused: and none is mapped. The range is inside the extent. */
+CORE_LOCKED bool frames_are_plain(exo_frame_t first, uint64_t count, bool unused);
 
 /* What the HAL says of nodes and colours is as it promises. */
 bool frame_ranges_are_sound(void);

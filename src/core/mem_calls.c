@@ -61,7 +61,7 @@ CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const 
 		return EXO_E_RANGE;
 	if (request->memory->type == EXO_CAP_MMIO && !core.info->mmio_maps)
 		return EXO_E_DEVICE;
-	if (request->memory->type == EXO_CAP_MEMORY && !frames_are_plain(op->frame, op->count))
+	if (request->memory->type == EXO_CAP_MEMORY && !frames_are_plain(op->frame, op->count, false))
 		return EXO_E_OVERLAP;
 	if (records > zone->pool.count ||
 	    hal_space_cost(&zone->space, op->vaddr, op->count) > zone->pool.count - records)
@@ -165,7 +165,7 @@ enum exo_status call_text_prepare(struct zone *caller, struct cap *memory, exo_f
 		return EXO_E_RANGE;
 	if (!range_is_valid(address, count) || count > EXO_TEXT_MAX || code_size > count << EXO_FRAME_SHIFT)
 		return EXO_E_ARG;
-	if (!frames_are_plain(first, count))
+	if (!frames_are_plain(first, count, false))
 		return EXO_E_OVERLAP;
 	*value = hal_text_prepare(hal_phys_ptr(first), code_size, address);
 	return EXO_OK;

@@ -13,11 +13,6 @@ struct quantum_slot *quantum_slot_at(uint64_t slot)
 	return &core.cpus[slot / EXO_QUANTUM_SLOTS].quantum.slots[slot % EXO_QUANTUM_SLOTS];
 }
 
-struct quantum_slot *quantum_of_binding(struct binding *binding)
-{
-	return quantum_slot_at(binding->first);
-}
-
 bool quantum_is_mine(const struct zone *caller, uint64_t *number)
 {
 	const struct quantum *vector = &cpu_this()->quantum;
@@ -85,22 +80,16 @@ void quantum_describe(uint64_t number, struct exo_quantum_info *info)
 {
 	const struct quantum_slot *slot = quantum_slot_at(number);
 
-	memset(info, 0, sizeof(*info));
-	if (number % EXO_QUANTUM_SLOTS == 0) {
-		info->zone = core.libos->number;
-		return;
-	}
-	if (!slot->context)
-		return;
-	info->quantum.cycles = slot->cycles;
-	info->quantum.priority = slot->priority;
-	info->quantum.cpu_cap = cap_name(cap_at(slot->by_cpu.slot));
-	info->zone = slot->context->zone->number;
-	info->flags = slot->waiting ? EXO_QUANTUM_WAITING : 0;
-	info->turns = slot->turns;
-	info->used = slot->used;
-	info->notices = slot->notices;
-	info->overruns = slot->overruns;
+	*info = (struct exo_quantum_info){ .zone = number % EXO_QUANTUM_SLOTS == 0 ? core.libos->number : 0 };
+	if (slot->context)
+		*info = (struct exo_quantum_info){
+			.quantum = {
+				.cycles = slot->cycles, .priority = slot->priority,
+				.cpu_cap = cap_name(cap_at(slot->by_cpu.slot)),
+			},
+			.zone = slot->context->zone->number, .flags = slot->waiting ? EXO_QUANTUM_WAITING : 0,
+			.turns = slot->turns, .used = slot->used, .notices = slot->notices, .overruns = slot->overruns,
+		};
 }
 
 /* ---- Who is next ------------------------------------------------------- */

@@ -74,6 +74,5 @@ CORE_LOCKED bool quantum_is_taken(uint64_t slot);
 CORE_LOCKED void quantum_describe(uint64_t slot, struct exo_quantum_info *info);
 
 struct quantum_slot *quantum_slot_at(uint64_t slot);
-struct quantum_slot *quantum_of_binding(struct binding *binding);
 
 #endif

@@ -100,20 +100,13 @@ void zone_kill(struct zone *zone)
 
 void zone_describe(const struct zone *zone, struct exo_zone_info *info)
 {
-	memset(info, 0, sizeof(*info));
-	info->number = zone->number;
-	info->kind = zone->kind;
-	info->transitions = zone->transitions;
-	info->calls = zone->calls + atomic_load_explicit(&zone->looks, memory_order_relaxed);
-	info->syscalls = zone->syscalls;
-	info->faults = zone->faults;
-	info->cycles = zone->cycles;
-	info->mapped_pages = zone->mapped_pages;
-	info->fund_free = zone->pool.count;
-	info->fund_total = zone->fund_total;
-	info->caps = zone->cap_count;
-	info->contexts = zone->context_count;
-	info->pending = zone->pending;
-	info->taken_lost = zone->taken_lost;
+	*info = (struct exo_zone_info){
+		.number = zone->number, .kind = zone->kind, .transitions = zone->transitions,
+		.calls = zone->calls + atomic_load_explicit(&zone->looks, memory_order_relaxed),
+		.syscalls = zone->syscalls, .faults = zone->faults, .cycles = zone->cycles,
+		.mapped_pages = zone->mapped_pages, .fund_free = zone->pool.count, .fund_total = zone->fund_total,
+		.caps = zone->cap_count, .contexts = zone->context_count, .pending = zone->pending,
+		.taken_lost = zone->taken_lost,
+	};
 	memcpy(info->name, zone->name, sizeof(info->name));
 }

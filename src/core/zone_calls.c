@@ -17,7 +17,7 @@ CORE_LOCKED static enum exo_status fund_check(struct zone *caller, exo_cap_t mem
 		return status;
 	if (!cap_covers(*cap, first, count) || count > EXO_FUND_MAX)
 		return EXO_E_RANGE;
-	return frames_are_unused(first, count) ? EXO_OK : EXO_E_OVERLAP;
+	return frames_are_plain(first, count, true) ? EXO_OK : EXO_E_OVERLAP;
 }
 
 /* What a new zone shall be; all that can be wrong with it is found by create_check(). */
@@ -184,7 +184,7 @@ CORE_LOCKED static enum exo_status page_check(struct zone *caller, exo_cap_t mem
 		return status;
 	if (!cap_covers(*cap, page, 1))
 		return EXO_E_RANGE;
-	return frames_are_plain(page, 1) ? EXO_OK : EXO_E_OVERLAP;
+	return frames_are_plain(page, 1, false) ? EXO_OK : EXO_E_OVERLAP;
 }
 
 enum exo_status call_zone_answers(struct zone *caller, struct cap *cap, exo_cap_t memory, exo_frame_t page)

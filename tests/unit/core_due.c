@@ -44,7 +44,7 @@ CORE_TEST(due, expired_slots_and_bindings_go)
 	cr_assert_eq(query(zone, 0x400000), 0);
 	cr_assert_eq(in_core->mapped_pages, 0);
 	cr_assert_eq(in_core->bindings.count, 0);
-	cr_assert(frames_are_unused(first, 8));
+	cr_assert(frames_are_plain(first, 8, true));
 	cr_assert_eq(stats().caps_used, used);
 	OK(exo_taken_read(boot->zone, list, 4, &n));
 	cr_assert_eq(n, 2);
@@ -119,7 +119,7 @@ CORE_TEST(due, a_zone_for_a_time)
 	cr_assert_eq(stats().zones, 1);
 	cr_assert_eq(stats().contexts, 0);
 	cr_assert_eq(stats().frames_funded, funded);
-	cr_assert(frames_are_unused(page, 1));
+	cr_assert(frames_are_plain(page, 1, true));
 }
 
 static exo_cap_t running_zone;
