@@ -350,7 +350,7 @@ static void program(void *user, struct fake_entry *entry)
 	case 0: fake_fault(entry, word_take(), what >> 4); break;
 	case 1: fake_exception(entry, byte_take(), 0); break;
 	case 2: fake.events |= byte_take(); break;
-	case 7: fake_disk_step(what >> 4); break;
+	case 9: fake_disk_step(what >> 4); break;
 	case 6: fake_irq(FAKE_IRQ + byte_take() % FAKE_IRQ_COUNT); break;
 	case 3: entry->trap->event = byte_take(); break;
 	case 4: memset(entry->page, byte_take(), sizeof(*entry->page)); break;
