@@ -1,4 +1,5 @@
 /* The hosted HAL on its own: spaces, contexts and traps, with machine code as programs. */
+#include <bpf/bpf.h>
 #include <criterion/criterion.h>
 #include <hal/hosted/hosted.h>
 #include <string.h>
@@ -172,6 +173,111 @@ Test(hosted, answers_without_leaving)
 	cr_assert_eq(enter(), EXO_EV_SYSCALL);
 	cr_assert_eq(trap.nr, 60);
 	cr_assert_eq(trap.args[0], 4711);
+}
+
+static uint32_t pick(uint32_t below)
+{
+	static uint64_t state = 88172645463325252u;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32_t)(state >> 11) % below;
+}
+
+/* A program of what programs for calls are made of; it answers call 110 only. */
+static uint32_t answer_program(struct exo_bpf_insn *program)
+{
+	static const uint16_t codes[] = {
+		EXO_BPF_LD | EXO_BPF_WORD | EXO_BPF_ABS, EXO_BPF_LD | EXO_BPF_BYTE | EXO_BPF_IND, EXO_BPF_MISC | EXO_BPF_TAX,
+		EXO_BPF_JMP | EXO_BPF_JEQ | EXO_BPF_K, EXO_BPF_JMP | EXO_BPF_JGT | EXO_BPF_K, EXO_BPF_JMP | EXO_BPF_JGE | EXO_BPF_K,
+		EXO_BPF_JMP | EXO_BPF_JSET | EXO_BPF_K, EXO_BPF_RET | EXO_BPF_K,
+	};
+	static const uint32_t values[] = {0, 1, 3, 7, 8, 16, 52, 53, 55, 56, 57, 60, 500, 508, 509, 511, 512, 110, 255, 0x7fffffff, 0x80000000, UINT32_MAX};
+	uint32_t count = 5 + pick(20);
+
+	program[0] = (struct exo_bpf_insn){.code = codes[0], .k = offsetof(struct exo_answer_call, nr)};
+	program[1] = (struct exo_bpf_insn){.code = codes[3], .k = 110, .jt = 1};
+	program[2] = (struct exo_bpf_insn){.code = codes[7], .k = EXO_ANSWER_PASS};
+	for (uint32_t i = 3; i < count; i++) {
+		uint32_t rest = count - 1 - i;
+
+		program[i] = (struct exo_bpf_insn){.code = codes[rest ? pick(8) : 7], .k = values[pick(22)]};
+		if ((program[i].code & 7) == EXO_BPF_JMP) {
+			program[i].jt = (uint8_t)pick(rest);
+			program[i].jf = (uint8_t)pick(rest);
+		} else if ((program[i].code & 7) == EXO_BPF_RET) {
+			program[i].k = pick(5) << 16 | (pick(2) ? pick(8) : pick(0x10000));
+		}
+	}
+	return count;
+}
+
+/* The stub's machine against bpf_run(): the same answers, and whoever is not answered is as before. */
+Test(hosted, answer_programs)
+{
+	/* mov $110,%eax; syscall; mov %rax,%rdi; mov $60,%eax; syscall */
+	uint8_t code[] = {0xb8, 110, 0, 0, 0, 0x0f, 5, 0x48, 0x89, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 5};
+	exo_frame_t frame = take(), data = take();
+	struct exo_answer_page *answers = hal_phys_ptr(frame);
+	unsigned passed = 0, answered = 0, zeroed = 0;
+
+	cr_assert_eq(hal_text_prepare(code, sizeof(code), CODE), 2);
+	program(code, sizeof(code));
+	hal_space_map(&space, DATA, data, 1, EXO_PROT_READ | EXO_PROT_WRITE, &pool);
+	for (uint32_t i = 0; i < EXO_ANSWER_BYTES; i++)
+		answers->data[i] = (uint8_t)(i * 7 + 1);
+	hal_space_answers(&space, frame);
+	for (unsigned turn = 0; turn < 4000; turn++) {
+		struct exo_bpf_insn insns[EXO_ANSWER_PROGRAM_MAX] = {{0, 0, 0, 0}};
+		struct exo_answer_call call = {110, {DATA + pick(8000), pick(600), DATA + 8, pick(4), (uint64_t)pick(9) << 32, DATA - 1}};
+		const struct bpf_input input = {
+			.head = (const uint8_t *)&call, .head_size = sizeof(call), .rest = (const uint8_t *)answers, .size = EXO_ANSWER_INPUT_SIZE,
+		};
+		uint32_t count = answer_program(insns), verdict, operand;
+		uint64_t expected = 110, result = 0;
+
+		cr_assert_eq(bpf_check(insns, count), EXO_OK);
+		verdict = bpf_run(insns, &input);
+		operand = verdict & 0xffff;
+		if ((verdict & ~0xffffu) == EXO_ANSWER_RESULT) {
+			expected = 60;
+			result = (uint64_t)(int64_t)(int16_t)operand;
+		} else if ((verdict & ~0xffffu) == EXO_ANSWER_ARG && operand < 6) {
+			expected = 60;
+			result = call.args[operand];
+		} else if ((verdict & ~0xffffu) == EXO_ANSWER_ZERO && operand < 5 && call.args[operand + 1] <= ANSWER_ZERO_HERE &&
+		           (call.args[operand + 1] == 0 || (call.args[operand] >= DATA &&
+		            call.args[operand] + call.args[operand + 1] <= DATA + EXO_FRAME_SIZE))) {
+			expected = 60;
+			result = call.args[operand + 1];
+			zeroed++;
+		}
+		memset(hal_phys_ptr(data), 0xee, EXO_FRAME_SIZE);
+		cr_assert(hal_space_program(&space, insns));
+		page->regs = (struct exo_regs){
+			.rip = CODE, .rdi = call.args[0], .rsi = call.args[1], .rdx = call.args[2], .r10 = call.args[3],
+			.r8 = call.args[4], .r9 = call.args[5], .rflags = 2,
+		};
+		page->load = EXO_CTX_GPRS;
+		cr_assert_eq(enter(), EXO_EV_SYSCALL, "turn %u: event %u at %lx, address %lx", turn, trap.event, (unsigned long)page->regs.rip, (unsigned long)trap.address);
+		cr_assert_eq(trap.nr, expected, "turn %u: call %d, verdict %x", turn, (int)trap.nr, verdict);
+		cr_assert_eq(trap.args[0], expected == 60 ? result : call.args[0], "turn %u: verdict %x", turn, verdict);
+		for (unsigned i = 1; i < 6; i++)
+			cr_assert_eq(trap.args[i], call.args[i], "turn %u: argument %u", turn, i);
+		if ((verdict & ~0xffffu) == EXO_ANSWER_ZERO && expected == 60)
+			for (uint64_t at = 0; at < EXO_FRAME_SIZE; at++)
+				cr_assert_eq(((uint8_t *)hal_phys_ptr(data))[at],
+				             DATA + at - call.args[operand] < result ? 0 : 0xee);
+		passed += expected == 110;
+		answered += expected == 60;
+	}
+	cr_assert(passed > 100 && answered > 100 && zeroed > 10, "%u passed, %u answered, %u zeroed", passed, answered, zeroed);
+	cr_assert_not(hal_space_program(&space, NULL));
+	page->regs.rip = CODE;
+	page->load = EXO_CTX_GPRS;
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	cr_assert_eq(trap.nr, 110);
 }
 
 Test(hosted, faults_tell_what_happened)

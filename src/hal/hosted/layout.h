@@ -65,6 +65,8 @@
 #define R_MDONE  128  /* u32 futex: number of the last list done */
 #define R_SLOT   192  /* u32, for the set-up: this zone's number */
 #define R_PARENT 196  /* u32: process id of the simulator */
+#define R_PROGRAM_ON 200 /* u32: 1: there is an answer program */
+#define R_PROGRAM 0x400 /* its instructions */
 #define R_LOAD   0x1000 /* struct exo_regs to load */
 #define R_LOADFP 0x1200 /* XSAVE image to load */
 #define R_ORDERS 0x2000
@@ -103,6 +105,22 @@
 #define W_SAVEFP 0x1200
 #define W_STACK  0x2000
 #define W_STACK_SIZE 0x5000 /* and 0x1000 of slack: whole register images can be copied */
+
+/* What the stub knows of answer programs: exo/bpf.h, exo/context.h */
+#define BPF_LD_WORD     0x20
+#define BPF_LD_BYTE_IND 0x50
+#define BPF_JEQ         0x15
+#define BPF_JGT         0x25
+#define BPF_JGE         0x35
+#define BPF_JSET        0x45
+#define BPF_RET         0x06
+#define BPF_TAX         0x07
+#define ANSWER_HEAD     56 /* struct exo_answer_call */
+#define ANSWER_INPUT    512
+#define ANSWER_RESULT   0x10000
+#define ANSWER_ARG      0x20000
+#define ANSWER_ZERO     0x30000
+#define ANSWER_ZERO_HERE 256 /* bytes that the stub clears itself, at most */
 
 /* ZONE_BELL */
 #define ZONE_MAX     1024 /* words in the first page */

@@ -91,6 +91,7 @@ void hal_space_destroy(struct hal_space *hal, struct hal_pool *pool)
 	space->zone = 0;
 	if (zone) {
 		zone->answers = false;
+		store32(zone->r, R_PROGRAM_ON, 0);
 		host_zone_give(zone);
 	}
 	give_tables(space->root, LEVELS - 1, pool);
@@ -354,14 +355,29 @@ void hal_space_answers(struct hal_space *hal, exo_frame_t frame)
 	host_lock_give(&space->lock);
 }
 
-/* The page is read by the zone's own stub, which must not be trusted with a program; and here the
- * LibOS is as near as anything that could run one. */
+/* The stub runs it, from a page that only we can write. */
 bool hal_space_program(struct hal_space *hal, const struct exo_bpf_insn *program)
 {
-	(void)hal;
-	(void)program;
-	return false;
+	struct space *space = space_of(hal);
+
+	host_lock_take(&space->lock);
+	if (space->zone) {
+		if (program)
+			memcpy(space->zone->r + R_PROGRAM, program, EXO_ANSWER_PROGRAM_MAX * sizeof(*program));
+		store32(space->zone->r, R_PROGRAM_ON, program != 0);
+	}
+	host_lock_give(&space->lock);
+	return program != 0;
 }
+
+_Static_assert(BPF_LD_WORD == (EXO_BPF_LD | EXO_BPF_WORD | EXO_BPF_ABS) && BPF_TAX == (EXO_BPF_MISC | EXO_BPF_TAX) &&
+               BPF_LD_BYTE_IND == (EXO_BPF_LD | EXO_BPF_BYTE | EXO_BPF_IND) && BPF_RET == (EXO_BPF_RET | EXO_BPF_K) &&
+               BPF_JEQ == (EXO_BPF_JMP | EXO_BPF_JEQ | EXO_BPF_K) && BPF_JGT == (EXO_BPF_JMP | EXO_BPF_JGT | EXO_BPF_K) &&
+               BPF_JGE == (EXO_BPF_JMP | EXO_BPF_JGE | EXO_BPF_K) && BPF_JSET == (EXO_BPF_JMP | EXO_BPF_JSET | EXO_BPF_K),
+               "the stub's instructions are those of exo/bpf.h");
+_Static_assert(ANSWER_HEAD == sizeof(struct exo_answer_call) && ANSWER_INPUT == EXO_ANSWER_INPUT_SIZE &&
+               ANSWER_RESULT == EXO_ANSWER_RESULT && ANSWER_ARG == EXO_ANSWER_ARG && ANSWER_ZERO == EXO_ANSWER_ZERO && W_NR + 8 == W_ARGS &&
+               R_PROGRAM + EXO_ANSWER_PROGRAM_MAX * sizeof(struct exo_bpf_insn) <= R_LOAD, "the stub's idea of answer programs");
 
 /* Does prot allow it? Write implies readable here as on the machine. */
 static bool allows(uint64_t entry, uint32_t access)

@@ -9,7 +9,7 @@
  * It posts a message, then waits for R_TURN to change: a while by looking, then
  * asleep on its bell. Handlers run with no signal blocked, so that leaving one is
  * a matter of loading registers, with no rt_sigreturn. A preemption signal that
- * comes while the stub runs is dropped; the simulator sends it again.
+ * comes while the stub runs is dropped; the simulator sends it again. (An answer program stops for it.)
  *
  * Nothing here uses a stack, and no register or memory content is trusted by
  * anyone: what this code does wrong harms this zone only.
@@ -30,6 +30,15 @@
 #define FUTEX_WAKE 1
 
 /* R, W, BELL, ANSWERS: the page groups; their addresses are in stub.ld. */
+/* Of the arguments, those that the answer program used. */
+.macro call_registers
+	mov	W + W_ARGS(%rip), %rdi
+	mov	W + W_ARGS + 8(%rip), %rsi
+	mov	W + W_ARGS + 24(%rip), %r10
+	mov	W + W_ARGS + 32(%rip), %r8
+	mov	W + W_ARGS + 40(%rip), %r9
+.endm
+
 	.section .text.stub, "ax"
 stub_text:
 
@@ -39,10 +48,12 @@ stub_fast:
 	cmp	$448, %rax
 	jae	1f
 	bt	%rax, ANSWERS(%rip)
-	jnc	1f
+	jnc	2f
 	lea	ANSWERS + 512(%rip), %r11
 	mov	(%r11, %rax, 8), %rax
 	jmp	*%rcx
+2:	cmpl	$0, R + R_PROGRAM_ON(%rip)
+	jne	answer
 1:	mov	%rax, W + W_NR(%rip)
 	mov	%rdi, W + W_ARGS(%rip)
 	mov	%rsi, W + W_ARGS + 8(%rip)
@@ -71,6 +82,129 @@ fast_post:
 	jne	fast_slow
 	mov	R + R_RESULT(%rip), %rax
 	jmp	*%rcx
+
+/*
+ * The answer program (exo/context.h), in R_PROGRAM; the core has checked it. The instructions that programs for
+ * calls are made of; anything else, and whatever cannot be carried out here, is PASS.
+ * edi: k, r8: the next instruction, r9d: A, r10d: X. The call is in the message, in the layout of
+ * struct exo_answer_call, and if a preemption comes in between it goes on as one that was passed.
+ */
+answer:
+	mov	%rax, W + W_NR(%rip)
+	mov	%rdi, W + W_ARGS(%rip)
+	mov	%rsi, W + W_ARGS + 8(%rip)
+	mov	%rdx, W + W_ARGS + 16(%rip)
+	mov	%r10, W + W_ARGS + 24(%rip)
+	mov	%r8, W + W_ARGS + 32(%rip)
+	mov	%r9, W + W_ARGS + 40(%rip)
+answer_run:
+	lea	R + R_PROGRAM(%rip), %r8
+	xor	%r9d, %r9d
+	xor	%r10d, %r10d
+answer_next:
+	movzwl	(%r8), %eax
+	mov	4(%r8), %edi
+	add	$8, %r8
+	cmp	$BPF_LD_WORD, %eax
+	je	answer_word
+	cmp	$BPF_JEQ, %eax
+	je	answer_jeq
+	cmp	$BPF_RET, %eax
+	je	answer_ret
+	cmp	$BPF_TAX, %eax
+	je	answer_tax
+	cmp	$BPF_LD_BYTE_IND, %eax
+	je	answer_byte
+	cmp	$BPF_JSET, %eax
+	je	answer_jset
+	cmp	$BPF_JGE, %eax
+	je	answer_jge
+	cmp	$BPF_JGT, %eax
+	jne	answer_pass
+	cmp	%edi, %r9d
+	ja	answer_true
+answer_false:
+	movzbl	-5(%r8), %eax
+	lea	(%r8, %rax, 8), %r8
+	jmp	answer_next
+answer_jeq:
+	cmp	%edi, %r9d
+	jne	answer_false
+answer_true:
+	movzbl	-6(%r8), %eax
+	lea	(%r8, %rax, 8), %r8
+	jmp	answer_next
+answer_jset:
+	test	%edi, %r9d
+	jnz	answer_true
+	jmp	answer_false
+answer_jge:
+	cmp	%edi, %r9d
+	jae	answer_true
+	jmp	answer_false
+answer_tax:
+	mov	%r9d, %r10d
+	jmp	answer_next
+answer_word:
+	lea	W + W_NR(%rip), %rsi
+	cmp	$ANSWER_HEAD - 4, %rdi
+	jbe	1f
+	cmp	$ANSWER_HEAD, %rdi
+	jb	answer_pass
+	cmp	$ANSWER_INPUT - 4, %rdi
+	ja	answer_pass
+	lea	ANSWERS(%rip), %rsi
+1:	mov	(%rsi, %rdi), %r9d
+	jmp	answer_next
+answer_byte:
+	add	%r10, %rdi
+	lea	W + W_NR(%rip), %rsi
+	cmp	$ANSWER_HEAD, %rdi
+	jb	1f
+	cmp	$ANSWER_INPUT, %rdi
+	jae	answer_pass
+	lea	ANSWERS(%rip), %rsi
+1:	movzbl	(%rsi, %rdi), %r9d
+	jmp	answer_next
+answer_ret:
+	mov	%edi, %esi
+	shr	$16, %esi
+	movswq	%di, %rax
+	cmp	$ANSWER_RESULT >> 16, %esi
+	je	answer_end
+	movzwl	%di, %edi
+	lea	W + W_ARGS(%rip), %r8
+	cmp	$ANSWER_ARG >> 16, %esi
+	jne	answer_zero
+	cmp	$6, %edi
+	jae	answer_pass
+	mov	(%r8, %rdi, 8), %rax
+	jmp	answer_end
+	/* Large ones are better done by the LibOS; and so are those that fault (stub_signal). */
+answer_zero:
+	cmp	$ANSWER_ZERO >> 16, %esi
+	jne	answer_pass
+	cmp	$5, %edi
+	jae	answer_pass
+	mov	8(%r8, %rdi, 8), %rax
+	cmp	$ANSWER_ZERO_HERE, %rax
+	ja	answer_pass
+	mov	(%r8, %rdi, 8), %rdi
+	mov	$STUB_TEXT - ANSWER_ZERO_HERE, %rsi
+	cmp	%rsi, %rdi
+	ja	answer_pass
+	mov	%rax, %rsi
+1:	dec	%rsi
+	js	answer_end
+	movb	$0, (%rdi, %rsi)
+	jmp	1b
+answer_end:
+	call_registers
+	jmp	*%rcx
+answer_pass:
+	call_registers
+	mov	%rcx, W + W_RET(%rip)
+	jmp	fast_post
 
 /* Everything else: the argument registers are free, they are in the message. */
 fast_slow:
@@ -280,9 +414,17 @@ stub_signal:
 	sub	%rcx, %rax
 	cmp	$STUB_SPAN, %rax
 	jae	1f
-	cmp	$SIG_PREEMPT, %edi
+	cmp	$5, %edi
+	je	3f
+	lea	-(answer_run - stub_text)(%rax), %rcx
+	cmp	$answer_end - answer_run, %rcx
+	jae	2f
+	lea	answer_pass(%rip), %rax
+	mov	%rax, FRAME_GREGS + GREG_RIP(%rsp)
+	jmp	do_sigreturn
+2:	cmp	$SIG_PREEMPT, %edi
 	je	do_sigreturn
-	cmp	$5, %edi /* SIGTRAP: a program with the trap flag set */
+3:	cmp	$5, %edi /* SIGTRAP: a program with the trap flag set */
 	jne	1f
 	test	%rax, %rax /* at stub_fast? */
 	jnz	do_sigreturn
