@@ -91,7 +91,6 @@ void hal_space_destroy(struct hal_space *hal, struct hal_pool *pool)
 	space->zone = 0;
 	if (zone) {
 		zone->answers = false;
-		store32(zone->r, R_PROGRAM_ON, 0);
 		host_zone_give(zone);
 	}
 	give_tables(space->root, LEVELS - 1, pool);

@@ -155,6 +155,13 @@ bool host_zones_ready(const char **message)
 	return true;
 }
 
+/* The answer program of whoever had the page group before. */
+static void forget_program(struct host_zone *zone)
+{
+	store32(zone->r, R_PROGRAM_ON, 0);
+	memset(zone->r + R_PROGRAM, 0, EXO_ANSWER_PROGRAM_MAX * sizeof(struct exo_bpf_insn));
+}
+
 static void zone_prepare(struct host_zone *zone, uint32_t slot)
 {
 	uint8_t *group = host_machine.control + CTL_ZONES + (uint64_t)slot * CTL_STRIDE;
@@ -174,6 +181,7 @@ static void zone_prepare(struct host_zone *zone, uint32_t slot)
 	store64(zone->r, R_MWAKE, ZONE_R + R_MDONE);
 	store32(zone->r, R_MPOSTED, 1);
 	store64(zone->r, R_TURN, 0);
+	forget_program(zone);
 	store32(host_machine.control, CTL_BELL + 4 * slot, 0);
 	store32(zone->w, W_STATE, 1); /* not yet there */
 	zone->list = 1;
@@ -337,6 +345,7 @@ void host_zone_give(struct host_zone *zone)
 	}
 	/* Not W_STATE and the stub's scratch words: the thread is using them. */
 	store64(zone->r, R_RESULT, 0);
+	forget_program(zone);
 	memset(zone->r + R_LOAD, 0, 0x1000);
 	memset(zone->r + R_ORDERS, 0, ORDER_MAX * ORDER_SIZE);
 	memset(zone->w + W_NR, 0, W_NONCE - W_NR);
