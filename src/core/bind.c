@@ -256,9 +256,8 @@ void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vaddr, exo_frame
 	if (zone->mapped_pages > 0)
 		pages_uncount(zone, vaddr, end, &budget);
 	records_cut(zone, vaddr, end, cap_slot(cap));
-	if (cap->type == EXO_CAP_MMIO)
-		prot |= EXO_PROT_DEVICE;
-	hal_space_map(&zone->space, vaddr, frame, count, prot, &zone->pool);
+	hal_space_map(&zone->space, vaddr, frame, count, cap->type == EXO_CAP_MMIO ? prot | EXO_PROT_DEVICE : prot,
+	              &zone->pool);
 	records_add(zone, cap, vaddr, end);
 	for (uint64_t i = 0; i < count; i++)
 		frame_use(frame + i);

@@ -13,7 +13,8 @@
 
 struct map_request {
 	struct zone *zone;
-	struct cap *memory; /* or registers; NULL: only unmapping */
+	struct cap *memory; /* NULL: only unmapping */
+	bool registers;     /* of a device, not memory */
 	uint32_t budget;    /* what this call may still do */
 };
 
@@ -59,9 +60,9 @@ CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const 
 
 	if (!cap_covers(request->memory, op->frame, op->count))
 		return EXO_E_RANGE;
-	if (request->memory->type == EXO_CAP_MMIO && !core.info->mmio_maps)
+	if (request->registers && !core.info->mmio_maps)
 		return EXO_E_DEVICE;
-	if (request->memory->type == EXO_CAP_MEMORY && !frames_are_plain(op->frame, op->count, false))
+	if (!request->registers && !frames_are_plain(op->frame, op->count, false))
 		return EXO_E_OVERLAP;
 	if (records > zone->pool.count ||
 	    hal_space_cost(&zone->space, op->vaddr, op->count) > zone->pool.count - records)
@@ -84,7 +85,7 @@ CORE_LOCKED static enum exo_status map_one(struct map_request *request, const st
 	if (rights_for(op->prot) & ~request->memory->rights)
 		return EXO_E_RIGHTS;
 	/* Nothing is executed from registers, whatever the capability says. */
-	if (request->memory->type == EXO_CAP_MMIO && op->prot & EXO_PROT_EXEC)
+	if (request->registers && op->prot & EXO_PROT_EXEC)
 		return EXO_E_RIGHTS;
 	if (op->count > request->budget)
 		return EXO_E_AGAIN;
@@ -95,7 +96,7 @@ CORE_LOCKED static enum exo_status map_one(struct map_request *request, const st
 	if (!bind_only(request->zone, cap_slot(request->memory), op->vaddr, end))
 		return EXO_E_RANGE;
 	hal_space_protect(&request->zone->space, op->vaddr, op->count,
-	                  op->prot | (request->memory->type == EXO_CAP_MMIO ? EXO_PROT_DEVICE : 0));
+	                  op->prot | (request->registers ? EXO_PROT_DEVICE : 0));
 	return EXO_OK;
 }
 
@@ -136,6 +137,7 @@ enum exo_status call_mem_map(struct zone *caller, struct cap *cap, exo_cap_t mem
 		status = pages_lookup(caller, memory, 0, &request.memory);
 		if (status != EXO_OK)
 			return status;
+		request.registers = request.memory->type == EXO_CAP_MMIO;
 	}
 	status = map_all(caller, &request, ops, count, value);
 	/* The caller may give what it took away to somebody else from now on; that the
