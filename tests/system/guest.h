@@ -26,22 +26,7 @@
 #define IN_GUEST   __attribute__((section(".guest"), noinline, used))
 #define GUEST_MAIN IN_GUEST __attribute__((aligned(4096)))
 
-/* For functions of that page: exo_call() is not in it. */
-static inline __attribute__((always_inline)) struct exo_result guest_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
-                                                                          uint64_t a3, uint64_t a4, uint64_t a5)
-{
-	register uint64_t r10 __asm__("r10") = a3;
-	register uint64_t r8 __asm__("r8") = a4;
-	register uint64_t r9 __asm__("r9") = a5;
-	uint64_t status = EXO_CALL_BASE | number;
-
-	__asm__ volatile("syscall"
-	                 : "+a"(status), "+d"(a2)
-	                 : "D"(a0), "S"(a1), "r"(r10), "r"(r8), "r"(r9)
-	                 : "rcx", "r11", "memory");
-	return (struct exo_result){ status, a2 };
-}
-
+/* It and what it calls make kernel calls by exo_call_here(): exo_call() is not in that page. */
 void guest_main(const struct exo_boot *boot);
 
 /* ---- its creator ---- */

@@ -199,27 +199,26 @@ bool hal_disk_take(uint32_t *number, enum exo_status *status)
 	return found;
 }
 
-bool host_disk_pending(void)
+/* Has something finished that hal_events_take() has not told of? tell: now it does. */
+static bool untold(bool tell)
 {
-	bool pending;
+	bool found;
 
 	if (!something_finished())
 		return false;
 	pthread_mutex_lock(&work.lock);
-	pending = work.finished && !work.told;
+	found = work.finished && !work.told;
+	work.told |= tell;
 	pthread_mutex_unlock(&work.lock);
-	return pending;
+	return found;
+}
+
+bool host_disk_pending(void)
+{
+	return untold(false);
 }
 
 bool host_disk_event(void)
 {
-	bool pending;
-
-	if (!something_finished())
-		return false;
-	pthread_mutex_lock(&work.lock);
-	pending = work.finished && !work.told;
-	work.told = true;
-	pthread_mutex_unlock(&work.lock);
-	return pending;
+	return untold(true);
 }

@@ -21,13 +21,13 @@ GUEST_MAIN void guest_main(const struct exo_boot *boot)
 		if (script->done < script->count) {
 			struct attempt *attempt = &script->attempts[script->done];
 			const uint64_t *a = attempt->args;
-			struct exo_result r = guest_call(attempt->number, a[0], a[1], a[2], a[3], a[4], a[5]);
+			struct exo_result r = exo_call_here(attempt->number, a[0], a[1], a[2], a[3], a[4], a[5]);
 
 			attempt->status = r.status;
 			attempt->value = r.value;
 			script->done++;
 		} else {
-			guest_call(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
+			exo_call_here(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
 		}
 	}
 }
@@ -38,7 +38,7 @@ IN_GUEST void guest_inner(uint64_t cap, uint64_t number, uint64_t other)
 	volatile uint64_t *result = (void *)(GUEST + AT_STACK * PAGE);
 
 	for (;;) {
-		result[0] = guest_call(number, cap, other, 1000000, 0, 0, 0).status;
+		result[0] = exo_call_here(number, cap, other, 1000000, 0, 0, 0).status;
 		result[1]++;
 	}
 }

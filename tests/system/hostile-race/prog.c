@@ -47,7 +47,7 @@ static inline __attribute__((always_inline)) uint64_t use(struct hand *hand, int
 {
 	struct race *race = hand->race;
 	int over = race->revoked[kind] >= hand->round;
-	struct exo_result r = guest_call(number, a0, a1, a2, a3, a4, 0);
+	struct exo_result r = exo_call_here(number, a0, a1, a2, a3, a4, 0);
 
 	if (r.status != EXO_OK)
 		race->late[kind] += over;
@@ -89,7 +89,7 @@ static inline __attribute__((always_inline)) void round_go(struct hand *hand)
 		/* Whatever is mapped there, the kernel may write to it for us. */
 		use(hand, MEMORY, EXO_NR_ZONE_INFO, race->zone, RACED, 0, 0, 0);
 		use(hand, MEMORY, EXO_NR_MEM_MAP, race->app, m, op, 1, 0);
-		race->faults += guest_call(EXO_NR_RUN, race->inner, race->cpu, 50000, 0, 0, 0).value == EXO_EV_FAULT;
+		race->faults += exo_call_here(EXO_NR_RUN, race->inner, race->cpu, 50000, 0, 0, 0).value == EXO_EV_FAULT;
 	}
 }
 

@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) void go_wild(const struct exo_boot 
 		}
 		/* Not those that would let its slot stand still. */
 		if (x % 50 != EXO_NR_QUANTUM_UNBIND && x % 50 != EXO_NR_WAIT)
-			guest_call(x % 50, a[0], a[1], a[2], a[3], a[4], a[5]);
+			exo_call_here(x % 50, a[0], a[1], a[2], a[3], a[4], a[5]);
 		report->turns++;
 	}
 }
@@ -44,7 +44,7 @@ GUEST_MAIN void guest_main(const struct exo_boot *boot)
 	switch ((enum mood)boot->cmdline[0]) {
 	case COUNTS:
 		for (;;) {
-			r = guest_call(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
+			r = exo_call_here(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
 			report->status = r.status;
 			report->turns++;
 		}
@@ -58,14 +58,14 @@ GUEST_MAIN void guest_main(const struct exo_boot *boot)
 		for (;;) {
 			while (!page->notice)
 				report->value++;
-			r = guest_call(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
+			r = exo_call_here(EXO_NR_WAIT, boot->cpu, 0, 0, 0, 0, 0);
 			report->events[0] = r.value;
 			report->turns++;
 		}
 	case RUNS:
 		for (int i = 0; i < 4; i++) {
 			do
-				r = guest_call(EXO_NR_RUN, report->inner, boot->cpu, 2000000, 0, 0, 0);
+				r = exo_call_here(EXO_NR_RUN, report->inner, boot->cpu, 2000000, 0, 0, 0);
 			while (r.status == EXO_OK && r.value == EXO_EV_QUANTUM);
 			report->status = r.status;
 			report->events[i] = r.value;
@@ -73,17 +73,17 @@ GUEST_MAIN void guest_main(const struct exo_boot *boot)
 		}
 		report->turns = 1;
 		for (;;)
-			guest_call(EXO_NR_WAIT, boot->cpu, ~0UL, 0, 0, 0, 0);
+			exo_call_here(EXO_NR_WAIT, boot->cpu, ~0UL, 0, 0, 0, 0);
 	case FAULTS:
 		*(volatile uint64_t *)8 = 1;
 		break;
 	case FOREIGN:
-		guest_call(39 - EXO_CALL_BASE, 0, 0, 0, 0, 0, 0);
+		exo_call_here(39 - EXO_CALL_BASE, 0, 0, 0, 0, 0, 0);
 		break;
 	case SLEEPS:
 		for (;;) {
-			r = guest_call(EXO_NR_CLOCK_READ, boot->timer, 0, 0, 0, 0, 0);
-			guest_call(EXO_NR_WAIT, boot->cpu, r.value + 5000000, 0, 0, 0, 0);
+			r = exo_call_here(EXO_NR_CLOCK_READ, boot->timer, 0, 0, 0, 0, 0);
+			exo_call_here(EXO_NR_WAIT, boot->cpu, r.value + 5000000, 0, 0, 0, 0);
 			report->turns++;
 		}
 	}

@@ -30,6 +30,17 @@
 #define FUTEX_WAKE 1
 
 /* R, W, BELL, ANSWERS: the page groups; their addresses are in stub.ld. */
+/* A patched call into the message. */
+.macro call_message
+	mov	%rax, W + W_NR(%rip)
+	mov	%rdi, W + W_ARGS(%rip)
+	mov	%rsi, W + W_ARGS + 8(%rip)
+	mov	%rdx, W + W_ARGS + 16(%rip)
+	mov	%r10, W + W_ARGS + 24(%rip)
+	mov	%r8, W + W_ARGS + 32(%rip)
+	mov	%r9, W + W_ARGS + 40(%rip)
+.endm
+
 /* Of the arguments, those that the answer program used. */
 .macro call_registers
 	mov	W + W_ARGS(%rip), %rdi
@@ -54,13 +65,7 @@ stub_fast:
 	jmp	*%rcx
 2:	cmpl	$0, R + R_PROGRAM_ON(%rip)
 	jne	answer
-1:	mov	%rax, W + W_NR(%rip)
-	mov	%rdi, W + W_ARGS(%rip)
-	mov	%rsi, W + W_ARGS + 8(%rip)
-	mov	%rdx, W + W_ARGS + 16(%rip)
-	mov	%r10, W + W_ARGS + 24(%rip)
-	mov	%r8, W + W_ARGS + 32(%rip)
-	mov	%r9, W + W_ARGS + 40(%rip)
+1:	call_message
 	mov	%rcx, W + W_RET(%rip)
 fast_post:
 	movl	$0, W + W_KIND(%rip)
@@ -90,13 +95,7 @@ fast_post:
  * struct exo_answer_call, and if a preemption comes in between it goes on as one that was passed.
  */
 answer:
-	mov	%rax, W + W_NR(%rip)
-	mov	%rdi, W + W_ARGS(%rip)
-	mov	%rsi, W + W_ARGS + 8(%rip)
-	mov	%rdx, W + W_ARGS + 16(%rip)
-	mov	%r10, W + W_ARGS + 24(%rip)
-	mov	%r8, W + W_ARGS + 32(%rip)
-	mov	%r9, W + W_ARGS + 40(%rip)
+	call_message
 answer_run:
 	lea	R + R_PROGRAM(%rip), %r8
 	xor	%r9d, %r9d
