@@ -173,8 +173,7 @@ static int show_caps(void)
 		const struct exo_cap_info *c = &caps[i];
 		char extent[48];
 
-		if (c->type == EXO_CAP_MEMORY || c->type == EXO_CAP_CPU || c->type == EXO_CAP_DISK || c->type == EXO_CAP_IOPORT || c->type == EXO_CAP_MMIO ||
-		    c->type == EXO_CAP_IRQ)
+		if (exo_cap_is_extent(c->type))
 			snprintf(extent, sizeof(extent), "%llu+%llu", (unsigned long long)c->first, (unsigned long long)c->count);
 		else
 			snprintf(extent, sizeof(extent), "%llu", (unsigned long long)c->first);

@@ -36,6 +36,13 @@ enum exo_cap_type {
 	EXO_CAP_TYPE_COUNT
 };
 
+/* Capabilities of these types name [first, first + count); of the others one thing each. */
+static inline bool exo_cap_is_extent(uint32_t type)
+{
+	return type == EXO_CAP_MEMORY || type == EXO_CAP_CPU || type == EXO_CAP_DISK || type == EXO_CAP_IRQ ||
+	       type == EXO_CAP_IOPORT || type == EXO_CAP_MMIO;
+}
+
 #define EXO_R_READ    UINT32_C(0x001) /* read, map readable */
 #define EXO_R_WRITE   UINT32_C(0x002) /* write, map writable */
 #define EXO_R_EXEC    UINT32_C(0x004) /* map executable, run a context */

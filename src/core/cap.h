@@ -96,12 +96,6 @@ struct cap_spec {
 	struct cap *parent; /* NULL: root of derivation */
 };
 
-static inline bool cap_is_extent(enum exo_cap_type type)
-{
-	return type == EXO_CAP_MEMORY || type == EXO_CAP_CPU || type == EXO_CAP_IRQ || type == EXO_CAP_IOPORT ||
-	       type == EXO_CAP_MMIO || type == EXO_CAP_DISK;
-}
-
 static inline bool cap_is_port(enum exo_cap_type type)
 {
 	return type == EXO_CAP_IPC || type == EXO_CAP_NOTIFY;

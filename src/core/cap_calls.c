@@ -13,7 +13,7 @@ enum exo_status call_cap_derive(struct zone *caller, struct cap *cap, uint32_t r
 {
 	struct cap_spec spec = derive_spec(cap, rights, expires, caller);
 
-	if (cap_is_extent(cap->type)) {
+	if (exo_cap_is_extent(cap->type)) {
 		spec.first = first;
 		spec.count = count;
 	} else if (first != 0 || count != 0) {

@@ -34,7 +34,7 @@ static const char *check_derivation(const struct cap *cap, const struct cap *par
 	if (cap->type != parent->type)
 		return (cap->type == EXO_CAP_CONTEXT || cap_is_port(cap->type)) && parent->type == EXO_CAP_ZONE ?
 		       NULL : "capability: type differs from its parent's";
-	if (cap_is_extent(cap->type))
+	if (exo_cap_is_extent(cap->type))
 		ENSURE(cap_covers(parent, cap->first, cap->count), "capability: extent exceeds its parent's");
 	if (!cap_is_object(cap->type) || cap->first == parent->first)
 		ENSURE(exo_authority_within(exo_authority_of(cap->type, cap->rights),

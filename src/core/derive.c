@@ -30,7 +30,7 @@ CORE_LOCKED static enum exo_status reserve(const struct cap_spec *spec, cap_slot
 
 	if (status != EXO_OK)
 		return status;
-	if (cap_is_extent(cap->type) ? !cap_covers(cap, spec->first, spec->count) : spec->count != 1)
+	if (exo_cap_is_extent(cap->type) ? !cap_covers(cap, spec->first, spec->count) : spec->count != 1)
 		return EXO_E_RANGE;
 	return cap_reserve(spec->owner, cap, slot);
 }

@@ -17,7 +17,7 @@ static inline struct cap_spec derive_spec(struct cap *cap, uint32_t rights, uint
 {
 	return (struct cap_spec){
 		.type = cap->type, .rights = rights, .first = cap->first,
-		.count = cap_is_extent(cap->type) ? cap->count : 1,
+		.count = exo_cap_is_extent(cap->type) ? cap->count : 1,
 		.expires = expires, .owner = owner, .parent = cap,
 	};
 }
