@@ -38,7 +38,6 @@
 #define REVIEW_NS       5000000
 #define LOCAL_NS        40000000 /* at least this long local after trouble */
 #define BUSY_SWITCHES   3        /* preemptions of us per review that are trouble */
-#define QUICK_ENTRIES   16       /* so many stops that were not waited for may pass without a look at the clock */
 
 /* Once the machine has started, written by nobody. */
 static struct {
@@ -55,7 +54,6 @@ static _Thread_local struct {
 	uint64_t event_at;         /* when a program may next be stopped for an event */
 	long switches;
 	uint32_t children_died;    /* host_children_died, when it was last looked at */
-	uint32_t entries;          /* since the last review or wait */
 } cross;
 
 static long futex(void *word, int op, uint32_t value, const struct timespec *timeout)
@@ -312,7 +310,6 @@ static enum cross_result await(struct host_zone *zone, uint8_t *page, unsigned o
 		}
 	}
 	now = hal_time_ns();
-	cross.entries = QUICK_ENTRIES;
 	wait.start = now;
 	/* A zone that must not be signalled: look after it all the same. */
 	wait.preempt_at = deadline != CROSS_NO_PREEMPT ? deadline : now + PREEMPT_AGAIN_NS;
@@ -378,8 +375,5 @@ enum cross_result host_cross_map(struct host_zone *zone, uint32_t count)
 
 void host_cross_review(void)
 {
-	if (++cross.entries < QUICK_ENTRIES)
-		return;
-	cross.entries = 0;
 	review(hal_time_ns());
 }
