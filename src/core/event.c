@@ -14,6 +14,7 @@ void event_raise(struct zone *zone, uint64_t events)
 	if (!zone || !events)
 		return;
 	zone->pending |= events;
+	zone->untold = true;
 	cpus_notify(zone);
 	if (zone->kind == EXO_ZONE_APP && (events & FOR_PROGRAMS))
 		event_raise(zone->parent, EXO_PEND_ZONE_EVENT);
@@ -103,5 +104,6 @@ uint64_t events_take(struct zone *zone)
 	events_collect();
 	events = zone->pending;
 	zone->pending = 0;
+	zone->untold = false;
 	return events;
 }

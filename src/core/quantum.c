@@ -28,7 +28,6 @@ bool quantum_is_mine(const struct zone *caller, uint64_t *number)
 CORE_LOCKED static void first_begins(struct quantum *vector)
 {
 	vector->turn_end = vector->bound > 0 ? hal_time_ns() + QUANTUM_FIRST_NS : UINT64_MAX;
-	vector->missed = core.libos->pending != 0;
 }
 
 /* ---- Binding ----------------------------------------------------------- */

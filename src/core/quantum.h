@@ -35,7 +35,6 @@ struct quantum {
 	uint32_t bound;     /* slots with a context */
 	uint32_t current;   /* slot whose turn it is; 0: the first LibOS's, or nobody's */
 	uint32_t round;
-	bool missed;        /* something came for the first LibOS while others had their turns */
 	struct quantum_slot slots[EXO_QUANTUM_SLOTS];
 };
 

@@ -160,8 +160,8 @@ CORE_LOCKED static bool goes_on(struct run *run, uint64_t quantum, struct hal_tr
 	bool kicked = trap->event == EXO_EV_PENDING && cpu_take_kick();
 
 	events_collect();
+	run->runner->untold = false;
 	if (run->runner->pending != 0) {
-		/* What came in others' turns the machine has told already: it will not tell again. */
 		trap->event = EXO_EV_PENDING;
 		return false;
 	}
@@ -179,7 +179,9 @@ CORE_LOCKED static enum exo_status run_step(struct run *run, uint64_t quantum, u
 	struct hal_trap trap;
 	enum exo_status status;
 
-	run->deadline = run_deadline(run, quantum);
+	/* What the machine does not tell, or has told already in somebody else's turn, must not wait for the next
+	 * stop of its own: a program's system calls end the quantum before it is over, again and again. */
+	run->deadline = run->runner->untold ? 0 : run_deadline(run, quantum);
 	status = zone_transition(run, &trap);
 	if (status == EXO_E_DEAD && context != run->base && entry_check(run->base) == EXO_OK) {
 		fastipc_forget(context); /* its caller goes on */
@@ -260,11 +262,6 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	if (quantum_is_over(vector, run.start_ns)) {
 		quantum_round(vector);
 		run.start_ns = hal_time_ns();
-	}
-	if (vector->missed) {
-		/* The machine has told of it already, in somebody else's turn: it will not stop the context for it. */
-		vector->missed = false;
-		quantum = caller->pending != 0 ? 0 : quantum;
 	}
 	vector->slots[vector->current].inner = true;
 	status = run_loop(&run, quantum, value);

@@ -61,6 +61,7 @@ struct zone {
 	uint32_t taken_sequence;
 
 	uint64_t pending;         /* EXO_PEND_*, not yet taken */
+	bool untold;              /* …and something of it came since exo_run() last said so */
 	uint64_t irq_lines;       /* interrupts that came, not yet taken */
 	uint64_t timer_at;        /* UINT64_MAX: off */
 	struct zone *timer_next;

@@ -219,8 +219,8 @@ struct hal_trap {
 /*
  * Loads the context as its page asks (exo/context.h says how), enters it, and
  * returns when it stops; `trap` tells why. Stops at the latest about when
- * hal_time_ns() reaches `deadline` (QUANTUM), and soon after a device event
- * (PENDING; hal_events_take() then has it). For a SYSCALL the HAL has stored nothing in the
+ * hal_time_ns() reaches `deadline` (QUANTUM; at 0 before its first instruction), and soon after a device
+ * event (PENDING; hal_events_take() then has it). For a SYSCALL the HAL has stored nothing in the
  * page but nr and args; for everything else all of regs. It sets `valid`.
  */
 void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap);

@@ -75,6 +75,30 @@ CORE_TEST(run, tells_why_it_stopped)
 	cr_assert_eq(app.ctx->regs.rip, 6);
 }
 
+/* A timer that is due already: the machine tells nothing, and the program's next call would come first, and so on. */
+static void calls_on(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	fake_syscall(entry, 39, 0, 0, 0, 0, 0, 0);
+}
+
+CORE_TEST(run, tells_at_once_of_what_is_pending_already)
+{
+	struct app app = app_make();
+	uint64_t v;
+
+	fake.program = calls_on;
+	cr_assert_eq(run(&app), EXO_EV_SYSCALL);
+	OK(exo_timer_set(boot->timer, 1, NULL));
+	cr_assert_eq(run(&app), EXO_EV_PENDING);
+	cr_assert_eq(run(&app), EXO_EV_SYSCALL, "once: who does not take it is not held up");
+	OK(exo_event_take(boot->zone, &v));
+	cr_assert_eq(v, EXO_PEND_TIMER);
+	OK(exo_timer_set(boot->timer, 1, NULL));
+	OK(exo_event_take(boot->zone, &v));
+	cr_assert_eq(run(&app), EXO_EV_SYSCALL, "it was taken before");
+}
+
 static void dies(uint64_t rip)
 {
 	struct app app = app_make();
@@ -93,6 +117,8 @@ static void dies(uint64_t rip)
 		;
 	cr_assert(v < n, "its death is on record");
 	OK(exo_zone_destroy(app.zone, NULL));
+	OK(exo_event_take(boot->zone, &v));
+	cr_assert(v & EXO_PEND_ZONE);
 }
 
 CORE_TEST(run, a_dead_zone_can_only_be_destroyed)

@@ -462,10 +462,10 @@ static bool is_over(struct ctx *ctx, uint64_t deadline, struct hal_trap *trap)
 {
 	bool pending;
 
-	if (!ctx->answered && ++ctx->entries % LOOK_EVERY != 0)
+	if (deadline != 0 && !ctx->answered && ++ctx->entries % LOOK_EVERY != 0)
 		return false;
 	pending = host_events_pending();
-	if (!pending && (!ctx->answered || hal_time_ns() < deadline))
+	if (!pending && deadline != 0 && (!ctx->answered || hal_time_ns() < deadline))
 		return false;
 	/* Its registers go to the page, as they would be if it had gone on. */
 	if (ctx->place != PAGED && !save(ctx))

@@ -330,8 +330,8 @@ void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap
 	*trap = (struct hal_trap){ 0 };
 	split_choose();
 	load(runner(), c);
-	if (cpu->pending) {
-		trap->event = EXO_EV_PENDING;
+	if (cpu->pending || deadline == 0) {
+		trap->event = cpu->pending ? EXO_EV_PENDING : EXO_EV_QUANTUM;
 		settle(c, false);
 		tell_regs(c);
 		return;
