@@ -37,11 +37,12 @@ struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a
 struct exo_map_op {
 	exo_vaddr_t vaddr; /* page aligned */
 	exo_frame_t frame; /* first frame, or EXO_FRAME_KEEP to change `prot` only */
-	uint32_t count;    /* pages, 1..EXO_MAP_MAX */
+	uint32_t count;    /* pages, 1..EXO_MAP_MAX; to unmap, 1..EXO_UNMAP_MAX, of which most may not be mapped */
 	uint32_t prot;     /* EXO_PROT_*; 0 unmaps (frame is not looked at) */
 };
 #define EXO_FRAME_KEEP UINT64_MAX
-#define EXO_MAP_MAX    UINT32_C(0x100000)
+#define EXO_MAP_MAX    UINT32_C(0x4000)
+#define EXO_UNMAP_MAX  UINT32_C(0x100000)
 #define EXO_FUND_MAX   UINT32_C(0x8000) /* frames that become kernel memory in one call */
 #define EXO_TEXT_MAX   UINT32_C(1024) /* frames for exo_text_prepare(): it looks at every byte, a text as a whole */
 #define EXO_PROT_READ  UINT32_C(1)

@@ -8,7 +8,7 @@
 /* Entries copied from the caller at a time. */
 #define OPS_CHUNK 16
 
-/* Pages and entries that one call may work on: the largest entry, and then some. */
+/* Pages that are mapped, and entries, that one call may work on: the largest entry, and then some. */
 #define BUDGET (2 * EXO_MAP_MAX)
 
 struct map_request {
@@ -18,9 +18,9 @@ struct map_request {
 	uint32_t budget;    /* what this call may still do */
 };
 
-static bool range_is_valid(exo_vaddr_t vaddr, uint64_t count)
+static bool range_is_valid(exo_vaddr_t vaddr, uint64_t count, uint32_t max)
 {
-	if ((vaddr & (EXO_FRAME_SIZE - 1)) != 0 || count == 0 || count > EXO_MAP_MAX)
+	if ((vaddr & (EXO_FRAME_SIZE - 1)) != 0 || count == 0 || count > max)
 		return false;
 	return vaddr >= EXO_USER_BASE && vaddr < EXO_USER_LIMIT &&
 	       count << EXO_FRAME_SHIFT <= EXO_USER_LIMIT - vaddr;
@@ -75,7 +75,7 @@ CORE_LOCKED static enum exo_status map_one(struct map_request *request, const st
 {
 	exo_vaddr_t end;
 
-	if (!range_is_valid(op->vaddr, op->count) ||
+	if (!range_is_valid(op->vaddr, op->count, op->prot ? EXO_MAP_MAX : EXO_UNMAP_MAX) ||
 	    (op->prot & ~(EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC)))
 		return EXO_E_ARG;
 	if (op->prot == 0)
@@ -165,7 +165,7 @@ enum exo_status call_text_prepare(struct zone *caller, struct cap *memory, exo_f
 {
 	if (!cap_covers(memory, first, count))
 		return EXO_E_RANGE;
-	if (!range_is_valid(address, count) || count > EXO_TEXT_MAX || code_size > count << EXO_FRAME_SHIFT)
+	if (!range_is_valid(address, count, EXO_TEXT_MAX) || code_size > count << EXO_FRAME_SHIFT)
 		return EXO_E_ARG;
 	if (!frames_are_plain(first, count, false))
 		return EXO_E_OVERLAP;

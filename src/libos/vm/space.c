@@ -13,13 +13,18 @@ void space_cache_flush(struct vm_space *space)
 		space->cache[i].page = 1;
 }
 
+static uint32_t op_pages_max(uint32_t prot)
+{
+	return prot == 0 ? EXO_UNMAP_MAX : EXO_MAP_MAX;
+}
+
 /* Does `op` go on where `last` ends (or end where it begins)? Then they become one. */
 static bool op_merge(struct exo_map_op *last, const struct exo_map_op *op)
 {
 	bool frames = op->prot != 0 && op->frame != EXO_FRAME_KEEP;
 	bool last_frames = last->prot != 0 && last->frame != EXO_FRAME_KEEP;
 
-	if (last->prot != op->prot || frames != last_frames || last->count + op->count > EXO_MAP_MAX)
+	if (last->prot != op->prot || frames != last_frames || last->count + op->count > op_pages_max(op->prot))
 		return false;
 	if (last->vaddr + last->count * PAGE_SIZE == op->vaddr &&
 	    (!frames || last->frame + last->count == op->frame)) {
@@ -64,7 +69,7 @@ static void queue_op(struct vm_space *space, const struct exo_map_op *op)
 void space_queue(struct vm_space *space, uint64_t vaddr, exo_frame_t frame, uint64_t count, uint32_t prot)
 {
 	while (count > 0) {
-		uint64_t part = count < EXO_MAP_MAX ? count : EXO_MAP_MAX;
+		uint64_t max = op_pages_max(prot), part = count < max ? count : max;
 		struct exo_map_op op = { vaddr, prot == 0 ? 0 : frame, (uint32_t)part, prot };
 
 		queue_op(space, &op);
