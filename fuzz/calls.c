@@ -82,7 +82,7 @@ static uint64_t address_take(bool app, uint8_t pick)
 static uint64_t number_take(uint8_t pick)
 {
 	static const uint64_t special[] = {
-		0, 1, 2, 16, 255, EXO_R_ALL, EXO_FRAME_SIZE, 65536, EXO_MAP_MAX, UINT32_MAX,
+		0, 1, 2, 16, 255, EXO_R_ALL, EXO_FRAME_SIZE, EXO_UNMAP_MAX, EXO_MAP_MAX, UINT32_MAX,
 		UINT64_C(1) << 32, EXO_USER_LIMIT, UINT64_C(1) << 63, UINT64_MAX - 1, UINT64_MAX, 0xfff,
 	};
 

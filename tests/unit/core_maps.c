@@ -273,7 +273,7 @@ CORE_TEST(maps, the_largest_entry_is_taken)
 {
 	exo_cap_t zone = zone_make(32);
 	struct exo_map_op ops[3] = {
-		{ BASE, 0, EXO_MAP_MAX, 0 }, { BASE, 0, EXO_MAP_MAX, 0 }, { BASE, EXO_FRAME_KEEP, EXO_MAP_MAX, EXO_PROT_READ },
+		{ BASE, 0, EXO_UNMAP_MAX, 0 }, { BASE, 0, EXO_UNMAP_MAX, 0 }, { BASE, EXO_FRAME_KEEP, EXO_MAP_MAX, EXO_PROT_READ },
 	};
 	uint64_t done;
 

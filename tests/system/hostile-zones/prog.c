@@ -244,8 +244,8 @@ static void all_away(void)
 {
 	if (!get_all())
 		_exit(9);
-	for (uint64_t at = EXO_USER_BASE; at < EXO_USER_LIMIT; at += (uint64_t)EXO_MAP_MAX << 12)
-		map(zone, EXO_CAP_NONE, at, 0, (uint32_t)(EXO_USER_LIMIT - at < (uint64_t)EXO_MAP_MAX << 12 ? (EXO_USER_LIMIT - at) >> 12 : EXO_MAP_MAX), 0);
+	for (uint64_t at = EXO_USER_BASE; at < EXO_USER_LIMIT; at += (uint64_t)EXO_UNMAP_MAX << 12)
+		map(zone, EXO_CAP_NONE, at, 0, (uint32_t)(EXO_USER_LIMIT - at < (uint64_t)EXO_UNMAP_MAX << 12 ? (EXO_USER_LIMIT - at) >> 12 : EXO_UNMAP_MAX), 0);
 	_exit(7);
 }
 
