@@ -113,9 +113,10 @@ static inline bool reap_has_work(void)
 	return atomic_load_explicit(&core.backlog, memory_order_acquire) != 0;
 }
 
+/* With one CPU the HAL is not asked: every look-up of a capability comes this way. */
 static inline struct cpu_state *cpu_this(void)
 {
-	return &core.cpus[hal_cpu_id()];
+	return &core.cpus[core.lock.several ? hal_cpu_id() : 0];
 }
 
 /* In two parts, so that neither a long stay nor a fast counter overflows. */
