@@ -47,6 +47,7 @@ int mount_add(struct super *super, struct inode *root, const struct path *on, co
 	inode_get(root);
 	m->refs = 1; /* the tree's */
 	m->flags = flags;
+	m->id = ++libos.vfs.last_mount_id;
 	super->mounts++;
 	if (on) {
 		m->parent = on->mount;

@@ -50,5 +50,6 @@ extern const struct proc_entry proc_pid_children[];   /* proc_pid.c */
 extern const struct proc_entry proc_system_children[]; /* proc_system.c */
 
 void proc_show_mounts(struct text *text, const struct proc_subject *s); /* proc_system.c */
+void proc_show_mountinfo(struct text *text, const struct proc_subject *s);
 
 #endif

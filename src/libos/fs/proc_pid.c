@@ -299,6 +299,7 @@ const struct proc_entry proc_pid_children[] = {
 	{ "maps", PROC_FILE, 0444, true, .show = show_maps },
 	{ "limits", PROC_FILE, 0444, .show = show_limits },
 	{ "mounts", PROC_FILE, 0444, .show = proc_show_mounts },
+	{ "mountinfo", PROC_FILE, 0444, .show = proc_show_mountinfo },
 	{ "oom_score", PROC_FILE, 0444, .show = show_zero },
 	{ "exe", PROC_LINK, 0777, true, .target = target_exe, .follow = follow_exe },
 	{ "cwd", PROC_LINK, 0777, true, .target = target_cwd, .follow = follow_cwd },

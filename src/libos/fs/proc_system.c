@@ -1,4 +1,5 @@
 /* /proc: what the system tells about itself. */
+#include <libos/fs/internal.h>
 #include <libos/fs/proc.h>
 
 #define TICK_NS    UINT64_C(10000000)
@@ -15,6 +16,18 @@ static void add_escaped(struct text *text, const char *s)
 	}
 }
 
+static void add_mount_flags(struct text *text, const struct mount *m)
+{
+	text_printf(text, " %s%s%s%s", m->flags & MS_RDONLY ? "ro" : "rw", m->flags & MS_NOSUID ? ",nosuid" : "",
+	            m->flags & MS_NODEV ? ",nodev" : "", m->flags & MS_NOEXEC ? ",noexec" : "");
+}
+
+static void add_super_size(struct text *text, const struct super *super)
+{
+	if (super->magic == TMPFS_MAGIC && super->max_bytes != UINT64_MAX)
+		text_printf(text, ",size=%luk", (unsigned long)(super->max_bytes / 1024));
+}
+
 void proc_show_mounts(struct text *text, const struct proc_subject *s)
 {
 	(void)s;
@@ -23,12 +36,43 @@ void proc_show_mounts(struct text *text, const struct proc_subject *s)
 		add_escaped(text, m->super->source);
 		text_printf(text, " ");
 		add_escaped(text, m->path);
-		text_printf(text, " %s %s%s%s%s", m->super->type, m->flags & MS_RDONLY ? "ro" : "rw",
-		            m->flags & MS_NOSUID ? ",nosuid" : "", m->flags & MS_NODEV ? ",nodev" : "",
-		            m->flags & MS_NOEXEC ? ",noexec" : "");
-		if (m->super->magic == TMPFS_MAGIC && m->super->max_bytes != UINT64_MAX)
-			text_printf(text, ",size=%luk", (unsigned long)(m->super->max_bytes / 1024));
+		text_printf(text, " %s", m->super->type);
+		add_mount_flags(text, m);
+		add_super_size(text, m->super);
 		text_printf(text, " 0 0\n");
+	}
+}
+
+/* What is shown there, as a path in its own file system: not "/" for a bind mount. */
+static void add_mount_root(struct text *text, const struct mount *m)
+{
+	struct mount whole = { .super = m->super, .root = m->super->root, .refs = 1 };
+	const struct fs_context top = { .root = { &whole, m->super->root } };
+	const struct path shown = { &whole, m->root };
+	char *path = heap_alloc(PATH_LENGTH_MAX);
+
+	add_escaped(text, path && path_text(&top, &shown, path, PATH_LENGTH_MAX) > 0 ? path : "/");
+	heap_free(path);
+}
+
+/* proc(5), /proc/PID/mountinfo; there are no peer groups to tell of. */
+void proc_show_mountinfo(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	LIST_EACH(at, &libos.vfs.mounts) {
+		const struct mount *m = LIST_ENTRY(at, struct mount, node);
+		uint64_t device = m->super->device;
+
+		text_printf(text, "%u %u %u:%u ", m->id, m->parent ? m->parent->id : 0, device_major(device), device_minor(device));
+		add_mount_root(text, m);
+		text_printf(text, " ");
+		add_escaped(text, m->path);
+		add_mount_flags(text, m);
+		text_printf(text, " - %s ", m->super->type);
+		add_escaped(text, m->super->source);
+		text_printf(text, " rw");
+		add_super_size(text, m->super);
+		text_printf(text, "\n");
 	}
 }
 

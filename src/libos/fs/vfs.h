@@ -104,6 +104,7 @@ struct mount {
 	struct inode *covered;        /* NULL for the root */
 	struct mount *parent;
 	uint32_t refs, flags;         /* MS_* */
+	uint32_t id;                  /* for /proc/PID/mountinfo; never used again */
 	char *path;                   /* for /proc/mounts */
 };
 
@@ -126,6 +127,7 @@ struct vfs {
 	struct list mounts;
 	struct mount *root;
 	uint64_t next_device;
+	uint32_t last_mount_id;
 	uint64_t inode_live, file_live;
 	struct super pipes;        /* of the inodes that pipe(2) makes */
 	struct list lock_waiters;  /* fs/locks.c: who waits for whose record lock */
