@@ -362,8 +362,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		broken = "frames_check";
 	if (!broken && run.leak)
 		broken = run.leak;
-	/* 134 is the LibOS's own panic. */
-	if (end == FAKE_PANICKED || end == FAKE_RETURNED || (end == FAKE_HALTED && fake.status == 134) || broken) {
+	if (end == FAKE_PANICKED || end == FAKE_RETURNED || libos.panicked || broken) {
 		fprintf(stderr, "end %d status %u %s\n%.2000s\n", (int)end, fake.status, broken ? broken : "", fake.output);
 		abort();
 	}

@@ -178,8 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	end = fake_boot(libos_start);
 	back_on_own_stack();
 	broken = core_check();
-	/* 134 is the LibOS's own panic. */
-	if (end == FAKE_PANICKED || end == FAKE_RETURNED || (end == FAKE_HALTED && fake.status == 134) || broken) {
+	if (end == FAKE_PANICKED || end == FAKE_RETURNED || libos.panicked || broken) {
 		fprintf(stderr, "end %d status %u %s\n%.2000s\n", (int)end, fake.status, broken ? broken : "", fake.output);
 		abort();
 	}

@@ -61,6 +61,7 @@ void libos_panic(const char *format_text, ...)
 {
 	va_list args;
 
+	libos.panicked = true;
 	libos_log("feuerbird: LibOS panic:");
 	va_start(args, format_text);
 	log_v(format_text, args);

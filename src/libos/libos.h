@@ -49,6 +49,7 @@ struct libos {
 	struct vfs vfs;               /* fs/vfs.h */
 	struct tty console;           /* tty/tty.h */
 	bool no_answer_programs;      /* this machine runs none */
+	bool panicked;                /* for tests: the status alone may be that of a first program that called abort() */
 	struct waitq ipc_events;      /* threads that wait in a call of the kernel: EXO_EV_IPC */
 	struct waitq zone_events;     /* who waits for events of program zones: fs/dev_exo.c */
 	uint64_t realtime_offset_ns;  /* set by clock_settime */
