@@ -38,14 +38,14 @@
 
 enum { NR_CHDIR = 80, NR_GETPID = 39, NR_NANOSLEEP = 35, NR_FORK = 57, NR_WAIT4 = 61, NR_KILL = 62, NR_OPEN = 2, NR_PIPE = 22,
        NR_EXIT_GROUP = 231, NR_SETRESUID = 117, NR_SETRESGID = 119, NR_SIGRETURN = 15, NR_REBOOT = 169, NR_MKNOD = 133,
-       NR_YIELD = 24, NR_SIGPROCMASK = 14, NR_UNLINK = 87 };
+       NR_YIELD = 24, NR_SIGPROCMASK = 14, NR_UNLINK = 87, NR_FLOCK = 73 };
 
 struct input {
 	const uint8_t *data;
 	size_t size;
 };
 
-enum pid1_state { PID1_MASK, PID1_START, PID1_SLEEP, PID1_KILL, PID1_REAP, PID1_RESTED };
+enum pid1_state { PID1_MASK, PID1_START, PID1_SLEEP, PID1_KILL, PID1_REAP, PID1_UNLOCK, PID1_RESTED };
 
 static struct {
 	struct input input;
@@ -178,11 +178,15 @@ static void pid1(void)
 		return;
 	case PID1_REAP:
 		if (result == -ECHILD) {
-			run.state = PID1_RESTED;
+			run.state = PID1_UNLOCK;
 			call(NR_YIELD, 0, 0, 0, 0);
 			return;
 		}
 		call(NR_WAIT4, (uint64_t)-1, 0, __WALL, 0);
+		return;
+	case PID1_UNLOCK: /* what a child has locked through a file of ours stays locked */
+		run.state = PID1_RESTED;
+		call(NR_FLOCK, 0, LOCK_UN, 0, 0);
 		return;
 	default:
 		rest();
