@@ -128,8 +128,9 @@ void host_cross_pin_zones(void)
 		sched_setaffinity(0, sizeof(cpu_set_t), &places.zone_cpu);
 }
 
-static void review(uint64_t now)
+void host_cross_review(void)
 {
+	uint64_t now = hal_time_ns();
 	long switches;
 
 	if (!places.pinned || now < cross.review_at)
@@ -371,9 +372,4 @@ enum cross_result host_cross_map(struct host_zone *zone, uint32_t count)
 		futex(zone->r + R_MPOSTED, FUTEX_WAKE, 1, 0);
 	return await(zone, zone->r, R_MDONE, zone->list, CROSS_NO_PREEMPT,
 	             zone->r + R_MPOSTED);
-}
-
-void host_cross_review(void)
-{
-	review(hal_time_ns());
 }

@@ -5,7 +5,6 @@
 #include <link.h>
 #include <pthread.h>
 #include <sys/auxv.h>
-#include <sys/wait.h>
 
 static int constructed;
 static _Thread_local int of_thread = 5;
@@ -67,20 +66,18 @@ static int maps_have(const char *path, const char *prot)
 
 static int ends(const char *file, char *const argv[])
 {
-	int status = -1;
 	pid_t child = fork();
 
 	if (child == 0) {
 		execv(file, argv);
 		_exit(99);
 	}
-	waitpid(child, &status, 0);
-	return status;
+	return wait_status(child);
 }
 
 int main(int argc, char **argv)
 {
-	int objects = 0, seen = 0, status = -1;
+	int objects = 0, seen = 0;
 	char self[200] = "";
 	pthread_t id;
 	void *other;
@@ -105,16 +102,15 @@ int main(int argc, char **argv)
 	CHECK("dlopen of the program", dlopen(NULL, RTLD_NOW) != NULL);
 
 	char *const again[] = { self, "again", NULL }, *const by_hand[] = { interpreter, self, "again", NULL };
-	CHECK("another one, by exec", WEXITSTATUS(status = ends("/proc/self/exe", again)) == 7 && WIFEXITED(status));
-	CHECK("another one, by calling the interpreter", WEXITSTATUS(status = ends(interpreter, by_hand)) == 7 && WIFEXITED(status));
+	CHECK("another one, by exec", EXITED(ends("/proc/self/exe", again), 7));
+	CHECK("another one, by calling the interpreter", EXITED(ends(interpreter, by_hand), 7));
 
 	pid_t child = fork();
 	if (child == 0) {
 		*relocated = 1;
 		_exit(0);
 	}
-	waitpid(child, &status, 0);
-	CHECK("what was relocated is read-only", WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	CHECK("what was relocated is read-only", relocated && KILLED(wait_status(child), SIGSEGV));
 	fflush(stdout);
 	DONE();
 }

@@ -423,9 +423,9 @@ stub_signal:
 	jmp	do_sigreturn
 2:	cmp	$SIG_PREEMPT, %edi
 	je	do_sigreturn
-3:	cmp	$5, %edi /* SIGTRAP: a program with the trap flag set */
-	jne	1f
-	test	%rax, %rax /* at stub_fast? */
+	jmp	1f
+	/* SIGTRAP: a program with the trap flag set */
+3:	test	%rax, %rax /* at stub_fast? */
 	jnz	do_sigreturn
 	/* It would be stepped through all that follows, and lose the flag: its call
 	 * becomes one as at a site that is not rewritten. */
