@@ -36,6 +36,7 @@ void cpu_detect(struct features *can)
 	struct cpuid seven = basic >= 7 ? cpuid(7, 0) : (struct cpuid){ 0, 0, 0, 0 };
 
 	can->apic = bit(one.d, 9);
+	can->sysenter = bit(one.d, 11);
 	can->global = bit(one.d, 13);
 	can->pcid = bit(one.c, 17);
 	can->tsc_deadline = bit(one.c, 24);
@@ -87,7 +88,7 @@ void cpu_init(const struct features *can)
 {
 	uint64_t cr4 = cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
-	cr0_write((cr0_read() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP);
+	cr0_write((cr0_read() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP | CR0_AM);
 	cr4 |= (can->global ? CR4_PGE : 0) | (can->fsgsbase ? CR4_FSGSBASE : 0)
 	       | (can->smep ? CR4_SMEP : 0) | (can->smap ? CR4_SMAP : 0)
 	       | (can->umip ? CR4_UMIP : 0) | (can->xsave ? CR4_OSXSAVE : 0);
@@ -98,10 +99,18 @@ void cpu_init(const struct features *can)
 	if (can->xsave)
 		xcr0_write(can->xcr0);
 	__asm__ volatile("fninit");
+	dr7_write(0); /* whatever firmware or loader watched */
 
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE);
 	/* sysret takes cs = base + 16 and ss = base + 8, both with privilege 3. */
 	msr_write(MSR_STAR, (uint64_t)(SEL_UDATA - 8) << 48 | (uint64_t)SEL_KCODE << 32);
 	msr_write(MSR_LSTAR, (uint64_t)(uintptr_t)syscall_entry);
 	msr_write(MSR_FMASK, ~FLAG_ONE & 0x3fffff);
+	/* The other ways in lead nowhere: a null code segment refuses sysenter, and there is no 32-bit code. */
+	msr_write(MSR_CSTAR, 0);
+	if (can->sysenter) {
+		msr_write(MSR_SYSENTER_CS, 0);
+		msr_write(MSR_SYSENTER_ESP, 0);
+		msr_write(MSR_SYSENTER_EIP, 0);
+	}
 }

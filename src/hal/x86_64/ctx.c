@@ -14,6 +14,8 @@ enum {
 	STATE_SYSCALL,  /* stopped in a system call: rax is `result` */
 };
 
+_Static_assert(EXO_USER_LIMIT == UINT64_C(0x7fff) << 32, "as user_enter() knows it");
+
 #define PF_PRESENT UINT32_C(1) /* SDM vol. 3, figure 4-12 */
 #define PF_WRITE   UINT32_C(2)
 #define PF_USER    UINT32_C(4)
@@ -334,13 +336,6 @@ void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap
 		trap->event = cpu->pending ? EXO_EV_PENDING : EXO_EV_QUANTUM;
 		settle(c, false);
 		tell_regs(c);
-		return;
-	}
-	if (c->regs.rip >= EXO_USER_LIMIT) {
-		/* sysret and iretq with such an address would fault in ring 0. */
-		const struct stop stop = { VEC_GP, 0, 0 };
-		settle(c, false);
-		tell_exception(c, &stop, trap);
 		return;
 	}
 	while (!enter_once(cpu, c, deadline, trap))

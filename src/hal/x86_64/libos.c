@@ -179,8 +179,6 @@ void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 
 		space_load(c->space);
 		timer_need(turn_end < cpu->timer_at ? turn_end : cpu->timer_at);
-		if (c->regs.rip >= EXO_USER_LIMIT)
-			panic_libos("bad instruction pointer", &c->regs, space);
 		vector = user_enter(&c->regs, c->by_sysret);
 		c->by_sysret = vector == TRAP_SYSCALL;
 		if (vector == TRAP_SYSCALL)

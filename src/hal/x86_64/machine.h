@@ -86,7 +86,7 @@ static inline struct cpu *this_cpu(void)
 
 struct features {
 	bool xsave, avx, fsgsbase, smep, smap, umip, pcid, global, gib_pages;
-	bool apic, tsc_deadline, rdrand, rdseed, sha;
+	bool apic, tsc_deadline, rdrand, rdseed, sha, sysenter;
 	uint64_t xcr0;
 };
 
@@ -150,7 +150,8 @@ extern uint64_t trap_stubs[VEC_COUNT];
 
 /* Enters ring 3 with *regs and returns when it traps, with the vector or
  * TRAP_SYSCALL; *regs then holds the registers (not fs_base, gs_base). by_sysret: rcx and
- * r11 are lost. rip must be canonical, rflags clean. */
+ * r11 are lost. rflags must be clean. A rip that no program can have, or whatever else the CPU
+ * refuses to enter, comes back as VEC_GP with *regs as it was. */
 uint32_t user_enter(struct exo_regs *regs, bool by_sysret);
 void syscall_entry(void);
 

@@ -80,7 +80,9 @@ static void gdt_init(struct local *local)
 	                 "mov %3, %%es\n\t"
 	                 "mov %3, %%fs\n\t"
 	                 "mov %3, %%gs\n\t"
-	                 "ltr %w4"
+	                 "ltr %w4\n\t"
+	                 /* No local table: firmware or a reset may have left one at address 0. */
+	                 "lldt %w3"
 	                 : : "m"(pointer), "i"(SEL_KCODE), "r"(SEL_KDATA), "r"(0), "r"(SEL_TSS)
 	                 : "rax", "memory");
 }

@@ -35,6 +35,8 @@
 #define SEL_UCODE 0x33
 #define TRAP_SYSCALL 0x100
 #define VEC_COUNT 0x50
+#define VEC_GP 13
+#define USER_LIMIT_HIGH 0x7fff /* EXO_USER_LIMIT >> 32 */
 
 	.text
 
@@ -86,6 +88,13 @@
 	.globl user_enter
 	.type user_enter, @function
 user_enter:
+	/* At each entry, for rip has changed since the last: sysret with one that is not canonical
+	 * would fault in ring 0, on the stack that the program has chosen. */
+	mov RIP(%rdi), %rcx
+	mov %rcx, %rax
+	shr $32, %rax
+	cmp $USER_LIMIT_HIGH, %eax
+	jae enter_refused
 	push %rbx
 	push %rbp
 	push %r12
@@ -97,7 +106,6 @@ user_enter:
 	test %sil, %sil
 	jz 1f
 	load_registers
-	mov RIP(%rdi), %rcx
 	mov RFLAGS(%rdi), %r11
 	mov RSP(%rdi), %rsp
 	mov RDI(%rdi), %rdi
@@ -113,8 +121,20 @@ user_enter:
 	mov R11(%rdi), %r11
 	mov RDI(%rdi), %rdi
 	swapgs
+user_iret:
 	iretq
+enter_refused:
+	movq $0, CPU_ERROR
+	mov $VEC_GP, %eax
+	ret
 	.size user_enter, . - user_enter
+
+/* The iretq above has faulted: gs is the program's already, *regs as it was. */
+iret_refused:
+	swapgs
+	movq $0, CPU_ERROR
+	mov $VEC_GP, %eax
+	resume_kernel
 
 	.balign 16
 	.globl syscall_entry
@@ -161,6 +181,9 @@ trap_common:
 	mov %ecx, %eax
 	resume_kernel
 1:	push %rax
+	lea user_iret(%rip), %rax
+	cmp %rax, 24(%rsp)
+	je iret_refused
 	push %rbx
 	push %rcx
 	push %rdx

@@ -9,10 +9,14 @@
 #include <exo/types.h>
 
 #define MSR_APIC_BASE      0x1bu
+#define MSR_SYSENTER_CS    0x174u
+#define MSR_SYSENTER_ESP   0x175u
+#define MSR_SYSENTER_EIP   0x176u
 #define MSR_TSC_DEADLINE   0x6e0u
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
 #define MSR_LSTAR          0xc0000082u
+#define MSR_CSTAR          0xc0000083u
 #define MSR_FMASK          0xc0000084u
 #define MSR_FS_BASE        0xc0000100u
 #define MSR_GS_BASE        0xc0000101u
@@ -25,6 +29,7 @@
 #define CR0_TS UINT64_C(0x8)
 #define CR0_NE UINT64_C(0x20)
 #define CR0_WP UINT64_C(0x10000)
+#define CR0_AM UINT64_C(0x40000)
 
 #define CR4_TSD        UINT64_C(0x4)
 #define CR4_PGE        UINT64_C(0x80)
@@ -125,6 +130,11 @@ static inline uint64_t cr0_read(void)
 static inline void cr0_write(uint64_t value)
 {
 	__asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory");
+}
+
+static inline void dr7_write(uint64_t value)
+{
+	__asm__ volatile("mov %0, %%dr7" : : "r"(value));
 }
 
 static inline uint64_t cr2_read(void)

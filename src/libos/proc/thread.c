@@ -253,6 +253,7 @@ static void exception(struct thread *self)
 	case VECTOR_AC:
 		info.signo = SIGBUS;
 		info.code = BUS_ADRALN;
+		info.address = 0;
 		break;
 	case VECTOR_MF:
 	case VECTOR_XM:
