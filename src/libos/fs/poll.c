@@ -186,6 +186,7 @@ static int set_mask(struct thread *self, uint64_t address, uint64_t size)
 	self->saved_blocked = self->blocked;
 	self->restore_blocked = true;
 	self->blocked = mask & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+	signal_recheck(self);
 	return 0;
 }
 
@@ -196,6 +197,7 @@ static void unset_mask(struct thread *self, int64_t result)
 		return;
 	self->blocked = self->saved_blocked;
 	self->restore_blocked = false;
+	signal_recheck(self);
 }
 
 /* ---- poll ---- */

@@ -79,6 +79,17 @@ void futex_wake_address(struct vm_space *space, uint64_t address, uint32_t count
 }
 
 static int64_t futex_wait(struct thread *self, uint64_t address, bool shared, uint32_t value, uint64_t deadline,
+                          uint32_t bits);
+
+/* restart_args: address, whether it is shared, value and bits, deadline. */
+static int64_t futex_wait_again(struct thread *self)
+{
+	const uint64_t *a = self->restart_args;
+
+	return futex_wait(self, a[0], a[1] != 0, (uint32_t)a[2], a[3], (uint32_t)(a[2] >> 32));
+}
+
+static int64_t futex_wait(struct thread *self, uint64_t address, bool shared, uint32_t value, uint64_t deadline,
                           uint32_t bits)
 {
 	struct futex_waiter w = {.thread = self, .bits = bits};
@@ -100,7 +111,17 @@ static int64_t futex_wait(struct thread *self, uint64_t address, bool shared, ui
 	list_remove(&w.node);
 	if (w.woken)
 		return 0;
-	return error == -ETIMEDOUT ? -ETIMEDOUT : -ERESTARTSYS;
+	if (error == -ETIMEDOUT)
+		return -ETIMEDOUT;
+	if (deadline == NO_DEADLINE)
+		return -ERESTARTSYS;
+	/* One with a timeout is not made again after a handler. */
+	self->restart = futex_wait_again;
+	self->restart_args[0] = address;
+	self->restart_args[1] = shared;
+	self->restart_args[2] = (uint64_t)bits << 32 | value;
+	self->restart_args[3] = deadline;
+	return -ERESTART_RESTARTBLOCK;
 }
 
 static int64_t requeue(struct thread *self, const uint64_t *args, bool shared, bool compare)

@@ -68,6 +68,13 @@ void itimer_check(struct process *p); /* ITIMER_VIRTUAL/PROF, RLIMIT_CPU; after 
 void itimers_stop(struct process *p);
 void cpu_tick_start(struct process *p); /* some CPU-time limit is or may be set */
 void posix_timers_drop(struct process *p);
+/* A signal is about to be delivered: timers whose it is go on. False: it is of a setting that holds no more. */
+bool timers_deliver(struct process *p, struct signal_info *info);
+/* A signal that was queued is not delivered, since it is ignored now, or its thread has ended. */
+void posix_timer_discarded(struct process *p, const struct signal_info *info);
+/* The signal is no longer ignored: timers that sent it meanwhile send it now. */
+void posix_timers_unignore(struct process *p, int signo);
+void real_timer_delivered(struct process *p);
 void real_timer_init(struct process *p);
 int timespec_read(struct thread *t, uint64_t address, int64_t *ns); /* -EFAULT, -EINVAL */
 int timespec_write(struct thread *t, uint64_t address, uint64_t ns);
@@ -84,12 +91,16 @@ void futex_thread_exit(struct thread *t); /* robust list and clear_child_tid */
 enum return_to { RETURN_GO, RETURN_RESTART, RETURN_RESTART_BLOCK };
 /* The work before the program goes on: signals, stops, death. result: of the system call just served, or NULL. */
 enum return_to signal_before_return(struct thread *self, int64_t *result);
+/* What is pending and not blocked, of which the process's own counts for threads that it was offered to. */
+static inline uint64_t signals_deliverable(const struct thread *t)
+{
+	return (t->pending.set | (t->offered ? t->process->pending.set : 0)) & ~t->blocked;
+}
 static inline bool thread_needs_attention(const struct thread *t)
 {
 	const struct process *p = t->process;
 
-	return ((t->pending.set | p->pending.set) & ~t->blocked) || t->restore_blocked || t->exiting || p->stopped ||
-	       p->group_exiting;
+	return signals_deliverable(t) || t->restore_blocked || t->exiting || p->stopped || p->group_exiting;
 }
 void pending_init(struct signal_pending *pending);
 void pending_flush(struct process *p, struct signal_pending *pending, uint64_t set);
@@ -99,9 +110,11 @@ int signal_take(struct thread *t, uint64_t set, struct signal_info *info);
 int signal_queue_process(struct process *p, const struct signal_info *info);
 int signal_queue_thread(struct thread *t, const struct signal_info *info);
 bool signal_ignored(const struct process *p, int signo);
+/* Sent to this thread, it would leave nothing behind: it is ignored, and not blocked either. */
+bool signal_is_dropped(const struct thread *t, int signo);
 bool signal_default_ignored(int signo);
 bool signal_default_stops(int signo);
-void signal_recheck(struct thread *t); /* the mask changed */
+void signal_thread_ends(struct thread *t); /* others see to what was offered to it; it is still in the process */
 void process_kill(struct process *p);  /* SIGKILL, from within */
 void process_stop(struct process *p, int signo);
 void process_continue(struct process *p);

@@ -18,17 +18,20 @@ static void send(struct process *p, int signo)
 
 static void real_fire(struct timer *timer)
 {
-	struct process *p = LIST_ENTRY(timer, struct process, real_timer);
-
-	if (p->real_interval_ns) {
-		uint64_t next = ns_add(timer->at_ns, p->real_interval_ns), now = libos_now();
-
-		/* Ticks that were missed do not come all at once. */
-		sched_timer_set(timer, next > now ? next : ns_add(now, p->real_interval_ns));
-	}
-	send(p, SIGALRM);
+	send(LIST_ENTRY(timer, struct process, real_timer), SIGALRM);
 }
 
+/* The next interval begins when the signal is delivered: so one of a nanosecond costs its own program only. */
+void real_timer_delivered(struct process *p)
+{
+	uint64_t at = p->real_timer.at_ns, now = libos_now();
+
+	if (sched_timer_is_set(&p->real_timer) || !p->real_interval_ns)
+		return;
+	if (at <= now)
+		at = ns_add(at, ((now - at) / p->real_interval_ns + 1) * p->real_interval_ns);
+	sched_timer_set(&p->real_timer, at);
+}
 
 static uint64_t real_left(const struct process *p)
 {

@@ -17,10 +17,13 @@ _Static_assert(sizeof(struct sigevent64) == 64, "struct sigevent");
 struct posix_timer {
 	struct list node;      /* process->posix_timers */
 	struct process *process;
-	struct timer timer;
+	struct timer timer;    /* not set while its signal waits, nor for SIGEV_NONE */
 	int32_t id, clock, notify, signo, tid;
-	uint64_t value, interval_ns;
-	uint32_t overrun;
+	uint64_t value;
+	uint64_t at_ns, interval_ns; /* monotonic; at_ns 0: disarmed */
+	uint32_t setting;      /* counts timer_settime(): a signal of an earlier one is not delivered */
+	uint32_t overrun;      /* of the last signal that was delivered */
+	bool ignored;          /* it has expired, and its signal was ignored */
 };
 #define TIMER_AT(at) LIST_ENTRY(at, struct posix_timer, node)
 
@@ -28,26 +31,53 @@ struct itimerspec64 {
 	struct linux_timespec interval, value;
 };
 
+/*
+ * Sends the signal, if it is not ignored. A timer with an interval goes on when that is delivered, and counts then what
+ * it has missed: however short the interval, it costs no more than its program takes.
+ */
+static void send(struct posix_timer *t)
+{
+	struct process *p = t->process;
+	struct signal_info info = {.signo = t->signo, .code = SI_TIMER, .timer_id = t->id, .value = t->value,
+	                           .timer_setting = t->setting};
+	struct thread *target = t->notify & SIGEV_THREAD_ID ? thread_find(t->tid) : process_any_thread(p);
+
+	t->ignored = false;
+	if (!target || target->process != p)
+		return;
+	if (signal_is_dropped(target, t->signo))
+		t->ignored = t->interval_ns != 0;
+	else if (t->notify & SIGEV_THREAD_ID)
+		signal_send_thread(target, &info);
+	else
+		signal_send_process(p, &info);
+}
+
 static void expire(struct timer *timer)
 {
 	struct posix_timer *t = LIST_ENTRY(timer, struct posix_timer, timer);
-	struct signal_info info = {.signo = t->signo, .code = SI_TIMER, .timer_id = t->id, .value = t->value};
-	struct thread *target;
 
-	if (t->interval_ns) {
-		uint64_t now = libos_now(), late = now - timer->at_ns, missed = late / t->interval_ns;
+	send(t);
+	if (!t->interval_ns)
+		t->at_ns = 0;
+}
 
-		t->overrun = missed > INT32_MAX ? INT32_MAX : (uint32_t)missed;
-		info.overrun = (int32_t)t->overrun;
-		sched_timer_set(timer, ns_add(timer->at_ns, (missed + 1) * t->interval_ns));
-	}
-	if (t->notify == SIGEV_NONE)
-		return;
-	target = t->notify & SIGEV_THREAD_ID ? thread_find(t->tid) : NULL;
-	if (target && target->process == t->process)
-		signal_send_thread(target, &info);
-	else
-		signal_send_process(t->process, &info);
+/* Moves the time on to the first one after `now`; returns how many intervals that were missed in between. */
+static uint64_t forward(struct posix_timer *t, uint64_t now)
+{
+	uint64_t missed;
+
+	if (t->at_ns > now)
+		return 0;
+	missed = (now - t->at_ns) / t->interval_ns;
+	t->at_ns = ns_add(t->at_ns, (missed + 1) * t->interval_ns);
+	return missed;
+}
+
+static void arm(struct posix_timer *t)
+{
+	if (t->notify != SIGEV_NONE)
+		sched_timer_set(&t->timer, t->at_ns);
 }
 
 static struct posix_timer *find(struct process *p, int32_t id)
@@ -57,6 +87,45 @@ static struct posix_timer *find(struct process *p, int32_t id)
 			return TIMER_AT(at);
 	}
 	return NULL;
+}
+
+bool timers_deliver(struct process *p, struct signal_info *info)
+{
+	struct posix_timer *t;
+	uint64_t missed;
+
+	if (info->signo == SIGALRM)
+		real_timer_delivered(p);
+	if (info->code != SI_TIMER || info->whole)
+		return true;
+	t = find(p, info->timer_id);
+	if (!t || t->setting != info->timer_setting)
+		return false;
+	missed = t->interval_ns ? forward(t, libos_now()) : 0;
+	t->overrun = missed > INT32_MAX ? INT32_MAX : (uint32_t)missed;
+	info->overrun = (int32_t)t->overrun;
+	if (t->interval_ns)
+		arm(t);
+	return true;
+}
+
+void posix_timer_discarded(struct process *p, const struct signal_info *info)
+{
+	struct posix_timer *t;
+
+	if (info->code != SI_TIMER || info->whole)
+		return;
+	t = find(p, info->timer_id);
+	if (t && t->setting == info->timer_setting)
+		t->ignored = t->interval_ns != 0;
+}
+
+void posix_timers_unignore(struct process *p, int signo)
+{
+	LIST_EACH(at, &p->posix_timers) {
+		if (TIMER_AT(at)->ignored && TIMER_AT(at)->signo == signo)
+			send(TIMER_AT(at));
+	}
 }
 
 static void drop(struct posix_timer *t)
@@ -131,13 +200,24 @@ static struct linux_timespec to_timespec(uint64_t ns)
 	return (struct linux_timespec){(int64_t)(ns / (uint64_t)NS_PER_SECOND), (int64_t)(ns % (uint64_t)NS_PER_SECOND)};
 }
 
-static struct itimerspec64 setting(const struct posix_timer *t)
+/* Time to the next expiry; of one that waits for its signal to be delivered it is computed, not armed. */
+static uint64_t time_left(const struct posix_timer *t)
 {
-	uint64_t now = libos_now(), left = 0;
+	struct posix_timer later = *t;
+	uint64_t now = libos_now();
 
-	if (sched_timer_is_set(&t->timer))
-		left = t->timer.at_ns > now ? t->timer.at_ns - now : 1;
-	return (struct itimerspec64){to_timespec(t->interval_ns), to_timespec(left)};
+	if (t->at_ns == 0)
+		return 0;
+	if (t->interval_ns && !sched_timer_is_set(&t->timer))
+		(void)forward(&later, now);
+	if (later.at_ns > now)
+		return later.at_ns - now;
+	return t->notify == SIGEV_NONE ? 0 : 1;
+}
+
+static struct itimerspec64 timer_setting(const struct posix_timer *t)
+{
+	return (struct itimerspec64){to_timespec(t->interval_ns), to_timespec(time_left(t))};
 }
 
 int64_t sys_timer_settime(struct thread *self, const uint64_t *args)
@@ -156,18 +236,22 @@ int64_t sys_timer_settime(struct thread *self, const uint64_t *args)
 		error = timespec_read(self, args[2] + sizeof(struct linux_timespec), &value);
 	if (error)
 		return error;
-	old = setting(t);
+	old = timer_setting(t);
 	t->interval_ns = (uint64_t)interval;
 	t->overrun = 0;
+	t->ignored = false;
+	t->setting++;
+	t->at_ns = 0;
+	sched_timer_cancel(&t->timer);
 	monotonic = libos_now();
-	if (!value) {
-		sched_timer_cancel(&t->timer);
-	} else if (args[1] & TIMER_ABSTIME) {
+	if (value && (args[1] & TIMER_ABSTIME)) {
 		(void)clock_now(self, t->clock, &now);
-		sched_timer_set(&t->timer, (uint64_t)value > now ? ns_add(monotonic, (uint64_t)value - now) : monotonic);
-	} else {
-		sched_timer_set(&t->timer, ns_add(monotonic, (uint64_t)value));
+		t->at_ns = (uint64_t)value > now ? ns_add(monotonic, (uint64_t)value - now) : monotonic;
+	} else if (value) {
+		t->at_ns = ns_add(monotonic, (uint64_t)value);
 	}
+	if (value)
+		arm(t);
 	if (args[3] && user_write(p->space, args[3], &old, sizeof(old)))
 		return -EFAULT;
 	return 0;
@@ -180,7 +264,7 @@ int64_t sys_timer_gettime(struct thread *self, const uint64_t *args)
 
 	if (!t)
 		return -EINVAL;
-	now = setting(t);
+	now = timer_setting(t);
 	return user_write(self->process->space, args[1], &now, sizeof(now)) ? -EFAULT : 0;
 }
 

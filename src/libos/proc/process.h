@@ -63,6 +63,7 @@ struct process {
 	struct credentials cred;
 	struct signal_actions *actions;   /* may be shared (CLONE_SIGHAND) */
 	struct signal_pending pending;    /* sent to the process as a whole */
+	struct thread *signal_target;     /* that the last of them was offered to; NULL: none, or it has ended */
 	struct rlimit64 limits[RLIMIT_COUNT];
 	int32_t nice;
 	uint32_t personality, dumpable, no_new_privs;
@@ -121,6 +122,7 @@ struct thread {
 	struct exo_ctx_page *page;        /* the context page, in the window */
 
 	struct signal_pending pending;
+	bool offered;                     /* it was chosen for signals sent to the process, or has looked for some */
 	uint64_t blocked, saved_blocked;  /* signal sets, bit n-1 for signal n */
 	uint64_t real_blocked;            /* blocked but for an rt_sigtimedwait in progress */
 	bool restore_blocked;             /* sigsuspend, ppoll, …: put saved_blocked back on return */

@@ -32,10 +32,11 @@ struct rt_sigframe {
 _Static_assert(sizeof(struct rt_sigframe) == 440, "struct rt_sigframe");
 
 /* In the reserved words, our own note: a call was interrupted, and is to be made again if the program still
- * is where it was. A forged note does no more than a system call would. */
+ * stands at its instruction. A forged note does no more than a system call would. */
 #define RESTART_MAGIC UINT64_C(0x7265737461727421)
 #define NR_SIGRETURN 15 /* again and again: a loop of the program's that would be ours */
-enum { NOTE_MAGIC, NOTE_RIP, NOTE_RAX };
+#define SYSCALL_SIZE 2  /* bytes of the instruction */
+enum { NOTE_MAGIC, NOTE_RIP };
 
 #define UC_FLAGS 7 /* UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
 #define USER_CS  0x33
@@ -126,7 +127,7 @@ bool signal_frame_push(struct thread *self, const struct signal_action *action, 
 {
 	struct exo_regs *regs = &self->page->regs;
 	struct signal_stack *alt = &self->altstack;
-	bool nested = on_altstack(self, regs->rsp);
+	bool nested = on_altstack(self, regs->rsp), enters = (action->flags & SA_ONSTACK) && alt->size && !nested;
 	uint32_t fp_size = (fp_features(self->page) == FEATURES_AVX ? FP_AVX_SIZE : FP_FULL_SIZE) + 4;
 	uint64_t sp = regs->rsp - RED_ZONE, fp_at;
 	struct rt_sigframe frame;
@@ -134,12 +135,12 @@ bool signal_frame_push(struct thread *self, const struct signal_action *action, 
 	/* Without a restorer there is no way back; Linux on x86-64 refuses it too. */
 	if (!(action->flags & SA_RESTORER))
 		return false;
-	if ((action->flags & SA_ONSTACK) && alt->size && !(alt->flags & SS_DISABLE) && !nested)
+	if (enters)
 		sp = alt->sp + alt->size;
 	fp_at = (sp - fp_size) & ~UINT64_C(63);
 	sp = ((fp_at - sizeof(frame)) & ~UINT64_C(15)) - 8;
 	/* An alternate stack that is too small must not be written below. */
-	if (nested && sp < alt->sp)
+	if ((nested || enters) && sp < alt->sp)
 		return false;
 	if (sp > EXO_USER_LIMIT || fp_at > EXO_USER_LIMIT || !fp_push(self, fp_at))
 		return false;
@@ -147,14 +148,13 @@ bool signal_frame_push(struct thread *self, const struct signal_action *action, 
 	frame.return_address = action->restorer;
 	frame.uc_flags = UC_FLAGS;
 	frame.uc_stack = (struct stack64){.sp = alt->sp, .size = alt->size,
-	                                  .flags = (alt->size ? alt->flags & SS_AUTODISARM : SS_DISABLE) |
+	                                  .flags = (alt->flags & SS_AUTODISARM) | (alt->size ? 0 : SS_DISABLE) |
 	                                           (nested ? SS_ONSTACK : 0)};
 	fill_context(&frame.mc, self);
 	frame.mc.fpstate = fp_at;
 	if (self->restart_after) {
 		frame.mc.reserved[NOTE_MAGIC] = RESTART_MAGIC;
 		frame.mc.reserved[NOTE_RIP] = regs->rip;
-		frame.mc.reserved[NOTE_RAX] = regs->rax;
 	}
 	frame.mc.old_mask = mask;
 	frame.uc_sigmask = mask;
@@ -238,7 +238,9 @@ int64_t sys_rt_sigreturn(struct thread *self, const uint64_t *args)
 	}
 	load_context(self, &frame.mc);
 	self->resumes = frame.mc.reserved[NOTE_MAGIC] == RESTART_MAGIC && frame.mc.reserved[NOTE_RIP] == frame.mc.rip &&
-	                frame.mc.reserved[NOTE_RAX] == frame.mc.rax && (uint32_t)frame.mc.rax != NR_SIGRETURN;
+	                (uint32_t)frame.mc.rax != NR_SIGRETURN;
+	if (self->resumes)
+		self->page->regs.rip += SYSCALL_SIZE;
 	self->blocked = frame.uc_sigmask & ~SIGNAL_UNBLOCKABLE;
 	signal_recheck(self);
 	/* As sigaltstack(2) would set it, errors ignored; not while the program still stands on it. */
@@ -271,9 +273,13 @@ void siginfo_encode(const struct signal_info *info, void *bytes)
 	uint8_t *to = bytes;
 
 	memset(to, 0, SIGINFO_SIZE);
+	if (info->whole)
+		memcpy(to, info->bytes, SIGINFO_KEPT);
 	put32(to, 0, (uint32_t)info->signo);
 	put32(to, 4, (uint32_t)info->error);
 	put32(to, 8, (uint32_t)info->code);
+	if (info->whole)
+		return;
 	if (is_fault(info)) {
 		put64(to, 16, info->address);
 		return;
@@ -300,6 +306,8 @@ void siginfo_decode(const void *bytes, struct signal_info *info)
 	const uint8_t *from = bytes;
 
 	memset(info, 0, sizeof(*info));
+	info->whole = true;
+	memcpy(info->bytes, from, SIGINFO_KEPT);
 	memcpy(&info->signo, from, 4);
 	memcpy(&info->error, from + 4, 4);
 	memcpy(&info->code, from + 8, 4);

@@ -32,12 +32,17 @@ bool signal_is_pending(const struct thread *t)
 		return true;
 	if (t->killable_only)
 		return false;
-	return p->stopped || ((t->pending.set | p->pending.set) & ~t->blocked);
+	return p->stopped || signals_deliverable(t);
 }
 
 bool signal_is_ignored_or_blocked(const struct thread *t, int signo)
 {
 	return (t->blocked & SIGNAL_BIT(signo)) || signal_ignored(t->process, signo);
+}
+
+bool signal_is_dropped(const struct thread *t, int signo)
+{
+	return signal_ignored(t->process, signo) && !((t->blocked | t->real_blocked) & SIGNAL_BIT(signo));
 }
 
 /* ---- queues ---- */
@@ -48,8 +53,10 @@ void pending_init(struct signal_pending *pending)
 	list_init(&pending->queue);
 }
 
-static void queued_free(struct process *p, struct signal_queued *q)
+static void queued_free(struct process *p, struct signal_queued *q, bool delivered)
 {
+	if (!delivered)
+		posix_timer_discarded(p, &q->info);
 	list_remove(&q->node);
 	if (q->info.signo >= REALTIME_FIRST)
 		p->signals_queued--;
@@ -61,7 +68,7 @@ void pending_flush(struct process *p, struct signal_pending *pending, uint64_t s
 	pending->set &= ~set;
 	LIST_EACH_SAFE(at, after, &pending->queue) {
 		if (SIGNAL_BIT(QUEUED_OF(at)->info.signo) & set)
-			queued_free(p, QUEUED_OF(at));
+			queued_free(p, QUEUED_OF(at), false);
 	}
 }
 
@@ -102,7 +109,7 @@ static void pending_take(struct process *p, struct signal_pending *pending, int 
 	}
 	if (first) {
 		*info = first->info;
-		queued_free(p, first);
+		queued_free(p, first, true);
 	} else {
 		*info = (struct signal_info){.signo = signo, .code = SI_KERNEL};
 	}
@@ -113,18 +120,21 @@ static void pending_take(struct process *p, struct signal_pending *pending, int 
 int signal_take(struct thread *t, uint64_t set, struct signal_info *info)
 {
 	struct process *p = t->process;
-	uint64_t ready = (t->pending.set | p->pending.set) & set;
 	int signo;
 
-	if (!ready)
-		return 0;
-	if (t->pending.set & set & FAULT_SET)
-		ready = t->pending.set & set & FAULT_SET;
-	signo = __builtin_ctzll(ready) + 1;
-	if (t->pending.set & SIGNAL_BIT(signo))
-		pending_take(p, &t->pending, signo, info);
-	else
-		pending_take(p, &p->pending, signo, info);
+	do {
+		uint64_t ready = (t->pending.set | p->pending.set) & set;
+
+		if (!ready)
+			return 0;
+		if (t->pending.set & set & FAULT_SET)
+			ready = t->pending.set & set & FAULT_SET;
+		signo = __builtin_ctzll(ready) + 1;
+		if (t->pending.set & SIGNAL_BIT(signo))
+			pending_take(p, &t->pending, signo, info);
+		else
+			pending_take(p, &p->pending, signo, info);
+	} while (!timers_deliver(p, info));
 	return signo;
 }
 
@@ -146,31 +156,80 @@ void process_kill(struct process *p)
 	}
 }
 
-/* A signal to the process wakes one thread that takes it; if none does, it waits for whoever unblocks it. */
-static void wake_one(struct process *p, int signo)
+static void offer(struct thread *t)
 {
+	t->process->signal_target = t;
+	t->offered = true;
+	sched_interrupt(t);
+}
+
+/* One that has another signal to see to already takes it only if it runs. */
+static bool wants(const struct thread *t, int signo)
+{
+	if ((t->blocked & SIGNAL_BIT(signo)) || t->exiting)
+		return false;
+	return t == libos.sched.current || !signals_deliverable(t);
+}
+
+/*
+ * A signal to the process goes to one thread: the first one if that wants it, else the next that does, from where the
+ * last search ended (Linux's complete_signal()). If none does, it waits for whoever unblocks it.
+ */
+static void offer_to_one(struct process *p, int signo)
+{
+	struct thread *leader = process_any_thread(p), *t;
+	struct list *at = p->signal_target ? &p->signal_target->sibling : p->threads.next;
+
+	if (wants(leader, signo)) {
+		leader->offered = true;
+		sched_interrupt(leader);
+		return;
+	}
+	for (uint32_t i = 0; i < p->thread_count; i++, at = at->next) {
+		if (at == &p->threads)
+			at = at->next;
+		t = THREAD_OF(at);
+		if (wants(t, signo)) {
+			offer(t);
+			return;
+		}
+	}
+}
+
+/* Signals of `left`, which this thread no longer takes, go to the others that do not block them. */
+static void pass_on(struct thread *from, uint64_t left)
+{
+	struct process *p = from->process;
+
 	LIST_EACH(at, &p->threads) {
 		struct thread *t = THREAD_OF(at);
 
-		if (t->blocked & SIGNAL_BIT(signo))
+		if (!left)
+			return;
+		if (t == from || t->exiting || !(left & ~t->blocked))
 			continue;
-		sched_interrupt(t);
-		return;
+		left &= t->blocked;
+		offer(t);
 	}
 }
 
 void signal_recheck(struct thread *t)
 {
-	/* What this thread no longer takes, another one may be sleeping for. */
-	struct process *p = t->process;
-	uint64_t left = p->pending.set & t->blocked;
+	uint64_t pending = t->process->pending.set;
 
-	if (!left || p->thread_count < 2)
-		return;
-	LIST_EACH(at, &p->threads) {
-		if (left & ~THREAD_OF(at)->blocked)
-			sched_interrupt(THREAD_OF(at));
-	}
+	if (pending & ~t->blocked)
+		t->offered = true;
+	if (pending & t->blocked)
+		pass_on(t, pending & t->blocked);
+}
+
+void signal_thread_ends(struct thread *t)
+{
+	if (t->process->signal_target == t)
+		t->process->signal_target = NULL;
+	if (t->offered)
+		pass_on(t, t->process->pending.set & ~t->blocked);
+	t->offered = false;
 }
 
 /* ---- stop and continue ---- */
@@ -247,11 +306,11 @@ int signal_queue_process(struct process *p, const struct signal_info *info)
 		process_kill(p);
 		return 0;
 	}
-	if (signal_ignored(p, signo) && !((t->blocked | t->real_blocked) & SIGNAL_BIT(signo)))
+	if (signal_is_dropped(t, signo))
 		return 0;
 	error = pending_add(p, &p->pending, info);
 	if (!error)
-		wake_one(p, signo);
+		offer_to_one(p, signo);
 	return error;
 }
 
@@ -267,7 +326,7 @@ int signal_queue_thread(struct thread *t, const struct signal_info *info)
 		process_kill(p);
 		return 0;
 	}
-	if (signal_ignored(p, signo) && !((t->blocked | t->real_blocked) & SIGNAL_BIT(signo)))
+	if (signal_is_dropped(t, signo))
 		return 0;
 	error = pending_add(p, &t->pending, info);
 	if (!error)

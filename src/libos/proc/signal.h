@@ -14,6 +14,8 @@ struct session;
 #define SIGNAL_COUNT 64
 #define SIGNAL_BIT(n) (UINT64_C(1) << ((n) - 1))
 
+#define SIGINFO_KEPT 48 /* bytes of a siginfo_t that Linux keeps of what a program sends */
+
 /* What Linux's siginfo_t carries. */
 struct signal_info {
 	int32_t signo, code, error;
@@ -21,9 +23,12 @@ struct signal_info {
 	uint32_t uid;
 	int32_t status;     /* SIGCHLD */
 	int32_t timer_id, overrun;
+	uint32_t timer_setting; /* posix_timer.c: which one it comes from */
 	uint64_t address;   /* faults */
 	uint64_t value;     /* sigqueue, timers */
 	uint64_t user_ns, system_ns;
+	bool whole;         /* a program made all of it (rt_sigqueueinfo): what counts is in `bytes` */
+	uint8_t bytes[SIGINFO_KEPT];
 };
 
 struct signal_queued { /* one instance; realtime signals queue many */
@@ -59,6 +64,8 @@ void signal_send_thread(struct thread *thread, const struct signal_info *info);
 void signal_send_group(int32_t pgid, int signo);
 /* A fault that the program cannot block or ignore its way around. */
 void signal_force(struct thread *thread, const struct signal_info *info);
+/* The thread's mask has changed: what it takes now comes to it, what it takes no longer goes to other threads. */
+void signal_recheck(struct thread *thread);
 /* Has the thread a signal that it does not block (or must it exit)? */
 bool signal_is_pending(const struct thread *thread);
 /* Would the thread see this signal at all: not blocked and not ignored? (background tty reads) */

@@ -38,6 +38,8 @@ int64_t sys_rt_sigaction(struct thread *self, const uint64_t *args)
 			pending_flush(p, &p->pending, SIGNAL_BIT(signo));
 			LIST_EACH(at, &p->threads)
 				pending_flush(p, &THREAD_OF(at)->pending, SIGNAL_BIT(signo));
+		} else {
+			posix_timers_unignore(p, signo);
 		}
 	}
 	if (args[2] && user_write(p->space, args[2], &old, sizeof(old)))
@@ -170,7 +172,7 @@ int64_t sys_sigaltstack(struct thread *self, const uint64_t *args)
 	memset(&old, 0, sizeof(old));
 	old.sp = s->sp;
 	old.size = s->size;
-	old.flags = (s->size ? s->flags & SS_AUTODISARM : SS_DISABLE) | (inside ? SS_ONSTACK : 0);
+	old.flags = (s->flags & SS_AUTODISARM) | (s->size ? 0 : SS_DISABLE) | (inside ? SS_ONSTACK : 0);
 	if (args[0]) {
 		mode = new.flags & ~SS_AUTODISARM;
 		if (inside)
@@ -179,9 +181,11 @@ int64_t sys_sigaltstack(struct thread *self, const uint64_t *args)
 			return -EINVAL;
 		if (mode != SS_DISABLE && new.size < MINSIGSTKSZ)
 			return -ENOMEM;
-		*s = mode == SS_DISABLE ? (struct signal_stack){.flags = SS_DISABLE}
-		                        : (struct signal_stack){.sp = new.sp, .size = new.size,
-		                                                .flags = new.flags & SS_AUTODISARM};
+		*s = (struct signal_stack){.flags = (new.flags & SS_AUTODISARM) | (mode == SS_DISABLE ? SS_DISABLE : 0)};
+		if (mode != SS_DISABLE) {
+			s->sp = new.sp;
+			s->size = new.size;
+		}
 	}
 	if (args[1] && user_write(space, args[1], &old, sizeof(old)))
 		return -EFAULT;
@@ -200,11 +204,26 @@ bool may_signal(const struct process *from, const struct process *to, int signo)
 	return signo == SIGCONT && from->session == to->session;
 }
 
+/*
+ * Process 1 gets from other processes only what it has a handler for, as in a pid namespace of Linux: so nobody ends the
+ * system by accident. What it sends to itself (abort()), and what the terminal and the operator send, acts as ever.
+ */
+static bool is_spared(const struct process *from, const struct process *to, int signo)
+{
+	if (to != libos.procs.init || from == to)
+		return false;
+	return (SIGNAL_BIT(signo) & SIGNAL_UNBLOCKABLE) || to->actions->action[signo].handler == 0;
+}
+
 static int send_checked(struct thread *self, struct process *to, const struct signal_info *info)
 {
+	if (info->signo < 0 || info->signo > SIGNAL_COUNT)
+		return -EINVAL;
 	if (!may_signal(self->process, to, info->signo))
 		return -EPERM;
-	return info->signo ? signal_queue_process(to, info) : 0;
+	if (!info->signo || is_spared(self->process, to, info->signo))
+		return 0;
+	return signal_queue_process(to, info);
 }
 
 /* kill() of a group or of all: success if at least one was reached. */
@@ -225,6 +244,15 @@ static int64_t kill_many(struct thread *self, int32_t pgid, const struct signal_
 	return result;
 }
 
+/* Linux takes any thread's number where a process's is asked for. */
+static struct process *process_of(int32_t pid)
+{
+	struct process *p = process_find(pid);
+	struct thread *t = p ? NULL : thread_find(pid);
+
+	return t ? t->process : p;
+}
+
 int64_t sys_kill(struct thread *self, const uint64_t *args)
 {
 	int32_t pid = (int32_t)args[0], signo = (int32_t)args[1];
@@ -232,18 +260,11 @@ int64_t sys_kill(struct thread *self, const uint64_t *args)
 	                           .uid = self->process->cred.uid};
 	struct process *p;
 
-	if (signo < 0 || signo > SIGNAL_COUNT)
-		return -EINVAL;
 	if (pid == INT32_MIN)
 		return -ESRCH;
 	if (pid <= 0)
 		return kill_many(self, pid == -1 ? 0 : pid ? -pid : self->process->pgid, &info);
-	p = process_find(pid);
-	if (!p) {
-		struct thread *t = thread_find(pid); /* Linux takes any thread's number here */
-
-		p = t ? t->process : NULL;
-	}
+	p = process_of(pid);
 	return p ? send_checked(self, p, &info) : -ESRCH;
 }
 
@@ -251,7 +272,7 @@ static int64_t thread_kill(struct thread *self, int32_t tgid, int32_t tid, const
 {
 	struct thread *t;
 
-	if (tid <= 0 || info->signo < 0 || info->signo > SIGNAL_COUNT)
+	if (tid <= 0)
 		return -EINVAL;
 	t = thread_find(tid);
 	if (!t) {
@@ -261,9 +282,13 @@ static int64_t thread_kill(struct thread *self, int32_t tgid, int32_t tid, const
 	}
 	if (tgid && t->process->pid != tgid)
 		return -ESRCH;
+	if (info->signo < 0 || info->signo > SIGNAL_COUNT)
+		return -EINVAL;
 	if (!may_signal(self->process, t->process, info->signo))
 		return -EPERM;
-	return info->signo ? signal_queue_thread(t, info) : 0;
+	if (!info->signo || is_spared(self->process, t->process, info->signo))
+		return 0;
+	return signal_queue_thread(t, info);
 }
 
 int64_t sys_tkill(struct thread *self, const uint64_t *args)
@@ -284,6 +309,19 @@ int64_t sys_tgkill(struct thread *self, const uint64_t *args)
 	return thread_kill(self, (int32_t)args[0], (int32_t)args[1], &info);
 }
 
+/* Of these codes the kernel knows which fields there are (Linux's known_siginfo_layout()). */
+static bool siginfo_is_known(int32_t signo, int32_t code)
+{
+	static const int8_t codes[SIGSYS + 1] = {[SIGILL] = 11, [SIGFPE] = 15, [SIGSEGV] = 10, [SIGBUS] = 5, [SIGTRAP] = 6,
+	                                         [SIGCHLD] = 6, [SIGIO] = 6, [SIGSYS] = 2};
+
+	if (code == SI_KERNEL)
+		return true;
+	if (code > SI_USER)
+		return code <= (signo > 0 && signo <= SIGSYS && codes[signo] ? codes[signo] : codes[SIGIO]);
+	return code >= -7 || code == -60; /* SI_DETHREAD, SI_ASYNCNL */
+}
+
 /* The sender's own siginfo: it may not pretend to be the kernel towards others. */
 static int user_info(struct thread *self, uint64_t address, int32_t signo, int32_t target, struct signal_info *info)
 {
@@ -292,8 +330,12 @@ static int user_info(struct thread *self, uint64_t address, int32_t signo, int32
 	if (user_read(self->process->space, bytes, address, sizeof(bytes)))
 		return -EFAULT;
 	siginfo_decode(bytes, info);
-	if (signo < 0 || signo > SIGNAL_COUNT)
-		return -EINVAL;
+	if (!siginfo_is_known(signo, info->code)) {
+		for (int i = SIGINFO_KEPT; i < SIGINFO_SIZE; i++) {
+			if (bytes[i])
+				return -E2BIG;
+		}
+	}
 	info->signo = signo;
 	if ((info->code >= 0 || info->code == SI_TKILL) && target != self->process->pid)
 		return -EPERM;
@@ -308,7 +350,7 @@ int64_t sys_rt_sigqueueinfo(struct thread *self, const uint64_t *args)
 
 	if (error)
 		return error;
-	p = process_find((int32_t)args[0]);
+	p = process_of((int32_t)args[0]);
 	return p ? send_checked(self, p, &info) : -ESRCH;
 }
 

@@ -6,10 +6,12 @@ static bool is_restart(int64_t result)
 	return result == -ERESTARTSYS || result == -ERESTARTNOINTR || result == -ERESTARTNOHAND || result == -ERESTART_RESTARTBLOCK;
 }
 
+#define SYSCALL_SIZE 2 /* bytes of the instruction */
+
 /*
- * A handler runs first: what the call gives after it. A machine may have rewritten the call site, so
- * the program cannot be sent back to its `syscall` instruction: the frame says that the call
- * is to be made again, and rt_sigreturn does it.
+ * A handler runs first: what the call gives after it. One that is made again stands at its `syscall` instruction,
+ * as the handler can see. A machine may have rewritten that site, so the program cannot be sent back
+ * to it: the frame says that the call is to be made again, and rt_sigreturn does it.
  */
 static void resolve_for_handler(struct thread *self, int64_t result, const struct signal_action *action)
 {
@@ -18,6 +20,7 @@ static void resolve_for_handler(struct thread *self, int64_t result, const struc
 	regs_edit(self);
 	if (result == -ERESTARTNOINTR || (result == -ERESTARTSYS && (action->flags & SA_RESTART))) {
 		self->page->regs.rax = self->syscall_nr;
+		self->page->regs.rip -= SYSCALL_SIZE;
 		self->restart_after = true;
 	} else {
 		self->page->regs.rax = (uint64_t)(int64_t)-EINTR;
@@ -59,7 +62,6 @@ static void run_handler(struct thread *self, struct signal_action *action, const
 	self->restore_blocked = false;
 	regs_edit(self);
 	pushed = signal_frame_push(self, &used, info, mask);
-	self->restart_after = false;
 	if (!pushed) {
 		struct signal_info segv = {.signo = SIGSEGV, .code = SI_KERNEL};
 
@@ -69,6 +71,7 @@ static void run_handler(struct thread *self, struct signal_action *action, const
 		signal_force(self, &segv);
 		return;
 	}
+	self->restart_after = false;
 	self->blocked |= used.mask;
 	if (!(used.flags & SA_NODEFER))
 		self->blocked |= SIGNAL_BIT(signo);
@@ -87,6 +90,7 @@ enum return_to signal_before_return(struct thread *self, int64_t *result)
 	if (self->restore_blocked && !interrupted) {
 		self->blocked = self->saved_blocked;
 		self->restore_blocked = false;
+		signal_recheck(self);
 	}
 	for (;;) {
 		struct signal_action *action;
@@ -98,10 +102,15 @@ enum return_to signal_before_return(struct thread *self, int64_t *result)
 			park_stopped(self);
 			continue;
 		}
-		signo = signal_take(self, ~self->blocked, &info);
+		signo = 0;
+		if (signals_deliverable(self)) {
+			self->offered = true; /* whoever has one to see to sees to the process's, too */
+			signo = signal_take(self, ~self->blocked, &info);
+		}
 		if (!signo && self->restore_blocked) {
 			self->blocked = self->saved_blocked;
 			self->restore_blocked = false;
+			signal_recheck(self);
 			continue;
 		}
 		if (!signo)
@@ -118,6 +127,7 @@ enum return_to signal_before_return(struct thread *self, int64_t *result)
 			run_handler(self, action, &info);
 		}
 	}
+	self->offered = false;
 	if (handled || !is_restart(outcome))
 		return RETURN_GO;
 	return outcome == -ERESTART_RESTARTBLOCK ? RETURN_RESTART_BLOCK : RETURN_RESTART;

@@ -106,6 +106,7 @@ void thread_exit(struct thread *self)
 	process_account(p);
 	futex_thread_exit(self);
 	pending_flush(p, &self->pending, ~UINT64_C(0));
+	signal_thread_ends(self);
 	thread_context_take_back(self);
 	thread_context_free(self->ctx, self->page_frame);
 	self->ctx = EXO_CAP_NONE;
