@@ -176,25 +176,23 @@ CORE_LOCKED static void object_link(struct cap *cap)
 
 	if (cap_is_port(cap->type))
 		cap->port->names++;
-	cap->count = 0;
-	cap->object_prev = CAP_NIL;
-	cap->object_next = *head;
+	cap_object_set(cap, *head, CAP_NIL);
 	if (*head != CAP_NIL)
-		cap_at(*head)->object_prev = cap_slot(cap);
+		cap_object_set(cap_at(*head), cap_object_next(cap_at(*head)), cap_slot(cap));
 	*head = cap_slot(cap);
 }
 
 /* True if it was the last. */
 CORE_LOCKED static bool object_unlink(struct cap *cap)
 {
-	cap_slot_t *head = object_head(cap);
+	cap_slot_t *head = object_head(cap), next = cap_object_next(cap), prev = cap_object_prev(cap);
 
-	if (cap->object_prev != CAP_NIL)
-		cap_at(cap->object_prev)->object_next = cap->object_next;
+	if (prev != CAP_NIL)
+		cap_object_set(cap_at(prev), next, cap_object_prev(cap_at(prev)));
 	else
-		*head = cap->object_next;
-	if (cap->object_next != CAP_NIL)
-		cap_at(cap->object_next)->object_prev = cap->object_prev;
+		*head = next;
+	if (next != CAP_NIL)
+		cap_object_set(cap_at(next), cap_object_next(cap_at(next)), prev);
 	return cap_is_port(cap->type) ? --cap->port->names == 0 : *head == CAP_NIL;
 }
 

@@ -45,12 +45,7 @@ struct cap {
 		struct context *context;
 		struct port *port;
 	};
-	union {
-		uint64_t count; /* of an extent */
-		struct {        /* ring of all capabilities of one object; for ports, of all of a zone */
-			cap_slot_t object_next CORE_GUARDED, object_prev CORE_GUARDED;
-		};
-	};
+	uint64_t count; /* of an extent; of an object's name the links of its ring, cap_object_next() */
 	uint64_t expires;
 	uint32_t seal_epoch CORE_GUARDED, seal_last CORE_GUARDED; /* seal.h */
 	uint8_t type;
@@ -78,13 +73,33 @@ struct cap_tag {
  * A look-up may run without the core lock while the slot that it looks at is freed and
  * reused. So the immutable fields (type, rights, owner, first, count, expires), the parent
  * and the tag are read with CAP_LOAD and written with CAP_STORE wherever the reader may be
- * without the lock. Acquire and release, because the look-up ends by reading `state` again:
+ * without the lock, always whole. Acquire and release, because the look-up ends by reading `state` again:
  * a field of the slot's next life was stored after `state` had changed, so whoever loaded
  * that field sees the change. They are not declared _Atomic, since they have no
  * writer while the slot lives, and whoever holds the lock needs no order.
  */
 #define CAP_LOAD(field)         __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 #define CAP_STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
+
+/*
+ * The ring of all capabilities of one object; for ports, of all of a zone. Both links are one word, which is
+ * always stored and loaded whole: a look-up without the lock that still takes the slot for an extent's reads
+ * it as a count.
+ */
+CORE_LOCKED static inline cap_slot_t cap_object_next(const struct cap *cap)
+{
+	return (cap_slot_t)cap->count;
+}
+
+CORE_LOCKED static inline cap_slot_t cap_object_prev(const struct cap *cap)
+{
+	return (cap_slot_t)(cap->count >> 16);
+}
+
+CORE_LOCKED static inline void cap_object_set(struct cap *cap, cap_slot_t next, cap_slot_t prev)
+{
+	CAP_STORE(cap->count, (uint64_t)prev << 16 | next);
+}
 
 /* What a new capability shall be. For objects `first` is the object's pointer. */
 struct cap_spec {

@@ -231,11 +231,11 @@ CORE_LOCKED static const char *check_rings(const struct zone *zone)
 		ENSURE(++owned < CAP_SLOTS && is_live(cap_at(slot)) && cap_at(slot)->owner == zone->number,
 		       "zone: ring of what it owns");
 	ENSURE(owned == zone->cap_count, "zone: number of capabilities");
-	for (cap_slot_t slot = zone->caps_naming; slot != CAP_NIL; slot = cap_at(slot)->object_next)
+	for (cap_slot_t slot = zone->caps_naming; slot != CAP_NIL; slot = cap_object_next(cap_at(slot)))
 		ENSURE(++naming < CAP_SLOTS && is_live(cap_at(slot)) && cap_at(slot)->type == EXO_CAP_ZONE &&
 		       cap_at(slot)->zone == zone, "zone: ring of what names it");
 	ENSURE(naming > 0 || zone->dying || zone == core.libos, "zone: without capability");
-	for (cap_slot_t slot = zone->port_caps; slot != CAP_NIL; slot = cap_at(slot)->object_next)
+	for (cap_slot_t slot = zone->port_caps; slot != CAP_NIL; slot = cap_object_next(cap_at(slot)))
 		ENSURE(is_live(cap_at(slot)) && cap_is_port(cap_at(slot)->type) && cap_at(slot)->port->zone == zone &&
 		       cap_at(slot)->port->names > 0, "zone: ring of ports' names");
 	return NULL;

@@ -283,19 +283,18 @@ void quantum_round(struct quantum *vector)
 	first_begins(vector);
 }
 
-uint64_t core_turn_end(void)
+GUARD_UNCHECKED uint64_t core_turn_end(void)
 {
-	return cpu_this()->quantum.turn_end;
+	return atomic_load_explicit(&cpu_this()->quantum.turn_end, memory_order_relaxed);
 }
 
 void core_interrupted(void)
 {
 	struct quantum *vector = &cpu_this()->quantum;
 
-	if (!quantum_is_over(vector, hal_time_ns()))
-		return;
 	core_lock_take();
-	quantum_round(vector);
+	if (quantum_is_over(vector, hal_time_ns()))
+		quantum_round(vector);
 	core_lock_give();
 }
 

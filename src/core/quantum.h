@@ -31,7 +31,8 @@ struct quantum_slot {
 };
 
 struct quantum {
-	uint64_t turn_end;  /* of the turn that goes on, ns; UINT64_MAX: nobody else is bound */
+	/* Of the turn that goes on, ns; UINT64_MAX: nobody else is bound. Read without the lock (core_turn_end()). */
+	_Atomic uint64_t turn_end;
 	uint32_t bound;     /* slots with a context */
 	uint32_t current;   /* slot whose turn it is; 0: the first LibOS's, or nobody's */
 	uint32_t round;

@@ -27,7 +27,7 @@ struct cpu_state {
 	exo_cap_t validated[CAP_VALIDATED]; /* cap_tag.c, by slot; for this CPU only */
 	struct cpu_place place CORE_GUARDED;
 	struct context *calling CORE_GUARDED; /* that somebody runs, and makes the call that is served; NULL: a LibOS does */
-	struct quantum quantum; /* of its slots others may bind and release some, with the lock */
+	struct quantum quantum CORE_GUARDED; /* others may bind and release slots of it */
 	struct audit audit CORE_GUARDED;
 };
 

@@ -12,11 +12,11 @@ static exo_cap_t good;
 
 /*
  * The last CPU makes and drops timer capabilities as fast as it can, so that one slot has many lives, in
- * turn without and with the right to read; each name is seen by the others before, while and after it
- * lives. A good name never fails; a name whose drop has returned never works; a name without the
- * right never works, though the slot's next life has it.
+ * turn without and with the right to read, and as the name of an object; each name is seen by the others before,
+ * while and after it lives. A good name never fails; a name whose drop has returned never works; a name without the
+ * right never works, though the slot's next life has it; the object's name never passes for a timer's.
  */
-static _Atomic exo_cap_t weak, strong, dropped;
+static _Atomic exo_cap_t weak, strong, object, dropped;
 static _Atomic uint32_t uses;
 
 static exo_cap_t made(uint32_t rights)
@@ -42,6 +42,10 @@ static void lives(void)
 		exo_cap_t name = made(EXO_R_WRITE);
 
 		atomic_store(&weak, name);
+		linger();
+		OK(exo_cap_drop(name, NULL));
+		OK(exo_port_create(stress_boot->zone, EXO_CAP_NOTIFY, &name));
+		atomic_store(&object, name);
 		linger();
 		OK(exo_cap_drop(name, NULL));
 		name = made(EXO_R_ALL);
@@ -77,6 +81,8 @@ static void lookup_body(unsigned cpu)
 		REQUIRE(status == EXO_OK || status == EXO_E_CAP);
 		status = use(atomic_load(&weak));
 		REQUIRE(status == EXO_E_RIGHTS || status == EXO_E_CAP);
+		status = use(atomic_load(&object));
+		REQUIRE(status == EXO_E_TYPE || status == EXO_E_CAP);
 		atomic_fetch_add(&uses, 1);
 	}
 }
