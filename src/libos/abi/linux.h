@@ -131,6 +131,7 @@
 #define MAP_FIXED                16
 #define MAP_ANONYMOUS            32
 #define MAP_GROWSDOWN            0x100
+#define MAP_32BIT        0x40
 #define MAP_DENYWRITE            0x800
 #define MAP_EXECUTABLE           0x1000
 #define MAP_LOCKED               0x2000

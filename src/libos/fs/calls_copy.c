@@ -73,7 +73,8 @@ int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
 	return r;
 }
 
-static int check_range(const struct file *in, const struct file *out, uint64_t from, uint64_t to, uint64_t size)
+/* *size is cut to what there is to copy, and to the largest file. */
+static int check_range(const struct file *in, const struct file *out, uint64_t from, uint64_t to, uint64_t *size)
 {
 	const struct inode *a = in->path.inode, *b = out->path.inode;
 	if (!a || !b)
@@ -84,9 +85,11 @@ static int check_range(const struct file *in, const struct file *out, uint64_t f
 		return -EINVAL;
 	if (out->flags & O_APPEND)
 		return -EBADF;
-	if (from + size > FILE_SIZE_MAX || to + size > FILE_SIZE_MAX)
-		return -EOVERFLOW;
-	return a == b && from < to + size && to < from + size ? -EINVAL : 0;
+	*size = from < a->size ? min_u64(*size, a->size - from) : 0;
+	if (*size && to >= FILE_SIZE_MAX)
+		return -EFBIG;
+	*size = min_u64(*size, FILE_SIZE_MAX - min_u64(to, FILE_SIZE_MAX));
+	return a == b && *size && from < to + *size && to < from + *size ? -EINVAL : 0;
 }
 
 int64_t sys_copy_file_range(struct thread *self, const uint64_t *args_)
@@ -103,7 +106,7 @@ int64_t sys_copy_file_range(struct thread *self, const uint64_t *args_)
 	if (!r && args_[3])
 		r = get_offset(self, args_[3], &to);
 	if (!r)
-		r = check_range(in, out, from, to, size);
+		r = check_range(in, out, from, to, &size);
 	if (r || !size)
 		return r;
 	file_get(in);

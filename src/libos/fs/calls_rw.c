@@ -10,6 +10,12 @@ struct user_vec {
 	struct io_vec inline_[IOV_INLINE];
 };
 
+/* What ends beyond the largest offset is refused, whatever the file has there. */
+static bool ends_too_far(const struct file *file, const struct io *io, const uint64_t *position)
+{
+	return file->ops->seek && io->remaining > INT64_MAX - min_u64(*position, INT64_MAX);
+}
+
 static int64_t do_read(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position)
 {
 	struct io io;
@@ -18,6 +24,8 @@ static int64_t do_read(struct thread *self, struct file *file, const struct io_v
 	if (!file->ops->read)
 		return -EINVAL;
 	io_init(&io, self->process->space, vec, count);
+	if (ends_too_far(file, &io, position))
+		return -EINVAL;
 	bool held = file_hold(self, file);
 	int64_t r = file->ops->read(file, self, &io, position);
 	file_unhold(file, held);
@@ -32,6 +40,8 @@ static int64_t do_write(struct thread *self, struct file *file, const struct io_
 	if (!file->ops->write)
 		return -EINVAL;
 	io_init(&io, self->process->space, vec, count);
+	if (ends_too_far(file, &io, position))
+		return -EINVAL;
 	bool held = file_hold(self, file);
 	int64_t r = file->ops->write(file, self, &io, position);
 	file_unhold(file, held);
@@ -129,10 +139,10 @@ int64_t sys_writev(struct thread *self, const uint64_t *args_)
 /* Positioned calls need a file that can seek, and leave its own position alone. */
 static int check_positioned(const struct file *file, uint64_t position)
 {
-	if (!file)
-		return -EBADF;
 	if ((int64_t)position < 0)
 		return -EINVAL;
+	if (!file)
+		return -EBADF;
 	return file->ops->seek ? 0 : -ESPIPE;
 }
 

@@ -28,17 +28,10 @@ _Static_assert(sizeof(struct linux_statfs) == 120, "struct statfs");
 
 #define ST_VALID 0x20
 
-/* 512-byte blocks. Only pages that are there count. */
-static uint64_t blocks_of(struct inode *inode)
+/* 512-byte blocks. */
+static uint64_t blocks_of(const struct inode *inode)
 {
-	if (!is_type(inode, S_IFREG) || !inode->ops->next_page)
-		return 0;
-	uint64_t count = 0, end = PAGE_UP(inode->size) >> PAGE_SHIFT;
-	if (end > 1 << 16) /* counting would take long: as if it had no holes */
-		return end * (PAGE_SIZE / 512);
-	for (uint64_t i = 0; (i = inode->ops->next_page(inode, i, end, true)) < end; i++)
-		count++;
-	return count * (PAGE_SIZE / 512);
+	return inode->pages * (PAGE_SIZE / 512);
 }
 
 static void fill_stat(struct inode *inode, struct linux_stat *st)

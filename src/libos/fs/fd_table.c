@@ -90,6 +90,11 @@ void fd_table_told(struct fd_table *t, struct process *process)
 	t->told = process;
 }
 
+uint32_t fd_table_capacity(const struct fd_table *t)
+{
+	return t->capacity;
+}
+
 void fd_table_get(struct fd_table *t)
 {
 	if (t->told)

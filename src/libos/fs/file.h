@@ -87,6 +87,7 @@ void fd_table_get(struct fd_table *table);
 void fd_table_put(struct fd_table *table);                    /* closes all at the last reference */
 void fd_table_close_on_exec(struct fd_table *table);
 bool fd_table_shared(const struct fd_table *table);
+uint32_t fd_table_capacity(const struct fd_table *table); /* no open descriptor is at or above it; a multiple of 64 */
 /* No reference is taken: valid until the next sleep or close; NULL: bad descriptor. Callers that sleep take one. */
 struct file *fd_file(struct fd_table *table, int fd);
 /* Lowest free descriptor >= minimum and < limit; takes over the reference. -EMFILE, -ENOMEM (reference kept by the caller). */

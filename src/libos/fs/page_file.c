@@ -129,7 +129,7 @@ static int64_t page_file_seek(struct file *file, int64_t offset, int whence)
 	}
 	int64_t to;
 	if (__builtin_add_overflow(base, offset, &to))
-		return -EOVERFLOW;
+		return -EINVAL;
 	if (to < 0)
 		return -EINVAL;
 	file->position = (uint64_t)to;

@@ -97,18 +97,27 @@ static void wake_everybody(struct pipe *p)
 	waitq_wake_all(&p->open_wait);
 }
 
+/* Where program memory ends in the middle of a page's worth of bytes, Linux moves none of these. */
+static int64_t whole_pages(uint64_t done)
+{
+	return done >= PAGE_SIZE ? (int64_t)PAGE_DOWN(done) : -EFAULT;
+}
+
 static int64_t take(struct pipe *p, struct io *io)
 {
 	uint64_t done = 0, want = min_u64(io->remaining, used(p));
 	while (done < want) {
-		uint32_t at = (uint32_t)p->head & (p->size - 1);
+		uint32_t at = (uint32_t)(p->head + done) & (p->size - 1);
 		uint64_t n = min_u64(want - done, p->size - at);
 		int64_t r = io_put(io, p->ring + at, n);
-		if (r <= 0)
-			return done ? (int64_t)done : r;
-		p->head += (uint64_t)r;
+		if (r < 0 || (uint64_t)r < n) {
+			r = whole_pages(done + (r > 0 ? (uint64_t)r : 0));
+			p->head += r > 0 ? (uint64_t)r : 0;
+			return r;
+		}
 		done += (uint64_t)r;
 	}
+	p->head += done;
 	if (p->head == p->tail) /* stays in the first, warm page */
 		p->head = p->tail = 0;
 	return (int64_t)done;
@@ -158,16 +167,17 @@ static int64_t give(struct pipe *p, struct io *io, uint64_t want)
 {
 	uint64_t done = 0;
 	while (done < want) {
-		uint32_t at = (uint32_t)p->tail & (p->size - 1);
+		uint32_t at = (uint32_t)(p->tail + done) & (p->size - 1);
 		uint64_t n = min_u64(want - done, p->size - at);
 		int64_t r = io_get(io, p->ring + at, n);
-		if (r <= 0)
-			return done ? (int64_t)done : r;
-		p->tail += (uint64_t)r;
+		if (r < 0 || (uint64_t)r < n) {
+			r = whole_pages(done + (r > 0 ? (uint64_t)r : 0));
+			p->tail += r > 0 ? (uint64_t)r : 0;
+			return r;
+		}
 		done += (uint64_t)r;
-		if ((uint64_t)r < n)
-			break;
 	}
+	p->tail += done;
 	return (int64_t)done;
 }
 

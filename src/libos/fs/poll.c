@@ -391,8 +391,8 @@ static int64_t select_user(struct thread *self, const uint64_t *args, uint64_t d
 	uint64_t few[3 * 4], *block = few;
 	if (n < 0)
 		return -EINVAL;
-	if (n > FD_MAX)
-		n = FD_MAX;
+	if ((uint32_t)n > fd_table_capacity(self->process->fds))
+		n = (int32_t)fd_table_capacity(self->process->fds); /* beyond that there are no descriptors */
 	struct select_sets s = { .words = ((uint64_t)n + 63) / 64, .address = { args[1], args[2], args[3] } };
 	if (s.words > 4) {
 		block = heap_alloc(3 * s.words * 8);

@@ -440,7 +440,7 @@ static int64_t proc_file_seek(struct file *file, int64_t offset, int whence)
 	if (whence != SEEK_SET && whence != SEEK_CUR)
 		return -EINVAL;
 	if (__builtin_add_overflow(offset, whence == SEEK_CUR ? (int64_t)file->position : 0, &to))
-		return -EOVERFLOW;
+		return -EINVAL;
 	if (to < 0)
 		return -EINVAL;
 	file->position = (uint64_t)to;

@@ -3,11 +3,22 @@
 
 #define FALLOC_KEEP_SIZE  1 /* linux/falloc.h */
 #define FALLOC_PUNCH_HOLE 2
-#define FALLOC_ZERO_RANGE 16
 
 static bool has_room(const struct super *super, uint64_t pages)
 {
 	return super->max_bytes == UINT64_MAX || super->used_pages + pages <= super->max_bytes >> PAGE_SHIFT;
+}
+
+static void take(struct inode *inode, uint64_t pages)
+{
+	inode->pages += pages;
+	inode->super->used_pages += pages;
+}
+
+static void give_back(struct inode *inode, uint64_t pages)
+{
+	inode->pages -= pages;
+	inode->super->used_pages -= pages;
 }
 
 int tmpfs_page(struct inode *inode, uint64_t index, bool create, exo_frame_t *frame)
@@ -29,7 +40,7 @@ int tmpfs_page(struct inode *inode, uint64_t index, bool create, exo_frame_t *fr
 	if (made == FRAME_NONE)
 		return -ENOMEM;
 	*slot = made + 1;
-	inode->super->used_pages++;
+	take(inode, 1);
 	frame_get(made);
 	*frame = made;
 	return 0;
@@ -58,7 +69,7 @@ int tmpfs_fill(struct inode *inode, const void *data, uint64_t size)
 				return -ENOMEM;
 			}
 			*slot = first + i + 1;
-			inode->super->used_pages++;
+			take(inode, 1);
 		}
 		done += n;
 		index += got;
@@ -77,7 +88,7 @@ int tmpfs_adopt(struct inode *inode, exo_frame_t first, uint64_t count)
 			return -ENOMEM;
 		frame_get(first + i);
 		*slot = first + i + 1;
-		inode->super->used_pages++;
+		take(inode, 1);
 		inode->size += PAGE_SIZE;
 	}
 	return 0;
@@ -97,7 +108,7 @@ int tmpfs_truncate(struct inode *inode, uint64_t size)
 		uint64_t first = PAGE_UP(size) >> PAGE_SHIFT, tail = size % PAGE_SIZE;
 		inode->size = size;
 		vm_inode_changed(inode, first, UINT64_MAX);
-		inode->super->used_pages -= page_map_cut(&tmpfs_node(inode)->pages, first);
+		give_back(inode, page_map_cut(&tmpfs_node(inode)->pages, first));
 		if (tail)
 			zero_part(inode, size >> PAGE_SHIFT, tail, PAGE_SIZE);
 	}
@@ -123,7 +134,7 @@ static void punch(struct inode *inode, uint64_t offset, uint64_t end)
 		uint64_t *slot = page_map_slot(map, i, false);
 		frame_put(*slot - 1);
 		*slot = 0;
-		inode->super->used_pages--;
+		give_back(inode, 1);
 	}
 }
 
@@ -149,15 +160,13 @@ int tmpfs_fallocate(struct inode *inode, int mode, uint64_t offset, uint64_t len
 		punch(inode, offset, min_u64(end, PAGE_UP(inode->size)) > offset ? min_u64(end, PAGE_UP(inode->size)) : offset);
 		return 0;
 	}
-	if (mode & ~(FALLOC_KEEP_SIZE | FALLOC_ZERO_RANGE))
+	if (mode & ~FALLOC_KEEP_SIZE)
 		return -EOPNOTSUPP;
 	/* What cannot succeed is refused before a single page is taken. */
 	if (inode->super->max_bytes != UINT64_MAX && length > inode->super->max_bytes)
 		return -ENOSPC;
-	if (length >> PAGE_SHIFT > libos.frames.free_count + PAGE_SIZE && !(mode & FALLOC_ZERO_RANGE))
+	if (length >> PAGE_SHIFT > libos.frames.free_count + PAGE_SIZE)
 		return -ENOSPC;
-	if (mode & FALLOC_ZERO_RANGE)
-		punch(inode, offset, end);
 	r = fill_holes(inode, offset, end);
 	if (!r && !(mode & FALLOC_KEEP_SIZE) && end > inode->size)
 		inode->size = end;
@@ -171,5 +180,5 @@ uint64_t tmpfs_next_page(struct inode *inode, uint64_t index, uint64_t end, bool
 
 void tmpfs_file_fini(struct inode *inode)
 {
-	inode->super->used_pages -= page_map_cut(&tmpfs_node(inode)->pages, 0);
+	give_back(inode, page_map_cut(&tmpfs_node(inode)->pages, 0));
 }

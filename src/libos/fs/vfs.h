@@ -85,6 +85,7 @@ struct inode {
 	uint32_t mode;        /* S_IFMT | permissions */
 	uint32_t uid, gid, nlink;
 	uint64_t ino, size, rdev;
+	uint64_t pages;       /* that its contents take; holes take none */
 	struct timestamp atime, mtime, ctime, btime;
 	const struct inode_ops *ops;
 	struct super *super;

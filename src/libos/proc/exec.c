@@ -103,6 +103,8 @@ static int resolve_scripts(struct thread *self, struct exec_args *a, struct file
 		line[got] = '\0';
 		if (depth >= SCRIPT_DEPTH_MAX)
 			return -ELOOP;
+		if (a->unreachable)
+			return -ENOENT;
 		if (!script_parse(line, &interpreter, &argument))
 			return -ENOEXEC;
 		with[count++] = interpreter;
@@ -225,19 +227,20 @@ static void start_registers(struct thread *self, const struct program *prog)
 	page->load = EXO_CTX_GPRS | EXO_CTX_FP;
 }
 
-static void take_identity(struct thread *self, struct program *prog, const char *path)
+static void take_identity(struct thread *self, struct program *prog, struct exec_args *a)
 {
 	struct process *p = self->process;
-	char *copy = heap_strdup(path);
+	const char *name = a->path;
 
-	str_copy(p->name, base_name(path), sizeof(p->name));
+	/* A name that was made up tells nothing: the file's own. */
+	if (a->made_up && path_text(p->fs, &prog->file->path, a->program, sizeof(a->program)) > 0)
+		name = a->program;
+	str_copy(p->name, base_name(name), sizeof(p->name));
 	str_copy(self->name, p->name, sizeof(self->name));
 	if (p->exe)
 		inode_put(p->exe);
 	p->exe = file_inode(prog->file);
 	inode_get(p->exe);
-	heap_free(p->exe_path);
-	p->exe_path = copy;
 	p->cred = prog->cred;
 	p->dumpable = !prog->secure;
 	if (prog->secure)
@@ -249,7 +252,7 @@ static void take_identity(struct thread *self, struct program *prog, const char 
 
 /* From here on nothing fails. */
 static void become(struct thread *self, struct program *prog, struct signal_actions *fresh, struct fd_table *fds,
-                   const char *path)
+                   struct exec_args *a)
 {
 	struct process *p = self->process;
 	struct vm_space *old_space = p->space;
@@ -272,7 +275,7 @@ static void become(struct thread *self, struct program *prog, struct signal_acti
 		p->fds = fds;
 	}
 	fd_table_close_on_exec(p->fds);
-	take_identity(self, prog, path);
+	take_identity(self, prog, a);
 	start_registers(self, prog);
 	p->space = prog->space;
 	p->answers = NULL;
@@ -310,11 +313,58 @@ static int exec_file(struct thread *self, struct exec_args *a, struct file *file
 		program_discard(&prog);
 		return error;
 	}
-	become(self, &prog, fresh, fds, a->path);
+	become(self, &prog, fresh, fds, a);
 	return 0;
 }
 
 /* ---- the calls ---- */
+
+/* The name that the program goes by: as it was given, or, by a descriptor, one that leads through that. */
+static int name_program(struct thread *self, int dirfd, const char *given, struct exec_args *a)
+{
+	if (dirfd == AT_FDCWD || given[0] == '/') {
+		str_copy(a->path, given, sizeof(a->path));
+		return 0;
+	}
+	a->made_up = true;
+	a->unreachable = fd_cloexec(self->process->fds, dirfd);
+	if (str_length(given) + sizeof("/dev/fd/-2147483648/") > sizeof(a->path))
+		return -ENAMETOOLONG;
+	format(a->path, sizeof(a->path), given[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, given);
+	return 0;
+}
+
+/* The descriptor's own file, opened anew. */
+static int open_descriptor(struct thread *self, int fd, struct file **file)
+{
+	char path[32];
+
+	if (fd == AT_FDCWD)
+		return -EACCES; /* a directory */
+	if (!fd_file(self->process->fds, fd))
+		return -EBADF;
+	format(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open_program(self, AT_FDCWD, path, file);
+}
+
+static int open_named(struct thread *self, int dirfd, const char *given, int flags, struct file **file)
+{
+	struct path found;
+	int error;
+
+	if (!given[0])
+		return flags & AT_EMPTY_PATH ? open_descriptor(self, dirfd, file) : -ENOENT;
+	error = open_program(self, dirfd, given, file);
+	if (error || !(flags & AT_SYMLINK_NOFOLLOW))
+		return error;
+	error = path_walk(self, dirfd, given, WALK_NOFOLLOW, &found);
+	if (!error) {
+		if ((found.inode->mode & S_IFMT) == S_IFLNK)
+			error = -ELOOP;
+		path_put(&found);
+	}
+	return error;
+}
 
 static int64_t exec_user(struct thread *self, int dirfd, const uint64_t *args, int flags)
 {
@@ -325,26 +375,11 @@ static int64_t exec_user(struct thread *self, int dirfd, const uint64_t *args, i
 
 	if (!a)
 		return -ENOMEM;
-	error = user_string(space, a->path, args[0], sizeof(a->path));
+	error = user_string(space, a->program, args[0], sizeof(a->program));
 	if (error >= 0)
-		error = a->path[0] || (flags & AT_EMPTY_PATH) ? 0 : -ENOENT;
-	if (!error && !a->path[0]) {
-		/* An open descriptor: its own file, opened anew. */
-		format(a->path, sizeof(a->path), "/proc/self/fd/%d", dirfd);
-		dirfd = AT_FDCWD;
-	}
+		error = open_named(self, dirfd, a->program, flags, &file);
 	if (!error)
-		error = open_program(self, dirfd, a->path, &file);
-	if (!error && (flags & AT_SYMLINK_NOFOLLOW)) {
-		struct path found;
-
-		error = path_walk(self, dirfd, a->path, WALK_NOFOLLOW, &found);
-		if (!error) {
-			if ((found.inode->mode & S_IFMT) == S_IFLNK)
-				error = -ELOOP;
-			path_put(&found);
-		}
-	}
+		error = name_program(self, dirfd, a->program, a);
 	if (!error)
 		error = strings_add_user(a, &a->argv, space, args[1]);
 	if (!error && !a->argv.count)

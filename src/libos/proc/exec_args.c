@@ -26,6 +26,7 @@ struct exec_args *exec_args_new(uint64_t stack_limit)
 	memset(&a->argv, 0, sizeof(a->argv));
 	memset(&a->envp, 0, sizeof(a->envp));
 	a->path[0] = a->program[0] = '\0';
+	a->made_up = a->unreachable = false;
 	/* A quarter of the stack, as on Linux. */
 	a->limit = stack_limit / 4;
 	if (a->limit > ARGS_MAX)
@@ -107,7 +108,7 @@ static int add_user_string(struct exec_args *a, struct strings *to, struct vm_sp
 		if (length > STRING_MAX || used(a) + length > a->limit)
 			return -E2BIG;
 	}
-	if (used(a) + length + sizeof(uint64_t) > a->limit)
+	if (length > STRING_MAX || used(a) + length + sizeof(uint64_t) > a->limit)
 		return -E2BIG;
 	to->size += length;
 	to->count++;

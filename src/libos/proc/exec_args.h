@@ -16,7 +16,8 @@ struct strings { /* NUL-terminated, one after the other */
 struct exec_args {
 	struct strings argv, envp;
 	uint64_t limit;                 /* bytes for all strings and pointers */
-	char path[PATH_LENGTH_MAX];     /* AT_EXECFN: what was asked for */
+	char path[PATH_LENGTH_MAX];     /* AT_EXECFN: what was asked for, or a name made up for a descriptor */
+	bool made_up, unreachable;      /* it is such a name; that descriptor is closed when the program starts */
 	char program[PATH_LENGTH_MAX];  /* what is run: the script's interpreter, or path */
 };
 

@@ -28,8 +28,9 @@ static int check_flags(const struct clone_request *r)
 		return -EINVAL;
 	if (f & CLONE_UNSUPPORTED)
 		return -EINVAL;
-	if (r->exit_signal > SIGNAL_COUNT)
-		return -EINVAL;
+	/* A program cannot have its thread pointer there. */
+	if ((r->flags & CLONE_SETTLS) && r->tls >= EXO_USER_LIMIT)
+		return -EPERM;
 	return 0;
 }
 
@@ -127,8 +128,6 @@ static int child_make(struct process *parent, const struct clone_request *r, str
 	} else {
 		child->fs = fs_context_copy(parent->fs);
 	}
-	if (parent->exe_path)
-		child->exe_path = heap_strdup(parent->exe_path);
 	if (!child->actions || !child->fds || !child->fs)
 		return child_discard(child, -ENOMEM);
 	if (r->flags & CLONE_VM) {

@@ -53,12 +53,12 @@ int64_t sys_setpgid(struct thread *self, const uint64_t *args)
 	struct process *caller = self->process, *p = process_or_self(self, (int32_t)args[0]), *member;
 	int32_t pgid = (int32_t)args[1];
 
+	if (pgid == 0)
+		pgid = args[0] ? (int32_t)args[0] : caller->pid;
 	if (pgid < 0)
 		return -EINVAL;
 	if (!p || p->state != PROCESS_ALIVE)
 		return -ESRCH;
-	if (pgid == 0)
-		pgid = p->pid;
 	if (p != caller) {
 		if (p->parent != caller)
 			return -ESRCH;

@@ -70,7 +70,6 @@ struct process {
 
 	char name[16];                    /* comm */
 	struct inode *exe;                /* /proc/PID/exe, one reference */
-	char *exe_path;
 
 	int32_t exit_code;                /* as wait4 reports it: status << 8 | signal */
 	int32_t exit_signal;              /* to the parent, SIGCHLD or what clone asked for; 0 none */

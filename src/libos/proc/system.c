@@ -83,23 +83,24 @@ int64_t sys_sysinfo(struct thread *self, const uint64_t *args)
 int64_t sys_getrandom(struct thread *self, const uint64_t *args)
 {
 	uint64_t left = args[1], at = args[0];
-	uint8_t bytes[PIECE];
 
 	if (args[2] & ~(uint64_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
 	if (left > INT32_MAX)
 		left = INT32_MAX;
 	while (left) {
-		uint64_t size = left < PIECE ? left : PIECE;
+		void *bytes;
+		int64_t size;
 
 		if (at != args[0] && signal_is_pending(self))
 			break;
-		if (exo_entropy_read(libos.boot->entropy, bytes, size, NULL) != EXO_OK)
-			return at == args[0] ? -EIO : (int64_t)(at - args[0]);
-		if (user_write(self->process->space, at, bytes, size))
-			return at == args[0] ? -EFAULT : (int64_t)(at - args[0]);
-		at += size;
-		left -= size;
+		size = user_span(self->process->space, at, left < PIECE ? left : PIECE, true, &bytes);
+		if (size > 0 && exo_entropy_read(libos.boot->entropy, bytes, (uint64_t)size, NULL) != EXO_OK)
+			size = -EIO;
+		if (size < 0)
+			return at == args[0] ? size : (int64_t)(at - args[0]);
+		at += (uint64_t)size;
+		left -= (uint64_t)size;
 	}
 	return (int64_t)(at - args[0]);
 }

@@ -125,7 +125,6 @@ void process_free(struct process *p)
 {
 	if (p->exe)
 		inode_put(p->exe);
-	heap_free(p->exe_path);
 	session_put(p->session);
 	if (p->actions && --p->actions->refs == 0)
 		heap_free(p->actions);

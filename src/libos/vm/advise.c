@@ -36,6 +36,21 @@ static int advise_populate(struct vm_space *space, struct region *region, uint64
 	return 0;
 }
 
+#define FALLOC_KEEP_SIZE  1
+#define FALLOC_PUNCH_HOLE 2
+
+/* A hole in the file; whoever maps it loses the pages. */
+static int remove_file(const struct region *region, uint64_t start, uint64_t end)
+{
+	struct inode *inode = file_inode(region->file);
+
+	if ((region->flags & REGION_SHARED) == 0 || (region->max_prot & PROT_WRITE) == 0)
+		return -EACCES;
+	if (inode->ops->fallocate == NULL)
+		return -EOPNOTSUPP;
+	return inode->ops->fallocate(inode, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, region_offset(region, start), end - start);
+}
+
 /* One region's part of the range. */
 static int advise_region(struct vm_space *space, struct region *region, uint64_t start, uint64_t end, int advice)
 {
@@ -49,8 +64,10 @@ static int advise_region(struct vm_space *space, struct region *region, uint64_t
 		pages_remove(space, start, end);
 		return 0;
 	case MADV_REMOVE:
+		if (region->file != NULL)
+			return remove_file(region, start, end);
 		if (region->object == NULL)
-			return region->file != NULL ? -EOPNOTSUPP : -EINVAL;
+			return -EINVAL;
 		/* Other spaces that map the object keep their pages till they unmap them: so refuse when there are any. */
 		if (region->object->refs > 1)
 			return -EOPNOTSUPP;

@@ -63,7 +63,8 @@ static int map_file_pages(struct loader *l, const struct elf_segment *s, uint64_
 
 	if (r != 0)
 		return r;
-	if (PAGE_DOWN(s->offset) != 0) /* else constants are in it, see region_attach_text() */
+	if (PAGE_DOWN(s->offset) != 0 /* else constants are in it, see region_attach_text() */ &&
+	    offset + m.length <= PAGE_UP(file_inode(l->file)->size))
 		region_attach_text(region, code_size < m.length ? code_size : m.length);
 	if ((m.prot & PROT_WRITE) == 0)
 		region_map_cached(l->space, region, PREFAULT_FILE);

@@ -7,8 +7,8 @@ int elf_check_header(const struct elf_header *header, uint64_t file_size)
 {
 	uint64_t table = (uint64_t)header->phnum * sizeof(struct elf_segment);
 
-	if (header->magic != ELF_MAGIC || header->class != ELFCLASS64 || header->data != ELFDATA2LSB ||
-	    header->version != EV_CURRENT)
+	/* Linux does not look at class, byte order and version: the machine says them. */
+	if (header->magic != ELF_MAGIC)
 		return -ENOEXEC;
 	if ((header->type != ET_EXEC && header->type != ET_DYN) || header->machine != EM_X86_64)
 		return -ENOEXEC;
@@ -20,9 +20,10 @@ int elf_check_header(const struct elf_header *header, uint64_t file_size)
 	return 0;
 }
 
-static int check_load(const struct elf_segment *s, uint64_t low, uint64_t high, uint64_t file_size)
+/* It may reach beyond the end of the file: whoever touches that gets SIGBUS. */
+static int check_load(const struct elf_segment *s, uint64_t low, uint64_t high)
 {
-	if (s->filesz > s->memsz || s->offset > file_size || s->filesz > file_size - s->offset)
+	if (s->filesz > s->memsz || s->offset > INT64_MAX || PAGE_UP(s->filesz) > INT64_MAX - PAGE_UP(s->offset))
 		return -ENOEXEC;
 	if (s->vaddr >= high || s->memsz > high - s->vaddr || s->vaddr < low)
 		return -ENOEXEC;
@@ -51,7 +52,7 @@ int elf_check_segments(const struct elf_header *header, const struct elf_segment
 		if (s->type != PT_LOAD || s->memsz == 0)
 			continue;
 		/* Ascending and apart, as the ABI has it: so no segment can replace another. */
-		if (check_load(s, low, ELF_ADDRESS_MAX, file_size) != 0 || (loads > 0 && s->vaddr < end))
+		if (check_load(s, low, ELF_ADDRESS_MAX) != 0 || (loads > 0 && s->vaddr < end))
 			return -ENOEXEC;
 		end = s->vaddr + s->memsz;
 		extent->start = loads++ == 0 ? PAGE_DOWN(s->vaddr) : extent->start;

@@ -188,6 +188,8 @@ static int shared_frame(const struct region *region, uint64_t address, bool make
 	uint64_t offset = region_offset(region, address);
 	struct inode *inode;
 
+	if (region->object != NULL && offset >= region->object->size)
+		return -EFAULT;
 	if (region->object != NULL) {
 		*frame = object_page(region->object, offset, make);
 		if (*frame != FRAME_NONE)

@@ -5,6 +5,9 @@
 #include <libos/vm/map.h>
 
 #define MAP_TYPE 0xf
+/* Where MAP_32BIT maps: the second GiB, as Linux does. */
+#define LOW_FIRST UINT64_C(0x40000000)
+#define LOW_END   UINT64_C(0x80000000)
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 /* Flags that MAP_SHARED_VALIDATE knows; it refuses others instead of ignoring them. */
 #define MAP_KNOWN                                                                                              \
@@ -43,11 +46,15 @@ static int check_file(struct map_request *m, struct file *file)
 
 static int decode_flags(struct map_request *m, int prot, int flags)
 {
+	bool file = (flags & MAP_ANONYMOUS) == 0;
+
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED:
 		m->flags |= REGION_SHARED;
 		break;
 	case MAP_SHARED_VALIDATE:
+		if (!file)
+			return -EINVAL;
 		if ((flags & ~MAP_KNOWN) != 0)
 			return -EOPNOTSUPP;
 		m->flags |= REGION_SHARED;
@@ -59,9 +66,12 @@ static int decode_flags(struct map_request *m, int prot, int flags)
 	}
 	if ((flags & MAP_HUGETLB) != 0)
 		return -ENOMEM; /* as a Linux with no huge pages set aside */
-	/* Only anonymous memory has something to grow into. */
-	if ((flags & (MAP_GROWSDOWN | MAP_ANONYMOUS | MAP_TYPE)) == (MAP_GROWSDOWN | MAP_ANONYMOUS | MAP_PRIVATE))
+	/* Only private anonymous memory has something to grow into. */
+	if ((flags & MAP_GROWSDOWN) != 0 && (file || (m->flags & REGION_SHARED) != 0))
+		return -EINVAL;
+	if ((flags & MAP_GROWSDOWN) != 0)
 		m->flags |= REGION_GROWSDOWN;
+	m->low = (flags & MAP_32BIT) != 0;
 	if ((flags & MAP_NORESERVE) != 0)
 		m->flags |= REGION_NORESERVE;
 	m->prot = (uint32_t)prot & PROT_ALL;
@@ -86,6 +96,10 @@ static int choose_address(struct vm_space *space, struct map_request *m, uint64_
 			return -EEXIST;
 		m->start = hint;
 		return 0;
+	}
+	if (m->low) {
+		m->start = region_gap_between(space, LOW_FIRST, LOW_END, m->length);
+		return m->start == 0 ? -ENOMEM : 0;
 	}
 	hint = PAGE_DOWN(hint);
 	if (hint != 0) {
@@ -125,7 +139,7 @@ static int attach_backing(struct region *region, const struct map_request *m)
 	region->offset = 0;
 	if ((m->flags & REGION_SHARED) == 0)
 		return 0;
-	region->object = object_new();
+	region->object = object_new(m->length);
 	return region->object == NULL ? -ENOMEM : 0;
 }
 

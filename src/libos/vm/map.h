@@ -13,6 +13,7 @@ struct map_request {
 	uint32_t prot, max_prot;
 	uint32_t flags;          /* REGION_* */
 	bool fixed, no_replace, populate;
+	bool low;                /* MAP_32BIT */
 	struct file *file;       /* NULL: anonymous */
 };
 

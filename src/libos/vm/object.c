@@ -1,12 +1,14 @@
 /* Shared anonymous memory: a list of pages that several regions refer to. */
 #include <libos/vm/space.h>
 
-struct vm_object *object_new(void)
+struct vm_object *object_new(uint64_t size)
 {
 	struct vm_object *object = heap_zalloc(sizeof(*object));
 
-	if (object != NULL)
+	if (object != NULL) {
 		object->refs = 1;
+		object->size = size;
+	}
 	return object;
 }
 

@@ -233,6 +233,19 @@ uint64_t region_gap(struct vm_space *space, uint64_t length)
 	return top >= EXO_USER_BASE + length && top - length >= EXO_USER_BASE ? top - length : 0;
 }
 
+uint64_t region_gap_between(struct vm_space *space, uint64_t start, uint64_t end, uint64_t length)
+{
+	for (uint32_t i = region_index(space, start); i < space->region_count; i++) {
+		const struct region *r = space->regions[i];
+
+		if (occupied_from(r) >= end || (occupied_from(r) > start && occupied_from(r) - start >= length))
+			break;
+		if (r->end > start)
+			start = r->end;
+	}
+	return start < end && end - start >= length ? start : 0;
+}
+
 void regions_drop(struct vm_space *space, uint64_t start, uint64_t end)
 {
 	uint32_t first = region_index(space, start), last = first;

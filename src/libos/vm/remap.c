@@ -112,6 +112,36 @@ static int check_target(struct vm_space *space, const struct remap *m)
 	                                                             : vm_munmap(space, m->target, m->length);
 }
 
+/* To a place that was asked for: first what is more than the new length goes, then each mapping moves. One that cannot is
+ * an error, and those before it have moved. */
+static int64_t remap_move_all(struct vm_space *space, const struct remap *m)
+{
+	uint64_t end = m->address + (m->old_length < m->length ? m->old_length : m->length), at = m->address;
+	struct region *region = region_find(space, at);
+	int64_t r;
+
+	if (m->old_length <= region->end - at)
+		return remap_move(space, region, m);
+	if (m->length < m->old_length && vm_munmap(space, end, m->old_length - m->length) != 0)
+		return -ENOMEM;
+	while (at < end) {
+		uint32_t i = region_index(space, at);
+		struct remap part = *m;
+
+		if (i == space->region_count || space->regions[i]->start >= end)
+			break;
+		region = space->regions[i];
+		part.address = region->start > at ? region->start : at;
+		part.old_length = part.length = (region->end < end ? region->end : end) - part.address;
+		part.target = m->target + (part.address - m->address);
+		at = part.address + part.length;
+		r = remap_move(space, region, &part);
+		if (r < 0)
+			return r;
+	}
+	return (int64_t)m->target;
+}
+
 int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length, uint64_t length, int flags,
                   uint64_t new_address)
 {
@@ -135,7 +165,8 @@ int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length,
 		return -EFAULT;
 	if (m.old_length == 0 && ((region->flags & REGION_SHARED) == 0 || !may_move))
 		return -EINVAL;
-	if (m.old_length > region->end - address)
+	/* What grows is one mapping; what shrinks or stays may be several, and have holes. */
+	if (m.old_length > region->end - address && m.length > m.old_length)
 		return -EFAULT;
 	if ((flags & MREMAP_DONTUNMAP) != 0 && (region->file != NULL || region->object != NULL))
 		return -EINVAL;
@@ -145,7 +176,7 @@ int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length,
 		r = check_target(space, &m);
 		if (r != 0)
 			return r;
-		return remap_move(space, region_find(space, address), &m);
+		return remap_move_all(space, &m);
 	}
 	if (m.keep_old)
 		return remap_move(space, region, &m);

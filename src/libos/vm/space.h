@@ -64,6 +64,7 @@ static inline pte_t pte_make(exo_frame_t frame, pte_t flags) { return frame << P
 /* ---- shared anonymous memory ---- */
 struct vm_object {
 	uint32_t refs;
+	uint64_t size;      /* bytes, whole pages: as it was made, however large a mapping of it becomes */
 	struct table pages; /* by offset; entries as pte_make(frame, 0), one reference each */
 };
 
@@ -201,6 +202,8 @@ int regions_cut(struct vm_space *space, uint64_t start, uint64_t end);
 void regions_join(struct vm_space *space, uint64_t start, uint64_t end);
 /* The highest free place of `length` bytes below mmap_base, or 0. */
 uint64_t region_gap(struct vm_space *space, uint64_t length);
+/* The lowest free place of `length` bytes in [start, end), or 0. */
+uint64_t region_gap_between(struct vm_space *space, uint64_t start, uint64_t end, uint64_t length);
 /* Unmaps and forgets [start, end), after regions_cut(). */
 void regions_drop(struct vm_space *space, uint64_t start, uint64_t end);
 /* RLIMIT_AS, RLIMIT_DATA, and obvious overcommit. 0 or -ENOMEM. */
@@ -219,7 +222,7 @@ void region_prefault(struct vm_space *space, struct region *region, uint64_t sta
 void region_map_cached(struct vm_space *space, struct region *region, uint64_t max_pages);
 
 /* object.c */
-struct vm_object *object_new(void);
+struct vm_object *object_new(uint64_t size);
 void object_put(struct vm_object *object);
 /* The frame at an offset, made if absent; no reference is taken. FRAME_NONE: no memory. */
 exo_frame_t object_page(struct vm_object *object, uint64_t offset, bool make);
