@@ -42,7 +42,7 @@ CORE_LOCKED EXO_MUST_USE enum exo_status zone_lookup(const struct zone *caller, 
 
 /* Takes a slot for the name of a new object of `slab` of the zone that `cap` names, below `cap`. E_AGAIN, E_DEAD,
  * E_FUNDS, E_SLOTS. */
-CORE_LOCKED EXO_MUST_USE enum exo_status object_reserve(const struct zone *caller, const struct cap *cap,
+CORE_LOCKED EXO_MUST_USE enum exo_status object_reserve(const struct zone *caller, struct cap *cap,
                                                        const struct slab *slab, cap_slot_t *slot);
 
 /* Copies from and to the caller's memory; E_ADDRESS. */

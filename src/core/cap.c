@@ -62,10 +62,24 @@ bool cap_has_room(const struct zone *owner)
 	return owner == core.libos || owner->cap_count < limit_of(owner);
 }
 
-enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent, cap_slot_t *slot)
+/* A drop leaves what was below it with a depth that is too large. Only the way up is counted again: no depth on it
+ * grows, so what hangs off it is still deeper. */
+CORE_LOCKED static void depth_count(struct cap *cap)
+{
+	uint8_t depth = 0;
+
+	for (cap_slot_t slot = cap->parent; slot != CAP_NIL; slot = cap_at(slot)->parent)
+		depth++;
+	for (; depth > 0; cap = cap_at(cap->parent))
+		cap->depth = depth--;
+}
+
+enum exo_status cap_reserve(const struct zone *owner, struct cap *parent, cap_slot_t *slot)
 {
 	if (!cap_has_room(owner) || (owner != core.libos && core.caps_used >= CAP_SLOTS - CAP_RESERVE))
 		return EXO_E_SLOTS;
+	if (parent && parent->depth >= CAP_DEPTH_MAX)
+		depth_count(parent);
 	if (parent && parent->depth >= CAP_DEPTH_MAX)
 		return EXO_E_SLOTS;
 	*slot = slot_pop();

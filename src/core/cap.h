@@ -49,7 +49,7 @@ struct cap {
 	uint64_t expires;
 	uint32_t seal_epoch CORE_GUARDED, seal_last CORE_GUARDED; /* seal.h */
 	uint8_t type;
-	uint8_t depth; /* at least parent's + 1 */
+	uint8_t depth; /* at least parent's + 1, at most CAP_DEPTH_MAX */
 	uint16_t rights;
 	uint16_t owner; /* zone number */
 	cap_slot_t parent; /* guarded by the core lock, but read without it (cap_is_revoked()) */
@@ -159,7 +159,7 @@ static inline bool cap_covers(const struct cap *cap, uint64_t first, uint64_t co
  * anything: reserve (E_SLOTS), then commit, which cannot fail, or unreserve.
  * parent may be NULL.
  */
-CORE_LOCKED EXO_MUST_USE enum exo_status cap_reserve(const struct zone *owner, const struct cap *parent,
+CORE_LOCKED EXO_MUST_USE enum exo_status cap_reserve(const struct zone *owner, struct cap *parent,
                                                      cap_slot_t *slot);
 CORE_LOCKED exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec);
 /* The same for a slot that has its tag already (cap_tag_derive()). */

@@ -25,7 +25,7 @@ enum exo_status derive_check(const struct cap *cap, uint32_t rights, uint64_t ex
 /* Everything but the tag, which is checked together with the making of the new one. */
 CORE_LOCKED static enum exo_status reserve(const struct cap_spec *spec, cap_slot_t *slot)
 {
-	const struct cap *cap = spec->parent;
+	struct cap *cap = spec->parent;
 	enum exo_status status = rule(cap, spec->rights, spec->expires);
 
 	if (status != EXO_OK)

@@ -210,7 +210,7 @@ enum exo_status call_zone_answers(struct zone *caller, struct cap *cap, exo_cap_
 	return EXO_OK;
 }
 
-enum exo_status object_reserve(const struct zone *caller, const struct cap *cap, const struct slab *slab, cap_slot_t *slot)
+enum exo_status object_reserve(const struct zone *caller, struct cap *cap, const struct slab *slab, cap_slot_t *slot)
 {
 	if (cap_is_revoking(cap))
 		return EXO_E_AGAIN;

@@ -193,6 +193,32 @@ CORE_TEST(caps, chains_are_bounded)
 	cr_assert_eq(depth, CAP_DEPTH_MAX);
 }
 
+/* What is handed on again and again lies as deep as it lies, not as deep as it has been. */
+CORE_TEST(caps, handing_on_does_not_wear_out)
+{
+	exo_cap_t cap = derive(boot->timer, EXO_R_ALL, 0, 0), held[4];
+
+	for (int i = 0; i < 10 * CAP_DEPTH_MAX; i++) {
+		exo_cap_t next = derive(cap, EXO_R_ALL, 0, 0);
+
+		OK(exo_cap_drop(cap, NULL));
+		cap = next;
+	}
+	/* The one above goes only when there are some below. */
+	for (int i = 0; i < 4; i++)
+		cap = held[i] = derive(cap, EXO_R_ALL, 0, 0);
+	for (int i = 0; i < 10 * CAP_DEPTH_MAX; i++) {
+		OK(exo_cap_drop(held[i % 4], NULL));
+		cap = held[i % 4] = derive(cap, EXO_R_ALL, 0, 0);
+		SOUND();
+	}
+	for (int i = 0; i < CAP_DEPTH_MAX - 6; i++)
+		cap = derive(cap, EXO_R_ALL, 0, 0);
+	cr_assert_eq(cap_at((cap_slot_t)cap)->depth, CAP_DEPTH_MAX - 1);
+	cap = derive(cap, EXO_R_ALL, 0, 0);
+	IS(E_SLOTS, exo_cap_derive(cap, EXO_R_ALL, 0, 0, EXO_NO_EXPIRY, &cap));
+}
+
 CORE_TEST(caps, the_table_can_be_filled_and_emptied)
 {
 	exo_cap_t cap;

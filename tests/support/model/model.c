@@ -100,8 +100,10 @@ static void cap_end(struct model *m, struct model_cap *cap)
 
 	cap->live = false;
 	for (int i = 0; i < MODEL_CAPS; i++)
-		if (m->caps[i].live && m->caps[i].parent == index)
+		if (m->caps[i].live && m->caps[i].parent == index) {
 			m->caps[i].parent = cap->parent;
+			m->caps[i].depth = cap->depth;
+		}
 	asks_settle(m);
 	if (cap->type != EXO_CAP_ZONE || cap->object == 0)
 		return;
@@ -142,12 +144,21 @@ static enum exo_status may_beget(const struct model_cap *cap, uint32_t rights, u
 	return expires > cap->expires ? EXO_E_RANGE : EXO_OK;
 }
 
+static unsigned depth_of(const struct model *m, const struct model_cap *cap)
+{
+	unsigned depth = 0;
+
+	for (; cap->parent != MODEL_NONE; cap = &m->caps[cap->parent])
+		depth++;
+	return depth + cap->depth;
+}
+
 static enum exo_status beget(struct model *m, struct model_cap *cap, int owner, uint32_t rights, uint64_t first,
                              uint64_t count, uint64_t expires)
 {
 	struct model_cap child = *cap;
 
-	if (cap->depth >= DEPTH_MAX)
+	if (depth_of(m, cap) >= DEPTH_MAX)
 		return EXO_E_SLOTS;
 	child.parent = (int)(cap - m->caps);
 	child.owner = owner;
@@ -155,7 +166,6 @@ static enum exo_status beget(struct model *m, struct model_cap *cap, int owner, 
 	child.first = first;
 	child.count = count;
 	child.expires = expires;
-	child.depth = cap->depth + 1;
 	cap_new(m, &child);
 	return EXO_OK;
 }

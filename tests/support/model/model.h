@@ -24,7 +24,7 @@ struct model_cap {
 	uint32_t type, rights;
 	uint64_t first, count, expires;
 	int owner, object; /* zones; object only of ZONE */
-	unsigned depth;
+	unsigned depth; /* if `parent` is MODEL_NONE */
 	uint64_t once_seals; /* how many single-use seals were made of it */
 	uint64_t asked;      /* until when what is derived from it is asked for; 0: it is not */
 };
