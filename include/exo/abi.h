@@ -252,11 +252,11 @@ struct exo_audit_record {
 #define EXO_AUDIT_DUE    6 /* a deadline came: the zone's capability expired (E_EXPIRED), or what was
                             * derived from it, and had been asked for, is taken (E_REVOKED) */
 
-/* exo_list_asked(): a capability that is asked for */
-struct exo_asked {
-	exo_cap_t cap;
-	exo_cap_t from;     /* what is derived from this one is asked for */
-	uint64_t until_ns;  /* then it is taken */
+/* exo_list_own(): a capability of the calling zone */
+struct exo_own {
+	struct exo_cap_info info;
+	exo_cap_t asked_from;    /* what is derived from this one is asked for; EXO_CAP_NONE: nothing that it is below */
+	uint64_t asked_until_ns; /* then it is taken; else EXO_NO_EXPIRY */
 };
 
 /* exo_taken_read(): a capability that was taken from a zone. */

@@ -17,9 +17,6 @@ void ask_set(struct cap *cap, uint64_t until)
 		core.ask_count++;
 	core.cap_asked[slot] = until > 0 ? until : 1;
 	due_update(cap);
-	/* Once round the table from where the last round is, so that no ask holds up another's. */
-	core.ask_left = atomic_load_explicit(&core.cap_fresh, memory_order_relaxed);
-	reap_flag(BACKLOG_TELL, true);
 }
 
 void ask_end(struct cap *cap)
@@ -28,6 +25,7 @@ void ask_end(struct cap *cap)
 
 	if (core.cap_asked[slot] == 0)
 		return;
+	ask_tell_end(cap);
 	core.cap_asked[slot] = 0;
 	core.ask_count--;
 	due_update(cap);
@@ -52,22 +50,56 @@ const struct cap *ask_find(const struct cap *cap)
 	return from == CAP_NIL ? NULL : cap_at(from);
 }
 
-void ask_notify_some(uint32_t *budget)
+/* What comes after `cap` below `top`, each before what is derived from it. */
+CORE_LOCKED static cap_slot_t next_below(const struct cap *cap, cap_slot_t top)
 {
-	uint32_t fresh = atomic_load_explicit(&core.cap_fresh, memory_order_relaxed);
+	if (cap->child != CAP_NIL)
+		return cap->child;
+	for (; cap_slot(cap) != top; cap = cap_at(cap->parent))
+		if (cap->next != CAP_NIL)
+			return cap->next;
+	return CAP_NIL;
+}
 
-	if (core.ask_count == 0)
-		core.ask_left = 0;
-	for (; core.ask_left > 0 && *budget > 0; core.ask_left--, --*budget) {
-		struct cap *cap;
+bool ask_tell_some(const struct cap *cap, uint32_t budget)
+{
+	struct zone *zone = core.zones[cap->owner];
+	cap_slot_t top = cap_slot(cap);
 
-		core.ask_cursor = core.ask_cursor + 1 < fresh ? core.ask_cursor + 1 : 1;
-		cap = cap_at((cap_slot_t)core.ask_cursor);
-		if ((atomic_load_explicit(&cap->state, memory_order_relaxed) & CAP_LIVE) && ask_find(cap))
-			event_raise(core.zones[cap->owner], EXO_PEND_ASKED);
+	if (zone->telling != top) {
+		zone->telling = top;
+		zone->tell_next = cap->child;
 	}
-	if (core.ask_left == 0)
-		reap_flag(BACKLOG_TELL, false);
+	for (; zone->tell_next != CAP_NIL && budget > 0; budget--) {
+		const struct cap *below = cap_at(zone->tell_next);
+
+		event_raise(core.zones[below->owner], EXO_PEND_ASKED);
+		zone->tell_next = next_below(below, top);
+	}
+	if (zone->tell_next != CAP_NIL)
+		return false;
+	zone->telling = CAP_NIL;
+	return true;
+}
+
+void ask_tell_end(const struct cap *cap)
+{
+	struct zone *zone = core.zones[cap->owner];
+
+	if (zone->telling == cap_slot(cap))
+		zone->telling = CAP_NIL;
+}
+
+void ask_tell_past(const struct cap *cap)
+{
+	if (core.ask_count == 0)
+		return;
+	for (cap_slot_t top = cap->parent; top != CAP_NIL; top = cap_at(top)->parent) {
+		struct zone *zone = core.zones[cap_at(top)->owner];
+
+		if (zone->telling == top && zone->tell_next == cap_slot(cap))
+			zone->tell_next = next_below(cap, top);
+	}
 }
 
 /* ---- What was taken ------------------------------------------------------ */

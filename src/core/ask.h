@@ -38,8 +38,16 @@ CORE_LOCKED void ask_fulfilled(struct cap *cap);
 /* Of the capabilities above `cap` the one for which it is asked soonest; NULL: it is not. */
 CORE_LOCKED const struct cap *ask_find(const struct cap *cap);
 
-/* Raises EXO_PEND_ASKED for owners of what is asked for, of about *budget slots of the table. */
-CORE_LOCKED void ask_notify_some(uint32_t *budget);
+/*
+ * Raises EXO_PEND_ASKED for owners of what is derived from `cap`, which is asked for: of `budget` capabilities, from
+ * where the last call for it came to; true when all are told. Its owner pays for it, by calling again; it has one walk
+ * at a time (zone.telling), and one for another capability begins anew.
+ */
+CORE_LOCKED bool ask_tell_some(const struct cap *cap, uint32_t budget);
+/* The walk below `cap`, if there is one, ends. */
+CORE_LOCKED void ask_tell_end(const struct cap *cap);
+/* `cap`, which has no children, goes: walks that are at it go on behind it. */
+CORE_LOCKED void ask_tell_past(const struct cap *cap);
 
 /*
  * `cap` is taken from its owner, because of `from`; `undone` mappings and pages are gone with it, or, if

@@ -1,5 +1,5 @@
 /*
- * Calls of visible revocation: ask, see what is asked for, read what was taken.
+ * Calls of visible revocation: ask, list what one has and what of it is asked for, read what was taken.
  */
 #include <core/ask.h>
 #include <core/call.h>
@@ -8,10 +8,12 @@
 #include <core/state.h>
 #include <core_calls.h>
 
+/* Capabilities whose owners one call tells, and that one call lists: for each of these a way up may be looked at. */
+#define TELL_BUDGET 1024
+#define LIST_MAX    UINT64_C(256)
+
 enum exo_status call_revoke_ask(struct zone *caller, struct cap *cap, uint64_t until)
 {
-	uint32_t budget = REAP_BUDGET;
-
 	if (cap_is_revoking(cap))
 		return EXO_E_AGAIN;
 	if (until == EXO_NO_EXPIRY) {
@@ -20,32 +22,36 @@ enum exo_status call_revoke_ask(struct zone *caller, struct cap *cap, uint64_t u
 		event_raise(caller, EXO_PEND_BACK);
 	} else {
 		ask_set(cap, until);
-		ask_notify_some(&budget);
+		return ask_tell_some(cap, TELL_BUDGET) ? EXO_OK : EXO_E_AGAIN;
 	}
 	return EXO_OK;
 }
 
-enum exo_status call_list_asked(struct zone *caller, struct cap *zone, exo_vaddr_t asked, uint64_t count,
-                                uint64_t start, uint64_t *value)
+enum exo_status call_list_own(struct zone *caller, struct cap *zone, exo_vaddr_t caps, uint64_t count, exo_cap_t after,
+                              uint64_t *value)
 {
-	uint32_t fresh = atomic_load_explicit(&core.cap_fresh, memory_order_relaxed);
+	cap_slot_t slot = caller->caps_owned;
 
 	if (zone->zone != caller)
 		return EXO_E_STATE;
-	if (core.ask_count == 0)
-		return EXO_OK;
-	count = call_entries(count);
-	for (uint64_t slot = start ? start : 1; slot < fresh && *value < count; slot++) {
-		const struct cap *cap = cap_at((cap_slot_t)slot), *from;
-		struct exo_asked out;
+	if (after != EXO_CAP_NONE) {
+		const struct cap *last = cap_find(after);
 
-		if (!(atomic_load_explicit(&cap->state, memory_order_acquire) & CAP_LIVE) || cap->owner != caller->number)
-			continue;
-		from = ask_find(cap);
-		if (!from)
-			continue;
-		out = (struct exo_asked){ cap_name(cap), cap_name(from), core.cap_asked[cap_slot(from)] };
-		if (!entry_out(caller, asked, &out, sizeof(out), value))
+		if (!last || last->owner != caller->number)
+			return EXO_E_CAP;
+		slot = last->owner_next;
+	}
+	count = count < LIST_MAX ? count : LIST_MAX;
+	for (; slot != CAP_NIL && *value < count; slot = cap_at(slot)->owner_next) {
+		const struct cap *from = ask_find(cap_at(slot));
+		struct exo_own out = { .asked_from = EXO_CAP_NONE, .asked_until_ns = EXO_NO_EXPIRY };
+
+		cap_describe(cap_at(slot), &out.info);
+		if (from) {
+			out.asked_from = cap_name(from);
+			out.asked_until_ns = core.cap_asked[cap_slot(from)];
+		}
+		if (!entry_out(caller, caps, &out, sizeof(out), value))
 			return EXO_E_ADDRESS;
 	}
 	return EXO_OK;

@@ -99,7 +99,7 @@ enum exo_status call_batch(struct zone *caller, exo_vaddr_t ops, uint64_t count,
 			return EXO_OK;
 		if (hal_time_ns() >= until)
 			return EXO_E_AGAIN;
-		if (reap_is_needed())
+		if (reap_has_work())
 			reap_some(REAP_HELP_BUDGET);
 	}
 }

@@ -108,19 +108,21 @@ void cap_unref(struct cap *cap)
 	atomic_fetch_sub_explicit(&cap->refs, 1, memory_order_relaxed);
 }
 
-CORE_LOCKED static void child_link(struct cap *parent, struct cap *cap)
+/* prev: the child of `parent` that it comes behind; NULL: it comes first. */
+CORE_LOCKED static void child_link(struct cap *parent, struct cap *cap, struct cap *prev)
 {
-	cap_slot_t slot = cap_slot(cap);
+	cap_slot_t *link;
 
-	cap->prev = CAP_NIL;
-	cap->next = CAP_NIL;
 	CAP_STORE(cap->parent, parent ? cap_slot(parent) : CAP_NIL);
+	cap->prev = cap->next = CAP_NIL;
 	if (!parent)
 		return;
-	cap->next = parent->child;
+	link = prev ? &prev->next : &parent->child;
+	cap->prev = prev ? cap_slot(prev) : CAP_NIL;
+	cap->next = *link;
 	if (cap->next != CAP_NIL)
-		cap_at(cap->next)->prev = slot;
-	parent->child = slot;
+		cap_at(cap->next)->prev = cap_slot(cap);
+	*link = cap_slot(cap);
 	cap_ref(parent);
 }
 
@@ -141,6 +143,7 @@ CORE_LOCKED static void child_unlink(struct cap *cap)
 		ask_fulfilled(cap_at(parent));
 }
 
+/* They come behind it, so that whoever walks through the tree (ask.h) passes over none. */
 bool cap_splice(struct cap *cap, uint32_t *budget)
 {
 	struct cap *parent = cap->parent == CAP_NIL ? NULL : cap_at(cap->parent);
@@ -149,7 +152,7 @@ bool cap_splice(struct cap *cap, uint32_t *budget)
 		struct cap *child = cap_at(cap->child);
 
 		child_unlink(child);
-		child_link(parent, child);
+		child_link(parent, child, cap);
 	}
 	return cap->child == CAP_NIL;
 }
@@ -236,7 +239,7 @@ exo_cap_t cap_commit_tagged(cap_slot_t slot, const struct cap_spec *spec)
 	atomic_store_explicit(&cap->refs, 0, memory_order_relaxed);
 	cap->seal_epoch = 0;
 	cap->seal_last = 0;
-	child_link(spec->parent, cap);
+	child_link(spec->parent, cap, NULL);
 	owner_link(spec->owner, cap);
 	if (cap_is_object(spec->type))
 		object_link(cap);
@@ -258,6 +261,7 @@ exo_cap_t cap_move(struct cap *cap, struct zone *owner)
 
 	/* The old name dies before anything that a look-up without the lock may read changes. */
 	atomic_store_explicit(&cap->state, state & ~CAP_LIVE, memory_order_release);
+	ask_tell_end(cap);
 	owner_unlink(core.zones[cap->owner], cap);
 	CAP_STORE(cap->owner, (uint16_t)owner->number);
 	owner_link(owner, cap);
@@ -279,6 +283,7 @@ void cap_remove(struct cap *cap)
 	if (cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT)
 		cpus_leave(cap);
 	ask_end(cap);
+	ask_tell_past(cap);
 	if (core.due_place[cap_slot(cap)] != 0)
 		due_remove(cap);
 	/* The generation stays, without the live flag: no name matches any more. */

@@ -150,8 +150,7 @@ CORE_LOCKED static const char *check_deadlines(void)
 		ENSURE((due_of(cap) != EXO_NO_EXPIRY) == (core.due_place[slot] != 0), "deadlines: one is missing");
 	}
 	ENSURE(asks == core.ask_count, "ask: number");
-	ENSURE(((core.backlog & BACKLOG_DUE) != 0) == core.due_ready && ((core.backlog & BACKLOG_TELL) != 0) == (core.ask_left > 0),
-	       "backlog: what is due");
+	ENSURE(((core.backlog & BACKLOG_DUE) != 0) == core.due_ready, "backlog: what is due");
 	ENSURE(deadlines == core.due_count, "deadlines: number");
 	return NULL;
 }
@@ -264,6 +263,21 @@ static const char *check_fund(const struct zone *zone)
 	return NULL;
 }
 
+/* What it tells of is its own, and what is next is derived from that. */
+CORE_LOCKED static const char *check_telling(const struct zone *zone)
+{
+	cap_slot_t slot = zone->tell_next;
+
+	if (zone->telling == CAP_NIL)
+		return NULL;
+	ENSURE(is_live(cap_at(zone->telling)) && cap_at(zone->telling)->owner == zone->number && core.cap_asked[zone->telling] != 0,
+	       "ask: telling of what nobody asks for");
+	while (slot != zone->telling && slot != CAP_NIL)
+		slot = cap_at(slot)->parent;
+	ENSURE(slot == zone->telling && is_live(cap_at(zone->tell_next)), "ask: next to be told");
+	return NULL;
+}
+
 /* Below its parent, above its children; and it lives from somebody's memory. */
 CORE_LOCKED static const char *check_family(const struct zone *zone)
 {
@@ -317,7 +331,7 @@ static const char *check_zone(const struct zone *zone)
 {
 	static const char *(*const checks[])(const struct zone *) = {
 		check_bindings, check_pages, check_contexts, check_rings, check_fund, check_family, check_program,
-		check_irqs,
+		check_irqs, check_telling,
 	};
 	const char *broken = NULL;
 

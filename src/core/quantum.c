@@ -266,8 +266,8 @@ bool quantum_turn(struct quantum *vector)
 	}
 	if (slot)
 		turn(vector, slot);
-	/* Time in which nobody calls the kernel would leave what revocation began. */
-	if (reap_is_needed())
+	/* Time in which nobody calls the kernel would leave what revocation began, and what is due. */
+	if (reap_has_work())
 		reap_some(REAP_HELP_BUDGET);
 	first_begins(vector);
 	return slot != NULL;
@@ -277,8 +277,11 @@ void quantum_round(struct quantum *vector)
 {
 	struct quantum_slot *slot;
 
-	while ((slot = pick(vector)) != NULL)
+	while ((slot = pick(vector)) != NULL) {
 		turn(vector, slot);
+		if (reap_has_work())
+			reap_some(REAP_HELP_BUDGET);
+	}
 	vector->round++;
 	first_begins(vector);
 }
@@ -306,7 +309,7 @@ void core_cpu_start(void)
 	core_lock_take();
 	for (;;) {
 		events_collect();
-		if (reap_is_needed())
+		if (reap_has_work())
 			reap_some(REAP_HELP_BUDGET);
 		if (!quantum_turn(vector))
 			cpu_idle(quantum_next(vector));

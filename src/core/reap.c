@@ -225,6 +225,4 @@ void reap_some(uint32_t budget)
 	do
 		reap_queued(&budget);
 	while (budget > 0 && core.due_ready && due_some(&budget));
-	if (core.ask_left > 0)
-		ask_notify_some(&budget);
 }

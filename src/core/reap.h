@@ -7,8 +7,7 @@
  * again (E_AGAIN), and a little by every other call, so that nobody can leave
  * it lying.
  *
- * Two more things begin by themselves: what a deadline asks for (due.h), and telling
- * the holders of what was asked for (ask.h).
+ * One more thing begins by itself: what a deadline asks for (due.h).
  */
 #ifndef CORE_REAP_H
 #define CORE_REAP_H
@@ -39,12 +38,11 @@ CORE_LOCKED bool reap_zone_some(struct zone *zone, uint32_t *budget);
 /* Does what is queued, oldest first, then what is due (due.h). */
 CORE_LOCKED void reap_some(uint32_t budget);
 
-/* In core.backlog, above the number of entries of the queues: something is due, somebody is to be told. */
+/* In core.backlog, above the number of entries of the queues: something is due. */
 #define BACKLOG_DUE   (UINT32_C(1) << 31)
-#define BACKLOG_TELL  (UINT32_C(1) << 30)
-#define BACKLOG_COUNT (BACKLOG_TELL - 1)
+#define BACKLOG_COUNT (BACKLOG_DUE - 1)
 
-/* Sets or clears BACKLOG_DUE or BACKLOG_TELL. */
+/* Sets or clears BACKLOG_DUE. */
 CORE_LOCKED void reap_flag(uint32_t flag, bool on);
 
 static inline bool cap_is_revoking(const struct cap *cap)

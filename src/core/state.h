@@ -60,11 +60,9 @@ struct core {
 	struct zone *dying CORE_GUARDED;  /* queue of zones that are going */
 	_Atomic uint32_t backlog; /* entries of both queues, BACKLOG_* (reap.h) */
 	bool due_ready CORE_GUARDED;      /* due.h: a deadline has passed */
-	uint32_t ask_left CORE_GUARDED;   /* ask.h: slots whose owners have yet to be told */
 
 	uint32_t due_count CORE_GUARDED; /* of due_heap */
 	uint32_t ask_count CORE_GUARDED; /* capabilities with an ask */
-	uint32_t ask_cursor CORE_GUARDED; /* slot that was looked at last */
 
 	/* cap.h */
 	struct hmac_key tag_key, seal_key;

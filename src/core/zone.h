@@ -45,6 +45,7 @@ struct zone {
 	cap_slot_t caps_naming;   /* ring: capabilities that name it */
 	uint32_t cap_count;       /* owned */
 
+	cap_slot_t telling, tell_next; /* ask.h: of which capability's holders it tells, and who is next; CAP_NIL: of none */
 	cap_slot_t port_caps;     /* ring: capabilities that name a port of its fund */
 	struct context *contexts;
 	uint32_t context_count;

@@ -38,13 +38,31 @@ static struct exo_result app_call(const struct app *app, uint64_t number, uint64
 	return call_dispatch(app->in_core, number, args);
 }
 
-static uint64_t asked(const struct app *app, struct exo_asked *out, uint64_t room)
+/* Those of a list that are asked for. */
+static uint64_t asked_of(struct exo_own *list, uint64_t count)
 {
-	struct exo_result r = app_call(app, EXO_NR_LIST_ASKED, app->self, APP_PAGE, room, 0);
+	uint64_t asked = 0;
+
+	for (uint64_t i = 0; i < count; i++)
+		if (list[i].asked_from != EXO_CAP_NONE)
+			list[asked++] = list[i];
+		else
+			cr_assert_eq(list[i].asked_until_ns, EXO_NO_EXPIRY);
+	return asked;
+}
+
+static uint64_t own(const struct app *app, struct exo_own *out, uint64_t room, exo_cap_t after)
+{
+	struct exo_result r = app_call(app, EXO_NR_LIST_OWN, app->self, APP_PAGE, room, after);
 
 	OK(r.status);
 	memcpy(out, frame_ptr(app->page), r.value * sizeof(*out));
 	return r.value;
+}
+
+static uint64_t asked(const struct app *app, struct exo_own *out, uint64_t room)
+{
+	return asked_of(out, own(app, out, room, EXO_CAP_NONE));
 }
 
 static uint64_t taken(const struct app *app, struct exo_taken *out, uint64_t room)
@@ -81,7 +99,7 @@ CORE_TEST(ask, a_holder_sees_it_and_gives_back)
 	exo_cap_t top = derive(boot->memory, EXO_R_ALL, boot->memory_first + 200, 50), held, other;
 	struct app app = app_make(16);
 	uint64_t until = hal_time_ns() + 5 * MS;
-	struct exo_asked list[4];
+	struct exo_own list[4];
 
 	held = give(&app, top);
 	other = give(&app, boot->timer);
@@ -90,9 +108,9 @@ CORE_TEST(ask, a_holder_sees_it_and_gives_back)
 	SOUND();
 	cr_assert(app.in_core->pending & EXO_PEND_ASKED);
 	cr_assert_eq(asked(&app, list, 4), 1);
-	cr_assert_eq(list[0].cap, held);
-	cr_assert_eq(list[0].from, top);
-	cr_assert_eq(list[0].until_ns, until);
+	cr_assert_eq(list[0].info.cap, held);
+	cr_assert_eq(list[0].asked_from, top);
+	cr_assert_eq(list[0].asked_until_ns, until);
 	cr_assert_eq(events(), 0);
 	/* It can be used until then, and given back. */
 	OK(app_call(&app, EXO_NR_CAP_INSPECT, held, APP_PAGE, 0, 0).status);
@@ -182,7 +200,7 @@ CORE_TEST(ask, can_be_changed_and_withdrawn)
 {
 	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0), a = derive(top, EXO_R_ALL, 0, 0), b;
 	uint64_t now = hal_time_ns();
-	struct exo_asked list[4];
+	struct exo_own list[32];
 	uint64_t n;
 
 	IS(E_RIGHTS, exo_revoke_ask(derive(top, EXO_R_READ, 0, 0), now, NULL));
@@ -190,15 +208,11 @@ CORE_TEST(ask, can_be_changed_and_withdrawn)
 	b = derive(a, EXO_R_READ, 0, 0);
 	events();
 	OK(exo_revoke_ask(a, now + 9 * MS, NULL));
-	OK(exo_list_asked(boot->zone, list, 4, 0, &n));
-	cr_assert_eq(n, 3);
+	OK(exo_list_own(boot->zone, list, 32, 0, &n));
+	cr_assert_eq(asked_of(list, n), 3);
 	/* Of two deadlines the earlier one. */
-	cr_assert_eq(list[2].cap, b);
-	cr_assert_eq(list[2].from, top);
-	OK(exo_list_asked(boot->zone, list, 4, (cap_slot_t)b, &n));
-	cr_assert_eq(n, 1);
-	OK(exo_list_asked(boot->zone, list, 2, 0, &n));
-	cr_assert_eq(n, 2);
+	cr_assert_eq(list[0].info.cap, b);
+	cr_assert_eq(list[0].asked_from, top);
 	OK(exo_revoke_ask(top, now + 20 * MS, NULL));
 	cr_assert_eq(fake.timer_at, now + 9 * MS);
 	OK(exo_revoke_ask(a, EXO_NO_EXPIRY, NULL));
@@ -285,7 +299,7 @@ CORE_TEST(ask, the_ring_is_bounded)
 	/* The oldest are lost; newest first is how they were revoked. */
 	cr_assert_eq(list[TAKEN_RECORDS - 2].cap, first);
 	IS(E_STATE, exo_taken_read(app.zone, list, 1, NULL));
-	IS(E_STATE, exo_list_asked(app.zone, (struct exo_asked *)(void *)list, 1, 0, NULL));
+	IS(E_STATE, exo_list_own(app.zone, (struct exo_own *)(void *)list, 1, 0, NULL));
 }
 
 CORE_TEST(ask, without_funds_it_is_counted)
@@ -326,6 +340,7 @@ CORE_TEST(ask, many_in_bounded_steps)
 {
 	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0);
 	struct app app = app_make(16);
+	enum exo_status status;
 	uint64_t until, v;
 	int calls = 0;
 
@@ -333,12 +348,17 @@ CORE_TEST(ask, many_in_bounded_steps)
 		derive(top, EXO_R_READ, 0, 0);
 	give(&app, top);
 	until = hal_time_ns() + 100 * MS;
-	OK(exo_revoke_ask(top, until, NULL));
-	cr_assert_eq(app.in_core->pending, 0);
-	/* Another ask does not hold up the first one. */
-	while (core.ask_left > 0 && ++calls < 1000 && !(app.in_core->pending & EXO_PEND_ASKED))
-		OK(exo_revoke_ask(top, until, NULL));
-	cr_assert(calls < 10);
+	give(&app, derive(top, EXO_R_ALL, 0, 0));
+	/* Whoever asks tells, and nobody else's calls are the longer for it. */
+	while ((status = exo_revoke_ask(top, until, NULL)) == EXO_E_AGAIN) {
+		SOUND();
+		OK(exo_nop(&v));
+		cr_assert(!reap_has_work());
+		calls++;
+	}
+	OK(status);
+	cr_assert(calls >= WIDE / 1024 && calls < WIDE / 512);
+	cr_assert(app.in_core->pending & EXO_PEND_ASKED);
 	fake.now_ns = until;
 	events();
 	calls = 0;
@@ -349,4 +369,68 @@ CORE_TEST(ask, many_in_bounded_steps)
 	}
 	cr_assert(calls > 10 && calls < 1000);
 	cr_assert_eq(events(), EXO_PEND_BACK);
+}
+
+/* While the asker tells, holders drop, hand on and revoke; everybody who still has something of it hears. */
+CORE_TEST(ask, telling_goes_on_while_the_tree_changes)
+{
+	enum { HOLDERS = 24, CHAIN = 60, EACH = 40 };
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0), moved;
+	struct app app[HOLDERS];
+	enum exo_status status;
+	unsigned round = 0;
+
+	for (int i = 0; i < HOLDERS; i++) {
+		exo_cap_t cap = derive(top, EXO_R_ALL, 0, 0);
+
+		for (int n = 0; n < EACH; n++)
+			derive(cap, EXO_R_READ, 0, 0);
+		for (int n = 0; n < CHAIN; n++)
+			cap = derive(cap, EXO_R_ALL, 0, 0);
+		app[i] = app_make(12);
+		give(&app[i], cap);
+	}
+	while ((status = exo_revoke_ask(top, hal_time_ns() + MS, NULL)) == EXO_E_AGAIN) {
+		/* What is next goes; so does what lies above it; what hung below that passes up. */
+		exo_cap_t next = cap_name(cap_at(core.libos->tell_next)), above = cap_name(cap_at(cap_at((cap_slot_t)next)->parent));
+
+		OK(exo_cap_drop(next, NULL));
+		if (above != top)
+			OK(exo_cap_drop(above, NULL));
+		OK(exo_cap_revoke(derive(top, EXO_R_ALL, 0, 0), NULL));
+		SOUND();
+		cr_assert(++round < 100);
+	}
+	OK(status);
+	cr_assert(round >= 2);
+	for (int i = 0; i < HOLDERS; i++)
+		cr_assert(app[i].in_core->pending & EXO_PEND_ASKED, "holder %d", i);
+	/* The one that asks is dropped, or moves, in the middle of it. */
+	IS(E_AGAIN, exo_revoke_ask(top, hal_time_ns() + MS, NULL));
+	OK(exo_cap_move(top, app[0].zone, &moved));
+	SOUND();
+	cr_assert_eq(core.libos->telling, CAP_NIL);
+}
+
+/* A zone lists its own names, and nobody else's, piece by piece. */
+CORE_TEST(ask, own_names_are_listed)
+{
+	struct app app = app_make(16);
+	struct exo_own list[8];
+	exo_cap_t given[6], after = EXO_CAP_NONE;
+	uint64_t n, all = 0;
+
+	for (int i = 0; i < 6; i++)
+		given[i] = give(&app, boot->timer);
+	while ((n = own(&app, list, 2, after)) > 0) {
+		for (uint64_t i = 0; i < n; i++, all++)
+			cr_assert_eq(list[i].info.cap, all < 6 ? given[5 - all] : app.self);
+		after = list[n - 1].info.cap;
+	}
+	cr_assert_eq(all, 7);
+	OK(app_call(&app, EXO_NR_CAP_DROP, given[3], 0, 0, 0).status);
+	IS(E_CAP, app_call(&app, EXO_NR_LIST_OWN, app.self, APP_PAGE, 2, given[3]).status);
+	IS(E_CAP, app_call(&app, EXO_NR_LIST_OWN, app.self, APP_PAGE, 2, boot->timer).status);
+	IS(E_ADDRESS, app_call(&app, EXO_NR_LIST_OWN, app.self, 0x700000, 2, 0).status);
+	IS(E_RIGHTS, app_call(&app, EXO_NR_LIST_OWN, give(&app, derive(app.zone, EXO_R_GRANT, 0, 0)), APP_PAGE, 2, 0).status);
 }

@@ -1,6 +1,7 @@
 /* What another CPU runs, seen from the core: one thread plays both CPUs, in a fixed order. The real
  * thing, with threads, is tests/stress. */
 #include "core_env.h"
+#include <core/core.h>
 
 static exo_cap_t zone, memory, context, cpu;
 static exo_frame_t page;
@@ -190,4 +191,59 @@ CPU_TEST(event)
 	cr_assert_eq(event, EXO_EV_PENDING);
 	OK(exo_event_take(boot->zone, &event));
 	cr_assert_eq(event, EXO_PEND_TIMER);
+}
+
+/* ---- A CPU that runs nothing but the turns of its vector -------------------- */
+
+static exo_frame_t asked_frame;
+static uint64_t asked_until;
+
+/* Computes, and never calls the kernel. Some turns after the deadline the mapping is gone. */
+static void only_computes(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	fake.now_ns = entry->deadline;
+	if (fake.now_ns < asked_until + 10000000)
+		return;
+	cr_assert_eq(frame_at(asked_frame)->maps, 0);
+	cr_assert_eq(core.ask_count, 0);
+	fake_cpu_become(0);
+	fake_end(FAKE_RETURNED);
+}
+
+/* A LibOS zone with a turn on that CPU, whose mapping is asked for. */
+static void holder_make(uint32_t on)
+{
+	struct cpu_quantum quantum = { .cycles = 1000000 };
+	exo_cap_t holder, main_context, top;
+	exo_frame_t main_page = frames_take(1);
+
+	fake_cpu_become(0);
+	asked_frame = frames_take(1);
+	asked_until = hal_time_ns() + 5000000;
+	memset(frame_ptr(main_page), 0, PAGE);
+	top = derive(boot->memory, EXO_R_ALL, asked_frame, 1);
+	OK(exo_libos_create(boot->zone, boot->memory, frames_take(16), 16, "holder", 6, &holder));
+	OK(exo_ctx_create(holder, boot->memory, main_page, &main_context));
+	OK(map_under(holder, same(top), 0x400000, asked_frame, 1, EXO_PROT_READ));
+	OK(exo_quantum_bind(boot->cpu, EXO_QUANTUM_SLOT(on, 1), main_context, &quantum, NULL));
+	OK(exo_revoke_ask(top, asked_until, NULL));
+	fake.program = only_computes;
+}
+
+CPU_TEST(turns_alone_take_what_is_due)
+{
+	holder_make(1);
+	fake_cpu_become(1);
+	core_cpu_start();
+}
+
+/* The same while the first LibOS computes, and is only interrupted. */
+CPU_TEST(interrupted_turns_take_what_is_due)
+{
+	holder_make(0);
+	for (;;) {
+		fake.now_ns = core_turn_end();
+		core_interrupted();
+	}
 }

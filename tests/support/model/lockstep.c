@@ -191,8 +191,8 @@ static void compare(void)
 {
 	uint32_t live = 0;
 	const char *broken = core_check();
-	struct exo_asked asked[MODEL_CAPS + 1];
-	uint64_t count = 0;
+	struct exo_own own[2 * MODEL_CAPS];
+	uint64_t count = 0, asked = 0;
 
 	if (broken)
 		wrong(broken);
@@ -208,7 +208,11 @@ static void compare(void)
 		live++;
 		compare_cap(cap);
 	}
-	if (exo_list_asked(at.boot->zone, asked, MODEL_CAPS + 1, 0, &count) != EXO_OK || count != model_asked(&at.model, 0))
+	if (exo_list_own(at.boot->zone, own, 2 * MODEL_CAPS, EXO_CAP_NONE, &count) != EXO_OK)
+		wrong("a list");
+	for (uint64_t i = 0; i < count; i++)
+		asked += own[i].asked_from != EXO_CAP_NONE;
+	if (asked != model_asked(&at.model, 0))
 		wrong("what is asked for");
 	if (live + at.others != core.caps_used)
 		wrong("a capability that should not be there");

@@ -192,13 +192,13 @@ static uint64_t events_until(uint64_t event, uint64_t at)
 static void holder(int from, int to, bool gives_back)
 {
 	static struct letter l;
-	static struct exo_asked asked[4];
+	static struct exo_own own[1];
 	static struct exo_taken t[4];
 	exo_cap_t cap = 0;
 	uint64_t n = 0;
 	char byte = 0;
 
-	memset(asked, 1, sizeof asked);
+	memset(own, 1, sizeof own);
 	memset(t, 1, sizeof t);
 	zone = get(EXO_DEV_ZONE, EXO_R_READ);
 	CHECK("a letter", zone != 0 && read(from, &l, sizeof l) == (ssize_t)sizeof l);
@@ -216,10 +216,10 @@ static void holder(int from, int to, bool gives_back)
 		CHECK("not twice", exo_cap_unseal(&l.once, sizeof l.once, 0, &cap) == EXO_E_REPLAYED);
 	}
 	CHECK("unsealed", exo_cap_unseal(&l.seal, sizeof l.seal, EXO_R_DERIVE, &cap) == EXO_OK && is_there(cap) == EXO_OK);
-	CHECK("not asked for", exo_list_asked(zone, asked, 4, 0, &n) == EXO_OK && n == 0);
+	CHECK("not asked for", exo_list_own(zone, own, 1, 0, &n) == EXO_OK && n == 1 && own[0].info.cap == cap && own[0].asked_from == 0);
 	CHECK("tell the other", write(to, &byte, 1) == 1 && read(from, &l.until, sizeof l.until) == (ssize_t)sizeof l.until);
 	CHECK("asked", events_until(EXO_PEND_ASKED, l.until) & EXO_PEND_ASKED);
-	CHECK("for what, by what, until when", exo_list_asked(zone, asked, 4, 0, &n) == EXO_OK && n == 1 && asked[0].cap == cap && asked[0].from == l.from && asked[0].until_ns == l.until);
+	CHECK("for what, by what, until when", exo_list_own(zone, own, 1, 0, &n) == EXO_OK && n == 1 && own[0].info.cap == cap && own[0].asked_from == l.from && own[0].asked_until_ns == l.until);
 	if (gives_back) {
 		CHECK("given back", exo_cap_drop(cap, NULL) == EXO_OK);
 	} else {
