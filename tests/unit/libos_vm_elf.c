@@ -45,8 +45,8 @@ struct lie {
 #define LIES(X)                                                                                                \
 	X(nothing, "nothing", true, (void)p)                                                                   \
 	X(magic, "magic", false, p->header.magic++)                                                            \
-	X(class, "32 bits", false, p->header.class = 1)                                                        \
-	X(endian, "big endian", false, p->header.data = 2)                                                     \
+	X(class, "32 bits", true, p->header.class = 1)                                                        \
+	X(endian, "big endian", true, p->header.data = 2)                                                     \
 	X(type, "relocatable", false, p->header.type = 1)                                                      \
 	X(machine, "another machine", false, p->header.machine = 183)                                          \
 	X(phentsize, "size of program headers", false, p->header.phentsize = 55)                               \
@@ -55,7 +55,7 @@ struct lie {
 	X(phoff, "table beyond the file", false, p->header.phoff = 0x8000)                                     \
 	X(phoff_wrap, "table wraps", false, p->header.phoff = UINT64_MAX - 8)                                  \
 	X(filesz, "more in the file than in memory", false, p->segments[0].filesz = 0x4001)                    \
-	X(beyond, "segment beyond the file", false, p->segments[1].offset = 0x10100)                           \
+	X(beyond, "text beyond the file", true, p->segments[0].offset += 0x10000)                              \
 	X(offset_wrap, "offset wraps", false, p->segments[1].offset = UINT64_MAX - 0xeff)                      \
 	X(memsz_wrap, "address wraps", false, p->segments[1].memsz = UINT64_MAX)                               \
 	X(kernel, "kernel address", false, p->segments[1].vaddr = UINT64_C(0xffff800000000100))                \

@@ -24,7 +24,7 @@ struct model_space {
 
 static struct model_space spaces[SPACES];
 static uint64_t object_word[OBJECTS][PAGES];
-static uint32_t objects;
+static uint32_t objects, object_size[OBJECTS]; /* pages, as it was made */
 static uint64_t seed;
 
 static uint32_t pick(uint32_t n)
@@ -101,6 +101,7 @@ static void do_mmap(struct model_space *m)
 	}
 	if (shared) {
 		memset(object_word[objects], 0, sizeof(object_word[objects]));
+		object_size[objects] = r.count;
 		objects++;
 		cr_assert(objects < OBJECTS);
 	}
@@ -126,6 +127,12 @@ static void do_mprotect(struct model_space *m)
 		m->page[r.first + i].prot = prot;
 }
 
+/* A shared mapping may reach beyond its object: there is nothing. */
+static bool exists(const struct model_page *p)
+{
+	return p->mapped && (!p->shared || p->index < object_size[p->object]);
+}
+
 static void do_store(struct model_space *m)
 {
 	uint32_t at = pick(PAGES);
@@ -133,7 +140,7 @@ static void do_store(struct model_space *m)
 	uint64_t word = test_random(&seed);
 	int got = user_write(m->space, address_of(at) + 8, &word, sizeof(word));
 
-	cr_assert_eq(got, p->mapped && (p->prot & PROT_WRITE) != 0 ? 0 : -EFAULT, "store to page %u gives %d", at, got);
+	cr_assert_eq(got, exists(p) && (p->prot & PROT_WRITE) != 0 ? 0 : -EFAULT, "store to page %u gives %d", at, got);
 	if (got == 0)
 		*word_of(p) = word;
 }
@@ -145,7 +152,7 @@ static void do_load(struct model_space *m)
 	uint64_t word = 0;
 	int got = user_read(m->space, &word, address_of(at) + 8, sizeof(word));
 
-	cr_assert_eq(got, p->mapped && p->prot != 0 ? 0 : -EFAULT, "load from page %u gives %d", at, got);
+	cr_assert_eq(got, exists(p) && p->prot != 0 ? 0 : -EFAULT, "load from page %u gives %d", at, got);
 	if (got == 0)
 		cr_assert_eq(word, *word_of(p), "page %u has %lx, not %lx", at, word, *word_of(p));
 }
@@ -158,7 +165,9 @@ static void do_fault(struct model_space *m)
 	int signo, code;
 	int got = vm_fault(m->space, address_of(at), write ? EXO_ACCESS_WRITE : EXO_ACCESS_READ, &signo, &code);
 
-	if (p->mapped && (write ? (p->prot & PROT_WRITE) != 0 : p->prot != 0)) {
+	bool allowed = p->mapped && (write ? (p->prot & PROT_WRITE) != 0 : p->prot != 0);
+
+	if (allowed && exists(p)) {
 		uint32_t prot;
 
 		cr_assert_eq(got, 0);
@@ -167,8 +176,8 @@ static void do_fault(struct model_space *m)
 		cr_assert(!write || (prot & EXO_PROT_WRITE) != 0);
 	} else {
 		cr_assert_eq(got, -EFAULT);
-		cr_assert_eq(signo, SIGSEGV);
-		cr_assert_eq(code, p->mapped ? SEGV_ACCERR : SEGV_MAPERR);
+		cr_assert_eq(signo, allowed ? SIGBUS : SIGSEGV);
+		cr_assert_eq(code, allowed ? BUS_ADRERR : p->mapped ? SEGV_ACCERR : SEGV_MAPERR);
 	}
 }
 

@@ -32,7 +32,8 @@ void process_notify_parent(struct process *p)
 	if (!parent)
 		return;
 	reap = p->exit_signal == SIGCHLD && process_ignores_children(parent);
-	if (p->exit_signal && !(reap && parent->actions->action[SIGCHLD].handler == 1))
+	/* clone() takes any number here. */
+	if (p->exit_signal >= 1 && p->exit_signal <= SIGNAL_COUNT && !(reap && parent->actions->action[SIGCHLD].handler == 1))
 		signal_send_process(parent, &info);
 	waitq_wake_all(&parent->child_wait);
 	if (reap)
