@@ -18,7 +18,8 @@ DEPS     = -MMD -MP
 # clang knows which lock guards what (src/hal/guard.h).
 GUARDS   := $(if $(findstring clang,$(CC)),-Wthread-safety)
 # Kernel core and LibOS: nothing but the compiler's own headers.
-FREE     = $(STD) -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) $(INC) $(GUARDS)
+# What may only be read is not written through a cast either (-Wcast-qual).
+FREE     = $(STD) -Wcast-qual -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) $(INC) $(GUARDS)
 VERSION_DEF := -DFEUERBIRD_VERSION='"$(VERSION)"'
 
 find_c   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))

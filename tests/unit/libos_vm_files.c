@@ -112,7 +112,9 @@ WORLD_TEST(vm_calls, wild_pointers, 4096)
 		                         EXO_USER_LIMIT - 1, EXO_USER_LIMIT + 1, UINT64_C(0x800000000000) };
 	struct vm_space *space = vm_space_new("wild");
 	char buffer[64];
-	uint32_t *word;
+	const uint32_t *word;
+	const void *from;
+	uint32_t *changed;
 	uint64_t key;
 	void *ptr;
 
@@ -121,8 +123,10 @@ WORLD_TEST(vm_calls, wild_pointers, 4096)
 		cr_assert_eq(user_write(space, wild[i], buffer, sizeof(buffer)), -EFAULT);
 		cr_assert_eq(user_zero(space, wild[i], sizeof(buffer)), -EFAULT);
 		cr_assert_eq(user_string(space, buffer, wild[i], sizeof(buffer)), -EFAULT);
-		cr_assert_eq(user_span(space, wild[i], sizeof(buffer), true, &ptr), -EFAULT);
-		cr_assert_lt(user_futex_key(space, wild[i], &key, &word), 0);
+		cr_assert_eq(user_span_write(space, wild[i], sizeof(buffer), &ptr), -EFAULT);
+		cr_assert_eq(user_span_read(space, wild[i], sizeof(buffer), &from), -EFAULT);
+		cr_assert_lt(user_word_read(space, wild[i], &key, &word), 0);
+		cr_assert_lt(user_word_write(space, wild[i], &key, &changed), 0);
 	}
 	vm_space_put(space);
 	world_check_clean();
@@ -261,19 +265,26 @@ WORLD_TEST(vm_calls, futex_keys, 4096)
 	struct vm_space *space = vm_space_new("futex"), *child;
 	int64_t private = vm_mmap(space, 0, PAGE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
 	int64_t shared = vm_mmap(space, 0, PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS, NULL, 0);
-	uint64_t key[4];
-	uint32_t *word;
+	uint64_t key[5];
+	const uint32_t *word;
+	uint32_t *changed;
 
-	cr_assert_eq(user_futex_key(space, (uint64_t)private + 8, &key[0], &word), 0);
-	cr_assert_eq(user_futex_key(space, (uint64_t)shared + 8, &key[1], &word), 0);
-	*word = 77;
+	cr_assert_eq(user_word_read(space, (uint64_t)private + 8, &key[0], &word), 0);
+	cr_assert_eq(user_word_read(space, (uint64_t)shared + 8, &key[1], &word), 0);
+	cr_assert_eq(user_word_write(space, (uint64_t)shared + 8, &key[4], &changed), 0);
+	cr_assert_eq(key[1], key[4], "looked at or changed, it is the same word");
+	*changed = 77;
 	child = vm_space_fork(space, "child");
-	cr_assert_eq(user_futex_key(child, (uint64_t)private + 8, &key[2], &word), 0);
-	cr_assert_eq(user_futex_key(child, (uint64_t)shared + 8, &key[3], &word), 0);
+	cr_assert_eq(user_word_read(child, (uint64_t)private + 8, &key[2], &word), 0);
+	cr_assert_eq(user_word_read(child, (uint64_t)shared + 8, &key[3], &word), 0);
 	cr_assert_eq(*word, 77);
 	cr_assert_neq(key[0], key[2], "private words are apart");
 	cr_assert_eq(key[1], key[3], "shared words are one");
-	cr_assert_eq(user_futex_key(space, (uint64_t)shared + 2, &key[0], &word), -EINVAL);
+	cr_assert_eq(user_word_read(space, (uint64_t)shared + 2, &key[0], &word), -EINVAL);
+	cr_assert_eq(vm_mprotect(space, (uint64_t)shared, PAGE_SIZE, PROT_READ), 0);
+	cr_assert_eq(user_word_read(space, (uint64_t)shared + 8, &key[4], &word), 0);
+	cr_assert_eq(key[1], key[4]);
+	cr_assert_eq(user_word_write(space, (uint64_t)shared + 8, &key[4], &changed), -EFAULT, "read-only is not written");
 	vm_space_put(space);
 	vm_space_put(child);
 	world_check_clean();

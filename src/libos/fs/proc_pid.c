@@ -10,7 +10,7 @@ static const struct thread *any_thread(const struct proc_subject *s)
 {
 	if (s->thread)
 		return s->thread;
-	const struct list *first = list_first(&s->process->threads);
+	struct list *first = list_first(&s->process->threads);
 	return first ? LIST_ENTRY(first, struct thread, sibling) : NULL;
 }
 

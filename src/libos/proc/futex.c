@@ -39,15 +39,19 @@ static bool same(const struct futex_name *a, const struct futex_name *b)
 	return a->shared && b->shared && a->frame_key == b->frame_key;
 }
 
-static int futex_name(struct vm_space *space, uint64_t address, bool shared, struct futex_name *name, uint32_t **word)
+static int futex_name(struct vm_space *space, uint64_t address, bool shared, struct futex_name *name,
+                      const uint32_t **word)
 {
-	int error;
-
-	if (address & 3)
-		return -EINVAL;
 	*name = (struct futex_name){.space = space, .address = address, .shared = shared};
-	error = user_futex_key(space, address, &name->frame_key, word);
-	return error;
+	return user_word_read(space, address, &name->frame_key, word);
+}
+
+/* The same for a word that is going to be changed, which the program must be allowed to do. */
+static int futex_name_changing(struct vm_space *space, uint64_t address, bool shared, struct futex_name *name,
+                               uint32_t **word)
+{
+	*name = (struct futex_name){.space = space, .address = address, .shared = shared};
+	return user_word_write(space, address, &name->frame_key, word);
 }
 
 static uint32_t wake(const struct futex_name *name, uint32_t count, uint32_t bits)
@@ -72,7 +76,7 @@ static uint32_t wake(const struct futex_name *name, uint32_t count, uint32_t bit
 void futex_wake_address(struct vm_space *space, uint64_t address, uint32_t count)
 {
 	struct futex_name name;
-	uint32_t *word;
+	const uint32_t *word;
 
 	if (!futex_name(space, address, true, &name, &word))
 		(void)wake(&name, count, UINT32_MAX);
@@ -93,7 +97,7 @@ static int64_t futex_wait(struct thread *self, uint64_t address, bool shared, ui
                           uint32_t bits)
 {
 	struct futex_waiter w = {.thread = self, .bits = bits};
-	uint32_t *word;
+	const uint32_t *word;
 	int error = futex_name(self->process->space, address, shared, &w.name, &word);
 
 	if (error)
@@ -128,7 +132,8 @@ static int64_t requeue(struct thread *self, const uint64_t *args, bool shared, b
 {
 	struct vm_space *space = self->process->space;
 	struct futex_name from, to;
-	uint32_t *word, *target, done, moved = 0, limit = (uint32_t)args[3];
+	const uint32_t *word, *target;
+	uint32_t done, moved = 0, limit = (uint32_t)args[3];
 	int error;
 
 	if ((int32_t)args[2] < 0 || (int32_t)args[3] < 0)
@@ -216,12 +221,13 @@ static int64_t wake_op(struct thread *self, const uint64_t *args, bool shared)
 {
 	struct vm_space *space = self->process->space;
 	struct futex_name first, second;
+	const uint32_t *woken;
 	uint32_t *word, done;
 	bool compares = false;
-	int error = futex_name(space, args[0], shared, &first, &word);
+	int error = futex_name(space, args[0], shared, &first, &woken);
 
 	if (!error)
-		error = futex_name(space, args[4], shared, &second, &word);
+		error = futex_name_changing(space, args[4], shared, &second, &word);
 	if (!error)
 		error = apply_op(word, (uint32_t)args[5], &compares);
 	if (error)
@@ -262,7 +268,7 @@ int64_t sys_futex(struct thread *self, const uint64_t *args)
 	bool shared = !(args[1] & FUTEX_PRIVATE_FLAG), realtime = args[1] & FUTEX_CLOCK_REALTIME;
 	struct futex_name name;
 	uint64_t deadline;
-	uint32_t *word;
+	const uint32_t *word;
 	int error;
 
 	switch (op) {
@@ -296,23 +302,31 @@ int64_t sys_futex(struct thread *self, const uint64_t *args)
 
 /* ---- what a thread leaves behind ---- */
 
-static void robust_died(struct thread *t, uint64_t address)
+/* A lock that the thread may have held. False: the word cannot be reached or may not be changed. */
+static bool robust_died(struct thread *t, uint64_t address)
 {
 	struct futex_name name;
+	const uint32_t *seen;
 	uint32_t *word, old;
 
-	if (futex_name(t->process->space, address, true, &name, &word))
-		return;
+	if (futex_name(t->process->space, address, true, &name, &seen))
+		return false;
+	if ((__atomic_load_n(seen, __ATOMIC_SEQ_CST) & FUTEX_TID_MASK) != (uint32_t)t->tid)
+		return true;
+	if (futex_name_changing(t->process->space, address, true, &name, &word))
+		return false;
 	old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
 	do {
 		if ((old & FUTEX_TID_MASK) != (uint32_t)t->tid)
-			return;
+			return true;
 	} while (!__atomic_compare_exchange_n(word, &old, (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED, false,
 	                                      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	if (old & FUTEX_WAITERS)
 		(void)wake(&name, 1, UINT32_MAX);
+	return true;
 }
 
+/* A list that leads to what the thread may not change ends there, as on Linux. */
 static void robust_walk(struct thread *t)
 {
 	struct { uint64_t next; int64_t offset; uint64_t pending; } head;
@@ -325,15 +339,16 @@ static void robust_walk(struct thread *t)
 	/* Bit 0 marks PI futexes, which there are none of here. */
 	for (int i = 0; i < ROBUST_MAX && (at & ~UINT64_C(1)) != t->robust_list; i++) {
 		uint64_t entry = at & ~UINT64_C(1), next;
+		bool last = user_read(space, &next, entry, sizeof(next)) != 0;
 
-		if (user_read(space, &next, entry, sizeof(next)))
-			break;
-		if (at != head.pending)
-			robust_died(t, entry + (uint64_t)head.offset);
+		if (at != head.pending && !robust_died(t, entry + (uint64_t)head.offset))
+			return;
+		if (last)
+			return;
 		at = next;
 	}
 	if (head.pending)
-		robust_died(t, (head.pending & ~UINT64_C(1)) + (uint64_t)head.offset);
+		(void)robust_died(t, (head.pending & ~UINT64_C(1)) + (uint64_t)head.offset);
 }
 
 void futex_thread_exit(struct thread *t)

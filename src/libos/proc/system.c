@@ -94,7 +94,7 @@ int64_t sys_getrandom(struct thread *self, const uint64_t *args)
 
 		if (at != args[0] && signal_is_pending(self))
 			break;
-		size = user_span(self->process->space, at, left < PIECE ? left : PIECE, true, &bytes);
+		size = user_span_write(self->process->space, at, left < PIECE ? left : PIECE, &bytes);
 		if (size > 0 && exo_entropy_read(libos.boot->entropy, bytes, (uint64_t)size, NULL) != EXO_OK)
 			size = -EIO;
 		if (size < 0)

@@ -67,7 +67,7 @@ int user_read(struct vm_space *space, void *to, uint64_t from, uint64_t size)
 		return -EFAULT;
 	while (size > 0) {
 		uint64_t part = page_rest(from, size);
-		char *page = page_pointer(space, from, false, &error);
+		const char *page = page_pointer(space, from, false, &error);
 
 		if (page == NULL)
 			return error;
@@ -126,7 +126,7 @@ int64_t user_string(struct vm_space *space, char *to, uint64_t from, uint64_t si
 
 	while (length < size) {
 		uint64_t part = page_rest(from + length, size - length);
-		char *page = page_pointer(space, from + length, false, &error);
+		const char *page = page_pointer(space, from + length, false, &error);
 		const char *at;
 
 		if (page == NULL)
@@ -142,7 +142,7 @@ int64_t user_string(struct vm_space *space, char *to, uint64_t from, uint64_t si
 	return -ENAMETOOLONG;
 }
 
-int64_t user_span(struct vm_space *space, uint64_t address, uint64_t size, bool write, void **ptr)
+static int64_t span(struct vm_space *space, uint64_t address, uint64_t size, bool write, char **ptr)
 {
 	uint64_t length;
 	char *page;
@@ -162,18 +162,37 @@ int64_t user_span(struct vm_space *space, uint64_t address, uint64_t size, bool 
 		/* Pages that are not there yet are left to the next span. */
 		if (place == NULL || (*place & need) != need)
 			break;
-		if (frame_ptr(pte_frame(*place)) != (char *)*ptr + length)
+		if (frame_ptr(pte_frame(*place)) != *ptr + length)
 			break;
 		length += page_rest(address + length, size - length);
 	}
 	return (int64_t)length;
 }
 
+int64_t user_span_read(struct vm_space *space, uint64_t address, uint64_t size, const void **ptr)
+{
+	char *at = NULL;
+	int64_t length = span(space, address, size, false, &at);
+
+	*ptr = at;
+	return length;
+}
+
+int64_t user_span_write(struct vm_space *space, uint64_t address, uint64_t size, void **ptr)
+{
+	char *at = NULL;
+	int64_t length = span(space, address, size, true, &at);
+
+	*ptr = at;
+	return length;
+}
+
 /*
  * A word of shared memory is known by its frame; a private one by zone and address, because its
- * frame changes when it is copied on write while someone waits on it.
+ * frame changes when it is copied on write while someone waits on it. So a page that its program may write is
+ * had as its own already when the word is only looked at.
  */
-int user_futex_key(struct vm_space *space, uint64_t address, uint64_t *key, uint32_t **word)
+static int word_at(struct vm_space *space, uint64_t address, bool write, uint64_t *key, uint32_t **word)
 {
 	struct region *region;
 	char *page;
@@ -184,7 +203,7 @@ int user_futex_key(struct vm_space *space, uint64_t address, uint64_t *key, uint
 	region = address < EXO_USER_LIMIT ? region_find(space, address) : NULL;
 	if (region == NULL)
 		return -EFAULT;
-	page = page_pointer(space, address, (region->prot & PROT_WRITE) != 0, &error);
+	page = page_pointer(space, address, write || (region->prot & PROT_WRITE) != 0, &error);
 	if (page == NULL)
 		return error;
 	*word = (uint32_t *)(void *)(page + (address & (PAGE_SIZE - 1)));
@@ -194,4 +213,18 @@ int user_futex_key(struct vm_space *space, uint64_t address, uint64_t *key, uint
 		/* 47 bits of address, 16 of the zone's slot (unique among the living), and a mark. */
 		*key = UINT64_C(1) << 63 | (space->zone & 0xffff) << 47 | address;
 	return 0;
+}
+
+int user_word_read(struct vm_space *space, uint64_t address, uint64_t *key, const uint32_t **word)
+{
+	uint32_t *at = NULL;
+	int error = word_at(space, address, false, key, &at);
+
+	*word = at;
+	return error;
+}
+
+int user_word_write(struct vm_space *space, uint64_t address, uint64_t *key, uint32_t **word)
+{
+	return word_at(space, address, true, key, word);
 }

@@ -122,12 +122,16 @@ int user_write(struct vm_space *space, uint64_t to, const void *from, uint64_t s
 int user_zero(struct vm_space *space, uint64_t to, uint64_t size);
 /* NUL-terminated string of less than `size` bytes: its length, or -EFAULT, or -ENAMETOOLONG. */
 int64_t user_string(struct vm_space *space, char *to, uint64_t from, uint64_t size);
-/* The longest stretch of program memory at `address`, at most `size`, that lies contiguous in the window, for
- * copy-free i/o: *ptr and its length (> 0), or -EFAULT. write: the LibOS is going to write there. Valid until
- * the next sleep or change of the space. */
-int64_t user_span(struct vm_space *space, uint64_t address, uint64_t size, bool write, void **ptr);
-/* Atomic compare-and-exchange / read of an aligned 32-bit word, for futexes. Key: identifies the word across
- * spaces that share the frame: frame number << 12 | offset. */
-int user_futex_key(struct vm_space *space, uint64_t address, uint64_t *key, uint32_t **word);
+/*
+ * The longest stretch of program memory at `address`, at most `size`, that lies contiguous in the window, for
+ * copy-free i/o: *ptr and its length (> 0), or -EFAULT. Valid until the next sleep or change of the space.
+ * Only what the program itself may write can be had as a pointer to write through; the type says which it is.
+ */
+int64_t user_span_read(struct vm_space *space, uint64_t address, uint64_t size, const void **ptr);
+int64_t user_span_write(struct vm_space *space, uint64_t address, uint64_t size, void **ptr);
+/* An aligned 32-bit word that is looked at, or changed, in one atomic step. *key identifies it across
+ * spaces that share the frame: frame number << 12 | offset. -EINVAL when it is not aligned. */
+int user_word_read(struct vm_space *space, uint64_t address, uint64_t *key, const uint32_t **word);
+int user_word_write(struct vm_space *space, uint64_t address, uint64_t *key, uint32_t **word);
 
 #endif
