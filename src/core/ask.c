@@ -178,7 +178,5 @@ void taken_free(struct zone *zone)
 		return;
 	frame = taken->frame;
 	zone->taken = NULL;
-	/* What was in it is nobody's business. */
-	memset(taken, 0, sizeof(*taken));
 	hal_pool_give(&zone->pool, frame);
 }

@@ -30,10 +30,8 @@ CORE_LOCKED static exo_frame_t fund_trim(struct zone *zone, exo_frame_t end)
 	keep = zone->pool.fresh + LIBOS_FUND_KEEP;
 	zone->pool.count -= end - keep;
 	zone->pool.fresh_count = LIBOS_FUND_KEEP;
-	for (exo_frame_t frame = keep; frame < end; frame++)
-		frame_at(frame)->fund = FRAME_FREE;
 	zone->fund_total -= end - keep;
-	core.frames_funded -= end - keep;
+	frames_unfund(keep, end - keep);
 	return keep;
 }
 
@@ -140,6 +138,7 @@ void core_start(void)
 	memset(boot, 0, sizeof(*boot));
 	if (hal_libos_init(&core.libos->space, &core.libos->pool, &boot->window) != EXO_OK)
 		hal_panic("boot: the LibOS cannot be set up");
+	hal_window_show(end, info->first_frame + info->frame_count - end);
 	end = fund_trim(core.libos, end);
 	boot_page_fill(boot, end);
 	core_lock_give();

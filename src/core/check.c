@@ -194,9 +194,33 @@ static const char *check_pages(const struct zone *zone)
 			if (cap_at(b->slot)->type == EXO_CAP_MMIO)
 				ENSURE((flags & EXO_PROT_DEVICE) && !(flags & EXO_PROT_EXEC), "space: registers mapped as memory");
 			else
-				ENSURE(!(flags & EXO_PROT_DEVICE) && frame_at(frame)->fund == FRAME_FREE, "space: kernel memory is mapped");
+				ENSURE(!(flags & EXO_PROT_DEVICE), "space: memory mapped as registers");
 		}
 	ENSURE(pages == zone->mapped_pages, "space: pages without a binding");
+	return NULL;
+}
+
+static bool is_registers(exo_frame_t frame)
+{
+	for (unsigned i = 0; i < HAL_EXTENTS; i++)
+		if (frame - core.info->mmio[i].first < core.info->mmio[i].count)
+			return true;
+	return false;
+}
+
+/* Whatever the books say: no frame of the kernel's is within reach of ring 3; and the first LibOS reaches all others. */
+CORE_LOCKED static const char *check_reach(const struct zone *zone)
+{
+	uint64_t reached = 0, count = 0, own = frame_table_frames(core.info->frame_count) + core.frames_funded;
+	exo_frame_t frame;
+
+	for (exo_vaddr_t at = 0; !zone->stripped && hal_space_reach(&zone->space, &at, &frame, &count);
+	     at += count << EXO_FRAME_SHIFT, reached += count)
+		for (uint64_t i = 0; i < count; i++)
+			ENSURE(frame_is_ours(frame + i) ? frame_at(frame + i)->fund == FRAME_FREE : is_registers(frame + i),
+			       "space: ring 3 reaches kernel memory");
+	ENSURE(zone->dying || reached == (zone == core.libos ? core.info->frame_count - own : zone->mapped_pages),
+	       "space: what ring 3 reaches is not what was mapped");
 	return NULL;
 }
 
@@ -330,7 +354,7 @@ CORE_LOCKED static const char *check_irqs(const struct zone *zone)
 static const char *check_zone(const struct zone *zone)
 {
 	static const char *(*const checks[])(const struct zone *) = {
-		check_bindings, check_pages, check_contexts, check_rings, check_fund, check_family, check_program,
+		check_bindings, check_pages, check_reach, check_contexts, check_rings, check_fund, check_family, check_program,
 		check_irqs, check_telling,
 	};
 	const char *broken = NULL;

@@ -19,6 +19,22 @@ void frame_table_init(void)
 		core.frames[i].fund = FRAME_KERNEL;
 }
 
+void frames_fund(exo_frame_t first, uint64_t count, uint32_t number)
+{
+	hal_window_hide(first, count);
+	for (uint64_t i = 0; i < count; i++)
+		frame_at(first + i)->fund = (uint16_t)number;
+	core.frames_funded += count;
+}
+
+void frames_unfund(exo_frame_t first, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		frame_at(first + i)->fund = FRAME_FREE;
+	core.frames_funded -= count;
+	hal_window_show(first, count);
+}
+
 bool frames_are_plain(exo_frame_t first, uint64_t count, bool unused)
 {
 	const struct frame *frame = frame_at(first);

@@ -30,6 +30,12 @@ uint64_t frame_table_frames(uint64_t frame_count);
 /* Boot: puts the table at the extent's start and marks those frames. */
 void frame_table_init(void);
 
+/* Plain frames that nobody uses become zone `number`'s fund: first they leave the first LibOS's window. */
+CORE_LOCKED void frames_fund(exo_frame_t first, uint64_t count, uint32_t number);
+
+/* And back: plain frames, which the window shows. The caller has cleared what the kernel wrote there. */
+CORE_LOCKED void frames_unfund(exo_frame_t first, uint64_t count);
+
 /* No frame of it is kernel memory. unused: and none is mapped. The range is inside the extent. */
 CORE_LOCKED bool frames_are_plain(exo_frame_t first, uint64_t count, bool unused);
 

@@ -42,8 +42,6 @@ void slab_fini(struct slab *slab, struct hal_pool *pool)
 		exo_frame_t frame = slab->frames - 1;
 
 		slab->frames = *(uint64_t *)hal_phys_ptr(frame);
-		/* What was in it is nobody's business. */
-		memset(hal_phys_ptr(frame), 0, EXO_FRAME_SIZE);
 		hal_pool_give(pool, frame);
 	}
 	memset(slab, 0, sizeof(*slab));

@@ -155,10 +155,16 @@ static inline struct frame *frame_at(exo_frame_t frame)
 	return &core.frames[frame - core.info->first_frame];
 }
 
+/* Is it inside? */
+static inline bool frame_is_ours(exo_frame_t frame)
+{
+	return frame - core.info->first_frame < core.info->frame_count;
+}
+
 /* Device registers are outside of the extent. Nobody asks how often each is mapped. */
 CORE_LOCKED static inline uint32_t *frame_maps(exo_frame_t frame)
 {
-	return frame - core.info->first_frame < core.info->frame_count ? &frame_at(frame)->maps : &core.device_maps;
+	return frame_is_ours(frame) ? &frame_at(frame)->maps : &core.device_maps;
 }
 
 CORE_LOCKED static inline void frame_use(exo_frame_t frame)

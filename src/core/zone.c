@@ -4,6 +4,9 @@
 #include <core/event.h>
 #include <core/state.h>
 
+/* What clearing a frame takes of a budget: as long as that many other pieces of work, about. */
+#define ZERO_COST 8
+
 uint32_t zone_number_find(void)
 {
 	for (uint32_t i = 0; i < ZONE_MAX - 1; i++) {
@@ -41,52 +44,58 @@ struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_f
 {
 	struct zone *zone = hal_phys_ptr(first);
 
+	frames_fund(first, count, number);
 	memset(zone, 0, sizeof(*zone));
 	zone->number = number;
 	zone->kind = kind;
 	zone->serial = ++core.zone_serial;
 	zone->frame = first;
-	zone->fund_total = 1;
+	zone->fund_total = count;
 	zone->timer_at = UINT64_MAX;
 	bindings_init(&zone->bindings);
 	parent_link(zone, parent);
-	frame_at(first)->fund = (uint16_t)number;
-	core.frames_funded++;
 	core.zones[number] = zone;
 	core.zone_count++;
 	core.zone_hint = number;
-	zone_fund_add(zone, first + 1, count - 1);
+	hal_pool_give_run(&zone->pool, first + 1, count - 1);
 	return zone;
 }
 
 void zone_fund_add(struct zone *zone, exo_frame_t first, uint64_t count)
 {
-	for (uint64_t i = 0; i < count; i++)
-		frame_at(first + i)->fund = (uint16_t)zone->number;
+	frames_fund(first, count, zone->number);
 	hal_pool_give_run(&zone->pool, first, count);
 	zone->fund_total += count;
-	core.frames_funded += count;
 }
 
+/* Page tables, objects, links: nothing of the kernel's is left in what it gives back. Nothing was written to fresh frames. */
 bool zone_fund_release(struct zone *zone, uint32_t *budget)
 {
-	for (; zone->pool.count > 0 && *budget > 0; --*budget) {
-		frame_at(hal_pool_take(&zone->pool))->fund = FRAME_FREE;
+	while (zone->pool.count > 0 && *budget > 0) {
+		bool used = zone->pool.head != 0;
+		exo_frame_t frame = hal_pool_take(&zone->pool);
+		uint32_t cost = used ? ZERO_COST : 1;
+
+		if (used)
+			memset(hal_phys_ptr(frame), 0, EXO_FRAME_SIZE);
+		frames_unfund(frame, 1);
 		zone->fund_total--;
-		core.frames_funded--;
+		*budget -= *budget < cost ? *budget : cost;
 	}
 	return zone->pool.count == 0;
 }
 
 void zone_free(struct zone *zone)
 {
+	exo_frame_t frame;
+
 	unbind_funds(zone);
 	parent_unlink(zone);
 	core.zones[zone->number] = NULL;
 	core.zone_count--;
-	core.frames_funded--;
-	frame_at(zone->frame)->fund = FRAME_FREE;
+	frame = zone->frame;
 	memset(zone, 0, sizeof(*zone));
+	frames_unfund(frame, 1);
 }
 
 void zone_kill(struct zone *zone)

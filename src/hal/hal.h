@@ -195,6 +195,13 @@ bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *progr
 EXO_MUST_USE bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size);
 EXO_MUST_USE bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *from, uint64_t size);
 
+/*
+ * For core_check(): what ring 3 can reach in the space, as the machine's tables (those that it walks) say it. Moves *vaddr to
+ * the first such page at or above it, in whichever half, and tells how many there are from there on whose frames are
+ * neighbours; false: there is none. Left out is memory outside of the extent that the first LibOS was loaded into.
+ */
+bool hal_space_reach(const struct hal_space *space, exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count);
+
 /* ---- Contexts ---------------------------------------------------------- */
 
 struct hal_ctx {
@@ -237,11 +244,21 @@ void hal_ctx_save(struct hal_ctx *ctx);
 /*
  * Sets `space` up as the space of the LibOS: on hosted the simulator itself (then
  * hal_copy_* are plain copies and hal_space_map must not be used on it), on x86_64 the ELF boot
- * module. Returns the address of its window onto the frames (struct exo_boot.window);
- * on x86_64 the window is mapped read-write here. Takes frames from the pool.
+ * module. Returns the address of its window onto the frames (struct exo_boot.window), which shows nothing
+ * yet. Takes frames from the pool, which is one fresh run.
  */
 EXO_MUST_USE enum exo_status hal_libos_init(struct hal_space *space, struct hal_pool *pool,
                                             uint64_t *window);
+
+/*
+ * The first LibOS's window: frames of the extent that it reaches, to read and to write. The core shows exactly those
+ * that are plain, and hides them before they become kernel memory: when hal_window_hide() returns, the first LibOS does not
+ * get at them any more, on whichever CPU. Showing what is shown and hiding what is hidden does nothing; so does hiding before
+ * hal_libos_init(). Neither needs memory, and neither can fail. Where the LibOS is linked in, the HAL only
+ * remembers, for hal_space_reach().
+ */
+void hal_window_hide(exo_frame_t first, uint64_t count);
+void hal_window_show(exo_frame_t first, uint64_t count);
 
 /* Runs the LibOS, for ever: hosted calls libos_start(boot); x86_64 copies `boot`
  * into the LibOS's space, enters it, and serves each of its kernel calls with core_call(). */

@@ -169,6 +169,9 @@ enum exo_status hal_libos_init(struct hal_space *space, struct hal_pool *pool, u
 	return EXO_OK;
 }
 
+void hal_window_hide(exo_frame_t first, uint64_t count) { (void)first; (void)count; }
+void hal_window_show(exo_frame_t first, uint64_t count) { (void)first; (void)count; }
+
 void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 {
 	(void)space;

@@ -92,7 +92,9 @@ bool host_machine_start(const struct options *options, const char **message)
 		return false;
 	host_machine.memory = view(host_machine.memory_fd, first + options->memory);
 	host_machine.control = view(host_machine.control_fd, CONTROL_SIZE);
-	if (!host_machine.memory || !host_machine.control)
+	host_machine.shown = mmap(0, (first + options->memory) / EXO_FRAME_SIZE / 8 + 1, PROT_READ | PROT_WRITE,
+	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (!host_machine.memory || !host_machine.control || host_machine.shown == MAP_FAILED)
 		return false;
 	host_time_start();
 	memcpy(boot_cmdline, options->cmdline, sizeof(boot_cmdline));

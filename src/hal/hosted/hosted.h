@@ -161,6 +161,11 @@ void host_order_flush(struct space *space);
 /* Before an entry: ACTION_MAPPER or 0. */
 uint32_t host_order_before_entry(struct space *space);
 
+/* The LibOS's window (window.c): nothing of [address, + size) is a frame that is hidden from the LibOS. */
+bool host_window_allows(exo_vaddr_t address, uint64_t size);
+/* hal_space_reach() for the LibOS's space. */
+bool host_window_reach(exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count);
+
 /* The zone has broken its machine. */
 void host_space_kill(struct space *space);
 
@@ -224,6 +229,7 @@ struct options {
 struct machine {
 	struct hal_boot_info boot;
 	uint8_t *memory;      /* frame f is at memory + (f << 12) */
+	uint8_t *shown;       /* frame_set.h, of frame numbers: what the LibOS may reach of it */
 	uint8_t *control;     /* the control memfd */
 	int memory_fd, control_fd;
 	uint32_t cpus;        /* that we may use: 1 or more */

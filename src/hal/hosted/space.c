@@ -443,6 +443,8 @@ static bool copy(const struct hal_space *hal, exo_vaddr_t vaddr, uint8_t *bytes,
 
 	if (space->kind == SPACE_SELF) {
 		void *self = (void *)(uintptr_t)vaddr;
+		if (!host_window_allows(vaddr, size))
+			return false;
 		if (size)
 			memcpy(out ? self : (void *)bytes, out ? (void *)bytes : self, size);
 		return true;
@@ -465,11 +467,13 @@ bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *fro
 	return copy(space, to, (uint8_t *)(uintptr_t)from, size, true);
 }
 
-enum exo_status hal_libos_init(struct hal_space *hal, struct hal_pool *pool, uint64_t *window)
+bool hal_space_reach(const struct hal_space *hal, exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count)
 {
-	(void)pool;
-	memset(hal, 0, sizeof(*hal));
-	space_of(hal)->kind = SPACE_SELF;
-	*window = (uint64_t)(uintptr_t)host_machine.memory;
-	return EXO_OK;
+	uint32_t flags;
+
+	if (space_of(hal)->kind == SPACE_SELF)
+		return host_window_reach(vaddr, frame, count);
+	*vaddr = hal_space_next(hal, *vaddr, EXO_USER_LIMIT);
+	*count = 1;
+	return *vaddr < EXO_USER_LIMIT && hal_space_query(hal, *vaddr, frame, &flags);
 }

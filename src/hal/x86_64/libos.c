@@ -126,7 +126,6 @@ static enum exo_status map_piece(struct hal_space *space, struct hal_pool *pool,
 
 enum exo_status hal_libos_init(struct hal_space *space, struct hal_pool *pool, uint64_t *window)
 {
-	const struct hal_boot_info *boot = &machine.boot;
 	struct segment extra[2] = {
 		{ STACK_TOP - STACK_PAGES * EXO_FRAME_SIZE, libos.stack, STACK_PAGES,
 		  EXO_PROT_READ | EXO_PROT_WRITE },
@@ -140,13 +139,18 @@ enum exo_status hal_libos_init(struct hal_space *space, struct hal_pool *pool, u
 		status = map_piece(space, pool, &extra[i]);
 	if (status != EXO_OK)
 		return status;
-	if (!space_map_large((struct space *)(void *)space,
-	                     WINDOW_BASE + (boot->first_frame << EXO_FRAME_SHIFT),
-	                     boot->first_frame << EXO_FRAME_SHIFT,
-	                     boot->frame_count << EXO_FRAME_SHIFT, pool))
-		return EXO_E_FUNDS;
+	libos.ctx.space = (struct space *)(void *)space;
 	*window = WINDOW_BASE;
-	return EXO_OK;
+	return window_init(libos.ctx.space, pool) ? EXO_OK : EXO_E_FUNDS;
+}
+
+bool libos_has(const struct space *space, exo_frame_t frame)
+{
+	for (uint32_t i = 0; space == libos.ctx.space && i < libos.count; i++)
+		if (frame - (libos.segments[i].phys >> EXO_FRAME_SHIFT) < libos.segments[i].count)
+			return true;
+	return space == libos.ctx.space && (frame == libos.boot >> EXO_FRAME_SHIFT ||
+	                                    frame - (libos.stack >> EXO_FRAME_SHIFT) < STACK_PAGES);
 }
 
 static void serve(struct exo_regs *r)
@@ -166,7 +170,6 @@ void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 	struct cpu *cpu = this_cpu();
 
 	memcpy(phys_ptr(libos.boot), boot, sizeof(*boot));
-	c->space = (struct space *)(void *)space;
 	c->regs.rip = libos.entry;
 	c->regs.rsp = STACK_TOP;
 	c->regs.rdi = BOOT_ADDR;

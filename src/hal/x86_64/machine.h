@@ -180,6 +180,8 @@ void cpu_init(const struct features *can);
 
 void libos_load(void);                                          /* libos.c */
 void libos_name(uint64_t rip);            /* logs an address with its name */
+struct space;
+bool libos_has(const struct space *space, exo_frame_t frame); /* it was loaded there, and the space is its */
 
 void srat_read(const uint8_t *table, uint32_t size);             /* srat.c */
 void srat_apply(struct hal_boot_info *boot); /* the extent's nodes */
@@ -261,9 +263,8 @@ _Static_assert(sizeof(struct space) <= sizeof(struct hal_space), "fits");
 
 void space_load(struct space *space);     /* space.c: CR3, only if it changes */
 
-/* Maps with the largest pages that fit. false: the pool ran dry. */
-bool space_map_large(struct space *space, exo_vaddr_t vaddr, uint64_t phys, uint64_t size,
-                     struct hal_pool *pool);
+/* Makes the tables of the first LibOS's window. false: the pool ran dry. */
+bool window_init(struct space *space, struct hal_pool *pool);   /* window.c */
 
 struct context {
 	struct exo_regs regs;   /* first: traps.S */

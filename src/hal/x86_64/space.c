@@ -3,7 +3,7 @@
  * upper half is the kernel's, the same entries in each root table.
  *
  * Programs get 4 KiB pages only, so that protect and unmap never split; the
- * LibOS's window has large ones and is never changed.
+ * first LibOS's window (window.c) has large ones too.
  */
 #include <hal/x86_64/machine.h>
 #include <hal/x86_64/paging.h>
@@ -379,26 +379,4 @@ bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint
 bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *from, uint64_t size)
 {
 	return copy(of_const(space), to, NULL, from, size);
-}
-
-bool space_map_large(struct space *s, exo_vaddr_t vaddr, uint64_t phys, uint64_t size,
-                     struct hal_pool *pool)
-{
-	while (size > 0) {
-		unsigned level = machine.can.gib_pages ? 3 : 2;
-		uint64_t *table, span;
-
-		while (level > 1 && ((vaddr | phys) % pt_span(level) != 0 || size < pt_span(level)))
-			level--;
-		if (pool->count < 3)
-			return false;
-		table = make_table(s, vaddr, level, pool);
-		span = pt_span(level);
-		table[pt_index(vaddr, level)] = phys | PT_PRESENT | PT_USER | PT_WRITE | PT_NX
-		                              | (level > 1 ? PT_LARGE : 0);
-		vaddr += span;
-		phys += span;
-		size -= span;
-	}
-	return true;
 }

@@ -138,9 +138,12 @@ void fake_cpu_become(uint32_t cpu);
 /* For programs: this CPU was kicked; return, and the trap is PENDING unless it says something else. */
 bool fake_is_kicked(void);
 
-/* The machine's own: the kick was heard; the timer's time has come; the memory's lock. */
+/* The machine's own: the kick was heard; the timer's time has come; the LibOS's window (is no frame there hidden? and
+ * hal_space_reach()); the memory's lock. */
 void fake_kick_end(void);
 bool fake_timer_due(void);
+bool fake_window_allows(exo_vaddr_t address, uint64_t size);
+bool fake_window_reach(exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count);
 void fake_space_lock(void);
 void fake_space_unlock(void);
 

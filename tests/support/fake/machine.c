@@ -3,6 +3,7 @@
  */
 #include <core/core.h>
 #include <fake/fake.h>
+#include <hal/frame_set.h>
 #include <hal/x86/sha256.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -83,6 +84,7 @@ enum fake_end fake_boot(fake_libos_fn *libos)
 	image_place();
 	nodes_place();
 	libos_function = libos;
+	memset(shown, 0, sizeof(shown));
 	how = setjmp(end_jump);
 	if (how == 0)
 		core_start();
@@ -131,6 +133,51 @@ void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 	(void)space;
 	libos_function(boot);
 	fake_end(FAKE_RETURNED);
+}
+
+static uint8_t shown[FAKE_FRAMES_MAX / 8];
+
+static void window_check(exo_frame_t first, uint64_t count)
+{
+	if (first < info.first_frame || count > info.frame_count || first - info.first_frame > info.frame_count - count) {
+		fprintf(stderr, "fake: the window is asked for frames outside of memory\n");
+		abort();
+	}
+}
+
+void hal_window_hide(exo_frame_t first, uint64_t count)
+{
+	window_check(first, count);
+	frame_set_change(shown, first - info.first_frame, count, false);
+}
+
+void hal_window_show(exo_frame_t first, uint64_t count)
+{
+	window_check(first, count);
+	frame_set_change(shown, first - info.first_frame, count, true);
+}
+
+bool fake_window_allows(exo_vaddr_t address, uint64_t size)
+{
+	uint64_t at = address - (uint64_t)(uintptr_t)arena, end = info.frame_count << EXO_FRAME_SHIFT;
+
+	if (at >= end)
+		return true;
+	if (size > end - at)
+		return false;
+	end = (at + size + EXO_FRAME_SIZE - 1) >> EXO_FRAME_SHIFT;
+	return frame_set_next(shown, at >> EXO_FRAME_SHIFT, end, false) == end;
+}
+
+bool fake_window_reach(exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count)
+{
+	uint64_t base = (uint64_t)(uintptr_t)arena, at = *vaddr > base ? (*vaddr - base) >> EXO_FRAME_SHIFT : 0;
+
+	at = frame_set_next(shown, at, info.frame_count, true);
+	*count = frame_set_next(shown, at, info.frame_count, false) - at;
+	*frame = info.first_frame + at;
+	*vaddr = base + (at << EXO_FRAME_SHIFT);
+	return *count > 0;
 }
 
 uint64_t hal_text_prepare(void *text, uint64_t size, exo_vaddr_t address)

@@ -256,6 +256,17 @@ exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo
 	return end;
 }
 
+bool hal_space_reach(const struct hal_space *space, exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count)
+{
+	uint32_t flags;
+
+	if (is_libos(space))
+		return fake_window_reach(vaddr, frame, count);
+	*vaddr = hal_space_next(space, *vaddr, EXO_USER_LIMIT);
+	*count = 1;
+	return *vaddr < EXO_USER_LIMIT && hal_space_query(space, *vaddr, frame, &flags);
+}
+
 void hal_space_answers(struct hal_space *space, exo_frame_t frame)
 {
 	HOLD_LOCK;
@@ -274,6 +285,8 @@ bool hal_space_program(struct hal_space *space, const struct exo_bpf_insn *progr
 
 static bool libos_may(exo_vaddr_t address, uint64_t size)
 {
+	if (!fake_window_allows(address, size))
+		return false;
 	if (fake.region_count == 0)
 		return true;
 	for (unsigned i = 0; i < fake.region_count; i++) {
