@@ -113,8 +113,8 @@ static void machine_options(struct command *c, const struct options *o)
 
 	if (ioctl(0, TIOCGWINSZ, &size))
 		ioctl(1, TIOCGWINSZ, &size);
-	n = snprintf(text, sizeof(text), "rows=%u\ncols=%u\ntty=%d\ncpus=%u\n%s", size.ws_row,
-	             size.ws_col, tty, o->cpus, o->boottime ? "boottime\n" : "");
+	n = snprintf(text, sizeof(text), "rows=%u\ncols=%u\ntty=%d\ncpus=%u\n%s%s", size.ws_row,
+	             size.ws_col, tty, o->cpus, o->boottime ? "boottime\n" : "", o->check ? "check\n" : "");
 	add_fwcfg(c, "machine", memory_file("machine", text, (size_t)n));
 }
 

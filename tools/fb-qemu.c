@@ -116,6 +116,7 @@ static void usage(FILE *to)
 	      "  --kvm            with KVM\n"
 	      "  --gdb            wait for gdb on port 1234\n"
 	      "  --boottime       times of the boot, to stderr\n"
+	      "  --check          walk the kernel's invariants and all page tables at the end; a broken one is status 134\n"
 	      "  --bench          what kernel calls cost, to stderr, instead of PROGRAM\n"
 	      "  --icount         time by instructions: 1 ns each (one CPU)\n"
 	      "  --version, --help\n", to);
@@ -201,6 +202,8 @@ static bool flag(const char *arg)
 		o->vga = true;
 	else if (!strcmp(arg, "--boottime"))
 		o->boottime = true;
+	else if (!strcmp(arg, "--check"))
+		o->check = true;
 	else if (!strcmp(arg, "--icount"))
 		o->icount = true;
 	else

@@ -19,7 +19,7 @@ struct options {
 	const char *root, *iso, *strace_file, *cpu, *machine;
 	const char *disks[DISKS_MAX];
 	unsigned cpus, nodes, disk_count;
-	bool uefi, gdb, kvm, boottime, vga, icount;
+	bool uefi, gdb, kvm, boottime, check, vga, icount;
 	char cmdline[CMDLINE_MAX + 1];
 	size_t cmdline_size;
 	bool has_args;

@@ -52,7 +52,7 @@ static bool runner_text(const char *name, char *to, uint32_t room)
 
 static bool is_machine_option(const char *line)
 {
-	static const char *const keys[] = { "rows=", "cols=", "tty=", "boottime\n" };
+	static const char *const keys[] = { "rows=", "cols=", "tty=", "boottime\n", "check\n" };
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		unsigned n = 0;
@@ -141,6 +141,7 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 
 	machine.boot.boot_ns = 0;
 	machine.boot.cpu_count = 1;
+	machine.boot.check = boot_option("check", &unused);
 	machine.boot.target = "x86_64";
 	if (machine.boottime)
 		log_format("boottime: machine ready after %lu us\n", hal_time_ns() / 1000);

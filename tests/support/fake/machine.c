@@ -15,6 +15,7 @@ struct fake fake;
 
 static _Alignas(4096) unsigned char arena[FAKE_FRAMES_MAX << EXO_FRAME_SHIFT];
 static struct hal_boot_info info;
+static uint8_t shown[FAKE_FRAMES_MAX / 8]; /* frame_set.h, from the first frame on: the LibOS's window */
 static jmp_buf end_jump;
 static fake_libos_fn *libos_function;
 
@@ -134,8 +135,6 @@ void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 	libos_function(boot);
 	fake_end(FAKE_RETURNED);
 }
-
-static uint8_t shown[FAKE_FRAMES_MAX / 8];
 
 static void window_check(exo_frame_t first, uint64_t count)
 {
