@@ -184,7 +184,9 @@ struct exo_boot {
 	exo_cap_t disk[EXO_BOOT_EXTENTS]; /* DISK: whole ones, in order of their numbers, likewise */
 	exo_frame_t memory_first;
 	uint64_t memory_count; /* frames */
-	/* Where the LibOS sees frame f of `memory`: window + (f << EXO_FRAME_SHIFT) */
+	/* Where the LibOS sees frame f of `memory`: window + (f << EXO_FRAME_SHIFT). The first LibOS sees it while it is plain:
+	 * kernel memory (exo_zone_create, exo_zone_fund) is not there, and comes back with zeroes where the kernel wrote. Other
+	 * LibOSes' windows are mappings like others. */
 	uint64_t window;
 	/* The root image lies inside `memory`; the LibOS may reuse its frames when
 	 * it has unpacked it. 0 frames: none was given. */

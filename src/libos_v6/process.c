@@ -9,7 +9,7 @@ static exo_frame_t spares[SPARES];
 static uint32_t spare_count;
 
 /* What becomes kernel memory may be mapped nowhere, and so must leave our window. (The first LibOS's is not a mapping
- * like others: the kernel made it, and does not count it.) */
+ * like others: the kernel takes the frames out of it by itself.) */
 static bool window_change(exo_frame_t first, uint32_t prot)
 {
 	struct exo_map_op op = { v6.boot->window + (first << EXO_FRAME_SHIFT), first, FUND_FRAMES, prot };
