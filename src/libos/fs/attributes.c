@@ -8,13 +8,24 @@ static void attributes_changed(struct inode *inode)
 		inode->ops->setattr(inode);
 }
 
+bool cred_may_setgid(const struct credentials *cred, uint32_t gid)
+{
+	return cred->fsgid == gid || cred_in_group(cred, gid) || cred_is_root(cred);
+}
+
+/* Without x for the group the bit does not make a program of it; whoever may set it keeps it then. */
+static uint32_t setid_to_drop(const struct inode *inode, const struct credentials *cred)
+{
+	uint32_t drop = inode->mode & S_ISUID;
+	if ((inode->mode & S_ISGID) && ((inode->mode & 0010) || !cred_may_setgid(cred, inode->gid)))
+		drop |= S_ISGID;
+	return drop;
+}
+
 void inode_drop_setid(struct inode *inode, const struct credentials *cred)
 {
-	if (!(inode->mode & (S_ISUID | S_ISGID)) || is_directory(inode) || cred_is_root(cred))
-		return;
-	inode->mode &= ~(uint32_t)S_ISUID;
-	if (inode->mode & 010)
-		inode->mode &= ~(uint32_t)S_ISGID;
+	if (is_type(inode, S_IFREG) && !cred_is_root(cred))
+		inode->mode &= ~setid_to_drop(inode, cred);
 }
 
 int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size)
@@ -53,7 +64,7 @@ int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode)
 	if (is_type(inode, S_IFLNK))
 		return -EOPNOTSUPP;
 	mode &= 07777;
-	if (!cred_is_root(cred) && cred->fsgid != inode->gid && !cred_in_group(cred, inode->gid))
+	if (!cred_may_setgid(cred, inode->gid))
 		mode &= ~(uint32_t)S_ISGID;
 	inode->mode = (inode->mode & S_IFMT) | mode;
 	attributes_changed(inode);
@@ -73,16 +84,13 @@ int vfs_chown(struct thread *thread, const struct path *path, uint32_t uid, uint
 		if (gid != UINT32_MAX && gid != inode->gid && gid != cred->fsgid && !cred_in_group(cred, gid))
 			return -EPERM;
 	}
+	/* The set-id bits were the old owner's, so root's chown takes them too. */
+	if (!is_directory(inode))
+		inode->mode &= ~setid_to_drop(inode, cred);
 	if (uid != UINT32_MAX)
 		inode->uid = uid;
 	if (gid != UINT32_MAX)
 		inode->gid = gid;
-	if (!is_directory(inode) && (inode->mode & 0111)) {
-		/* The set-id bits were the old owner's. */
-		inode->mode &= ~(uint32_t)S_ISUID;
-		if (inode->mode & 010)
-			inode->mode &= ~(uint32_t)S_ISGID;
-	}
 	attributes_changed(inode);
 	return 0;
 }

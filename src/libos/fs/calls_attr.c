@@ -269,7 +269,9 @@ int64_t sys_fallocate(struct thread *self, const uint64_t *args_)
 	if ((uint64_t)end > self->process->limits[RLIMIT_FSIZE].soft && !(args_[1] & 1))
 		return -EFBIG;
 	int r = inode->ops->fallocate(inode, (int)args_[1], (uint64_t)offset, (uint64_t)length);
-	if (!r)
+	if (!r) {
+		inode_drop_setid(inode, &self->process->cred);
 		inode_modified(inode);
+	}
 	return r;
 }

@@ -105,7 +105,7 @@ static int64_t make(struct thread *self, int dirfd, uint64_t address, uint32_t m
 	int r = user_path_get(&path, self, address);
 	if (r)
 		return r;
-	r = vfs_make(self, dirfd, path.text, mode & ~self->process->fs->umask, rdev);
+	r = vfs_make(self, dirfd, path.text, mode, rdev);
 	user_path_put(&path);
 	return r;
 }

@@ -32,22 +32,29 @@ void inode_get(struct inode *inode)
 	inode->refs++;
 }
 
-void inode_put(struct inode *inode)
+/* The last reference is gone; what it held is the caller's to put. */
+static struct inode *inode_release(struct inode *inode)
 {
-	if (!inode || --inode->refs)
-		return;
+	/* release() frees the inode's memory, so the super is looked up first. */
+	struct super *super = inode->super;
+	struct inode *held;
 	if (inode->locks)
 		locks_drop_all(inode);
 	if (inode->pipe)
 		pipe_free(inode);
 	if (inode->text || inode->mapped_shared || is_type(inode, S_IFREG))
 		vm_inode_forget(inode);
-	/* release() frees the inode's memory, so the super is looked up first. */
-	struct super *super = inode->super;
-	inode->ops->release(inode);
+	held = inode->ops->release(inode);
 	libos.vfs.inode_live--;
 	if (--super->inode_count == 0 && super != &libos.vfs.pipes)
 		heap_free(super);
+	return held;
+}
+
+void inode_put(struct inode *inode)
+{
+	while (inode && --inode->refs == 0)
+		inode = inode_release(inode);
 }
 
 int inode_permission(const struct inode *inode, const struct credentials *cred, uint32_t may)

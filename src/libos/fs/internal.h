@@ -85,6 +85,9 @@ int path_walk_as(struct thread *thread, const struct credentials *cred, int dirf
 /* ---- names.c: creating, removing and renaming with all rules ---- */
 /* May entries of this directory be added or removed? */
 int directory_writable(const struct path *dir, const struct credentials *cred);
+/* What becomes of the mode that was asked for an entry to be made in `dir`: foreign groups, then the umask. */
+uint32_t mode_for_new(const struct thread *thread, const struct inode *dir, uint32_t mode);
+/* All four: mode as the program gave it. */
 int vfs_make(struct thread *thread, int dirfd, const char *path, uint32_t mode, uint64_t rdev);
 int vfs_symlink(struct thread *thread, int dirfd, const char *path, const char *target);
 int vfs_unlink(struct thread *thread, int dirfd, const char *path, bool directory);
@@ -95,8 +98,10 @@ int vfs_rename(struct thread *thread, int from_dirfd, const char *from, int to_d
 int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size); /* permissions were checked */
 int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode);
 int vfs_chown(struct thread *thread, const struct path *path, uint32_t uid, uint32_t gid); /* UINT32_MAX: keep */
-/* A write by someone without rights over the file takes set-id bits away. */
+/* Its contents have been changed: by someone without rights over set-id bits that takes them away. */
 void inode_drop_setid(struct inode *inode, const struct credentials *cred);
+/* May these credentials set the set-group-id bit of what has the group `gid`? */
+bool cred_may_setgid(const struct credentials *cred, uint32_t gid);
 
 /* ---- path_text.c ---- */
 /* Like path_text(), with " (deleted)" and "pipe:[n]" for /proc. */

@@ -69,6 +69,16 @@ static int may_create(const struct place *p, const struct credentials *cred)
 	return directory_writable(&p->dir, cred);
 }
 
+/* Whoever is in no group of a set-group-id directory makes nothing there that runs with that group (CVE-2018-13405). */
+uint32_t mode_for_new(const struct thread *thread, const struct inode *dir, uint32_t mode)
+{
+	bool runs = (mode & (S_ISGID | 0010)) == (S_ISGID | 0010);
+	if (runs && (mode & S_IFMT) != S_IFDIR && (dir->mode & S_ISGID) &&
+	    !cred_may_setgid(&thread->process->cred, dir->gid))
+		mode &= ~(uint32_t)S_ISGID;
+	return mode & ~thread->process->fs->umask;
+}
+
 int vfs_make(struct thread *thread, int dirfd, const char *path, uint32_t mode, uint64_t rdev)
 {
 	const struct credentials *cred = &thread->process->cred;
@@ -81,6 +91,7 @@ int vfs_make(struct thread *thread, int dirfd, const char *path, uint32_t mode, 
 	r = may_create(&p, cred);
 	if (!r && (mode & S_IFMT) != S_IFDIR && has_trailing_slash(&p))
 		r = -ENOENT;
+	mode = mode_for_new(thread, dir, mode);
 	if (!r)
 		r = dir->ops->create ? dir->ops->create(dir, p.name, p.length, mode, rdev, cred, &made) : -EPERM;
 	if (!r)

@@ -148,7 +148,8 @@ static int open_unnamed(struct thread *thread, struct path *dir, int flags, uint
 	if (!r && !inode_is_tmpfs(dir->inode))
 		r = -EOPNOTSUPP;
 	if (!r)
-		r = dir->inode->ops->create(dir->inode, "", 0, S_IFREG | (mode & 07777), 0, cred, &inode);
+		r = dir->inode->ops->create(dir->inode, "", 0, mode_for_new(thread, dir->inode, S_IFREG | (mode & 07777)), 0, cred,
+		                            &inode);
 	if (!r) {
 		inode_put(dir->inode);
 		dir->inode = inode;
@@ -168,7 +169,8 @@ static int create_last(struct walk *w, int flags, uint32_t mode, struct file **m
 		return r;
 	if (!dir->ops->create)
 		return -EACCES;
-	r = dir->ops->create(dir, w->name, w->length, S_IFREG | (mode & 07777), 0, w->cred, &inode);
+	mode = mode_for_new(w->thread, dir, S_IFREG | (mode & 07777));
+	r = dir->ops->create(dir, w->name, w->length, mode, 0, w->cred, &inode);
 	if (r)
 		return r;
 	path_set(&path, w->at.mount, inode);
@@ -232,7 +234,7 @@ int vfs_open(struct thread *thread, int dirfd, const char *path, int flags, uint
 		if (r)
 			return r;
 		if ((flags & O_TMPFILE) == O_TMPFILE)
-			return open_unnamed(thread, &found, flags, mode & ~thread->process->fs->umask, file);
+			return open_unnamed(thread, &found, flags, mode, file);
 		return open_existing(thread, &found, flags, file);
 	}
 	if (flags & O_DIRECTORY)
@@ -241,7 +243,7 @@ int vfs_open(struct thread *thread, int dirfd, const char *path, int flags, uint
 	int r = walk_begin(&w, thread, &thread->process->cred, dirfd, path, 0);
 	if (r)
 		return r;
-	r = open_or_create(&w, flags, mode & ~thread->process->fs->umask, file);
+	r = open_or_create(&w, flags, mode, file);
 	walk_end(&w);
 	return r;
 }

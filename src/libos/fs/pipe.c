@@ -285,9 +285,10 @@ static const struct file_ops pipe_file_ops = {
 	.release = pipe_release,
 };
 
-static void pipe_node_release(struct inode *inode)
+static struct inode *pipe_node_release(struct inode *inode)
 {
 	heap_free(inode);
+	return NULL;
 }
 
 static const struct inode_ops pipe_inode_ops = { .release = pipe_node_release };

@@ -454,12 +454,12 @@ static const struct file_ops proc_file_ops = {
 	.release = proc_file_release,
 };
 
-static void proc_release(struct inode *inode)
+static struct inode *proc_release(struct inode *inode)
 {
 	struct proc_node *n = proc_node(inode);
-	if (n->parent)
-		inode_put(&n->parent->inode);
+	struct inode *parent = n->parent ? &n->parent->inode : NULL;
 	heap_free(n);
+	return parent;
 }
 
 static const struct inode_ops proc_ops = {

@@ -244,13 +244,15 @@ static int tmpfs_open(struct inode *inode, struct file *file, struct thread *thr
 	return 0;
 }
 
-static void tmpfs_release(struct inode *inode)
+static struct inode *tmpfs_release(struct inode *inode)
 {
+	struct inode *parent = NULL;
 	if (is_directory(inode))
-		dir_fini(tmpfs_node(inode));
+		parent = dir_fini(tmpfs_node(inode));
 	else if (is_type(inode, S_IFREG))
 		tmpfs_file_fini(inode);
 	heap_free(tmpfs_node(inode));
+	return parent;
 }
 
 const struct inode_ops tmpfs_ops = {

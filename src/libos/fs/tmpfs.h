@@ -52,7 +52,7 @@ struct tmpfs_entry *dir_find(const struct tmpfs_node *dir, const char *name, siz
 struct tmpfs_entry *dir_prepare(struct tmpfs_node *dir, const char *name, size_t length);
 void dir_insert(struct tmpfs_node *dir, struct tmpfs_entry *entry, struct tmpfs_node *node); /* cannot fail */
 void dir_take_out(struct tmpfs_entry *entry);  /* and frees the entry; the inode's reference passes to the caller */
-void dir_fini(struct tmpfs_node *dir);
+struct inode *dir_fini(struct tmpfs_node *dir); /* gives the parent, if it held that; else NULL */
 int tmpfs_readdir(struct inode *dir, uint64_t position, readdir_emit emit, void *arg);
 
 /* ---- tmpfs_file.c ---- */

@@ -112,13 +112,12 @@ void dir_take_out(struct tmpfs_entry *e)
 	heap_free(e);
 }
 
-void dir_fini(struct tmpfs_node *node)
+struct inode *dir_fini(struct tmpfs_node *node)
 {
 	struct tmpfs_dir *dir = &node->dir;
 	heap_free(dir->buckets);
 	heap_free(dir->slots);
-	if (dir->parent_held)
-		inode_put(&dir->parent->inode);
+	return dir->parent_held ? &dir->parent->inode : NULL;
 }
 
 int tmpfs_readdir(struct inode *inode, uint64_t position, readdir_emit emit, void *arg)

@@ -56,7 +56,9 @@ struct inode_ops {
 	int (*setattr)(struct inode *inode); /* after mode, owner or times changed in the inode; may be NULL */
 	/* Fills in f_op and private of a fresh open file. */
 	int (*open)(struct inode *inode, struct file *file, struct thread *thread);
-	void (*release)(struct inode *inode); /* last reference gone */
+	/* The last reference is gone. Gives the inode that it held, a parent directory, or NULL: the caller puts that, so that
+	 * a chain of any length goes on a stack of one frame. */
+	struct inode *(*release)(struct inode *inode);
 	/* A name of the inode (size > NAME_LENGTH_MAX, no NUL) and the directory that has it, a reference; the length, or
 	 * -ENOENT when it has none any more. For path_text(). */
 	int64_t (*name)(struct inode *inode, char *to, size_t size, struct inode **dir);
@@ -142,7 +144,7 @@ int vfs_init(const void *image, uint64_t size);
 int cpio_unpack(struct inode *root, const void *image, uint64_t size, const char **why);
 
 void inode_get(struct inode *inode);
-void inode_put(struct inode *inode);
+void inode_put(struct inode *inode); /* NULL is harmless */
 
 /* Path walk. dirfd: AT_FDCWD or a descriptor of `thread`. path: a NUL-terminated kernel string. flags: WALK_*. */
 #define WALK_NOFOLLOW 1u   /* do not follow a final symbolic link */

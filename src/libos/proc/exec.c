@@ -248,6 +248,7 @@ static void take_identity(struct thread *self, struct program *prog, struct exec
 	p->keep_caps = false;
 	p->did_exec = true;
 	p->exit_signal = SIGCHLD;
+	p->execs++;
 }
 
 /* From here on nothing fails. */

@@ -31,6 +31,9 @@ void process_notify_parent(struct process *p)
 
 	if (!parent)
 		return;
+	/* Another program than the one that chose the signal gets what every parent gets. */
+	if (p->parent_execs != parent->execs && p->exit_signal)
+		p->exit_signal = info.signo = SIGCHLD;
 	reap = p->exit_signal == SIGCHLD && process_ignores_children(parent);
 	/* clone() takes any number here. */
 	if (p->exit_signal >= 1 && p->exit_signal <= SIGNAL_COUNT && !(reap && parent->actions->action[SIGCHLD].handler == 1))
@@ -81,6 +84,7 @@ static void give_away_children(struct process *p)
 		list_remove(&child->sibling);
 		child->parent = reaper;
 		child->exit_signal = SIGCHLD;
+		child->parent_execs = reaper->execs;
 		list_push_back(&reaper->children, &child->sibling);
 		answers_update(child);
 		if (child->parent_death_signal) {

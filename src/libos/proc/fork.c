@@ -16,7 +16,7 @@ struct clone_request { /* what all four come down to */
 	(UINT64_C(0) | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 	 CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD)
 
-static int check_flags(const struct clone_request *r)
+static int check_flags(const struct thread *self, const struct clone_request *r)
 {
 	uint64_t f = r->flags;
 
@@ -25,6 +25,8 @@ static int check_flags(const struct clone_request *r)
 	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
 		return -EINVAL;
 	if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_PARENT) && !self->process->parent)
 		return -EINVAL;
 	if (f & CLONE_UNSUPPORTED)
 		return -EINVAL;
@@ -220,6 +222,15 @@ static void wait_for_vfork(struct thread *self, struct process *child, int32_t p
 	}
 }
 
+/* Nobody chooses a signal for a parent that is not his own: who makes a sibling has it tell what he would. */
+static void set_exit_signal(struct process *child, const struct process *p, const struct clone_request *r)
+{
+	bool sibling = r->flags & CLONE_PARENT;
+
+	child->exit_signal = sibling ? p->exit_signal : (int32_t)r->exit_signal;
+	child->parent_execs = sibling ? p->parent_execs : p->execs;
+}
+
 static int64_t clone_process(struct thread *self, const struct clone_request *r)
 {
 	struct process *p = self->process, *child;
@@ -239,13 +250,13 @@ static int64_t clone_process(struct thread *self, const struct clone_request *r)
 	t->process = child;
 	t->tid = child->pid = pid;
 	thread_inherit(t, self, r);
-	child->exit_signal = (int32_t)r->exit_signal;
+	set_exit_signal(child, p, r);
 	error = thread_go(t, self, child, r);
 	if (error) {
 		thread_discard(t);
 		return child_discard(child, error);
 	}
-	child->parent = r->flags & CLONE_PARENT && p->parent ? p->parent : p;
+	child->parent = r->flags & CLONE_PARENT ? p->parent : p;
 	list_push_back(&child->parent->children, &child->sibling);
 	process_add(child);
 	cpu_tick_start(child); /* RLIMIT_CPU is inherited */
@@ -262,7 +273,7 @@ static int64_t clone_process(struct thread *self, const struct clone_request *r)
 
 static int64_t clone_any(struct thread *self, const struct clone_request *r)
 {
-	int error = check_flags(r);
+	int error = check_flags(self, r);
 
 	if (!error)
 		error = check_limits(self->process);

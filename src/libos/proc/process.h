@@ -73,6 +73,7 @@ struct process {
 
 	int32_t exit_code;                /* as wait4 reports it: status << 8 | signal */
 	int32_t exit_signal;              /* to the parent, SIGCHLD or what clone asked for; 0 none */
+	uint32_t execs, parent_execs;     /* how often it has run exec; the same of its parent when it was made */
 	bool group_exiting, stopped, stop_reported, continued, did_exec;
 	int32_t stop_signal;
 	struct thread *vfork_waiter;      /* parent thread that vfork()ed us and waits */
