@@ -159,7 +159,8 @@ root: build/root.cpio  ## Build the root image alone
 X        := build/x86_64
 RING3    := -mgeneral-regs-only -fno-stack-protector -fno-pic -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-fno-omit-frame-pointer
-KFLAGS   := $(RING3) -mcmodel=kernel -mno-red-zone
+# A frame of a page or more could step over the guard page below its stack.
+KFLAGS   := $(RING3) -mcmodel=kernel -mno-red-zone -Wframe-larger-than=2048
 UFLAGS   := $(RING3)
 KERNEL_OBJ := $(call objects,$(X)/kernel,$(CORE_C) $(X86_C) $(X86_S))
 LIBOS_OBJ  := $(call objects,$(X)/user,$(LIBOS_C) $(LIBOS_S) $(X86USER))

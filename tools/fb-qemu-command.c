@@ -106,7 +106,7 @@ static void add_uefi(struct command *c)
 
 static void machine_options(struct command *c, const struct options *o)
 {
-	char text[128];
+	char text[256];
 	struct winsize size = { 0, 0, 0, 0 };
 	bool tty = isatty(0);
 	int n;
@@ -115,6 +115,10 @@ static void machine_options(struct command *c, const struct options *o)
 		ioctl(1, TIOCGWINSZ, &size);
 	n = snprintf(text, sizeof(text), "rows=%u\ncols=%u\ntty=%d\ncpus=%u\n%s%s", size.ws_row,
 	             size.ws_col, tty, o->cpus, o->boottime ? "boottime\n" : "", o->check ? "check\n" : "");
+	for (unsigned i = 0; i < o->kernel_count && n < (int)sizeof(text); i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s\n", o->kernel[i]);
+	if (n >= (int)sizeof(text))
+		die(2, "the kernel's options are too long");
 	add_fwcfg(c, "machine", memory_file("machine", text, (size_t)n));
 }
 
@@ -246,6 +250,8 @@ void command_build(struct command *c, const struct options *o, int console, int 
 		add_fwcfg(c, "root", open_root(o->root));
 	for (unsigned i = 0; i < o->disk_count; i++)
 		add_disk(c, o->disks[i], i);
+	for (unsigned i = 0; i < o->qemu_count; i++)
+		add(c, "%s", o->qemu[i]);
 	if (o->gdb) {
 		add(c, "-s");
 		add(c, "-S");

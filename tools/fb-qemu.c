@@ -112,6 +112,8 @@ static void usage(FILE *to)
 	      "  --cpus N         2: programs run on a CPU of their own (2 if the host has two)\n"
 	      "  --numa N         memory in N nodes\n"
 	      "  --machine TYPE   QEMU's machine (q35)\n"
+	      "  --kernel OPTION  an option of the kernel's, as on the boot loader's line\n"
+	      "  --qemu ARG       one more argument for QEMU\n"
 	      "  --vga            with QEMU's window\n"
 	      "  --kvm            with KVM\n"
 	      "  --gdb            wait for gdb on port 1234\n"
@@ -211,6 +213,13 @@ static bool flag(const char *arg)
 	return true;
 }
 
+static void extra(const char **list, unsigned *count, const char *value)
+{
+	if (*count == EXTRA_MAX)
+		die(STATUS_USAGE, "too many of '%s'", value);
+	list[(*count)++] = value;
+}
+
 static void option(char **argv, int *i)
 {
 	struct options *o = &run.options;
@@ -249,6 +258,10 @@ static void option(char **argv, int *i)
 			die(STATUS_USAGE, "--numa wants 1 to 8 nodes, not '%s'", value);
 	} else if ((value = value_of("--machine", argv, i)))
 		o->machine = value;
+	else if ((value = value_of("--kernel", argv, i)))
+		extra(o->kernel, &o->kernel_count, value);
+	else if ((value = value_of("--qemu", argv, i)))
+		extra(o->qemu, &o->qemu_count, value);
 	else if ((value = value_of("-m", argv, i)))
 		o->memory = parse_size(value);
 	else if ((value = value_of("-e", argv, i))) {

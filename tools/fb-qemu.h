@@ -10,6 +10,7 @@
 
 #define CMDLINE_MAX  3583 /* struct exo_boot */
 #define DISKS_MAX    4    /* the kernel's HAL_DISKS */
+#define EXTRA_MAX    16
 #define BLOCK_SIZE   4096 /* the kernel's */
 #define READERS_LOCK 100  /* src/hal/hosted/block.c */
 #define QEMU_WRITES  101
@@ -18,7 +19,8 @@ struct options {
 	uint64_t memory; /* MiB */
 	const char *root, *iso, *strace_file, *cpu, *machine;
 	const char *disks[DISKS_MAX];
-	unsigned cpus, nodes, disk_count;
+	const char *kernel[EXTRA_MAX], *qemu[EXTRA_MAX];
+	unsigned cpus, nodes, disk_count, kernel_count, qemu_count;
 	bool uefi, gdb, kvm, boottime, check, vga, icount;
 	char cmdline[CMDLINE_MAX + 1];
 	size_t cmdline_size;

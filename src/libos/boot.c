@@ -176,7 +176,7 @@ void libos_start(const struct exo_boot *boot)
 	if (boot->image_size)
 		image = frame_ptr(boot->image_first);
 	else
-		libos_log("feuerbird: no root image");
+		libos_log("feuerbird: no root image: none was given, or the boot loader had no memory for it");
 	error = image ? vfs_init(image, boot->image_size) : -1;
 	if (error)
 		libos_halt(127);

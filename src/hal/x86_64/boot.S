@@ -74,12 +74,13 @@ boot_entry:
 	mov $0x80000000, %eax
 	cpuid
 	cmp $0x80000001, %eax
-	jb no_long_mode
+	jb refuse_long_mode
 	mov $0x80000001, %eax
 	cpuid
-	and $0x20100000, %edx         /* long mode and no-execute */
-	cmp $0x20100000, %edx
-	jne no_long_mode
+	test $0x20000000, %edx
+	jz refuse_long_mode
+	test $0x00100000, %edx
+	jz refuse_nx
 
 	/* Four tables of 2 MiB pages: the first 4 GiB, at 0 and at DIRECT_BASE. */
 	lea LOW(early_pd)(%ebp), %edi
@@ -142,11 +143,8 @@ boot_entry:
 	lret
 
 no_loader:
+	/* Somebody who does not know what this file is: two letters on COM1 are all that can be said here. */
 	mov $0x324d, %eax             /* "M2" */
-	jmp stop
-no_long_mode:
-	mov $0x3436, %eax             /* "64" */
-stop:	/* Two letters on COM1 are all that can be said here. */
 	mov $0x3f8, %edx
 	out %al, %dx
 	mov %ah, %al
@@ -188,6 +186,7 @@ early_gdt_pointer:
 	.balign 8
 boot_tsc:
 	.quad 0
+	.globl boot_info
 boot_info:
 	.long 0
 boot_base:
@@ -206,20 +205,5 @@ early_image:
 	.skip 4096
 early_pd:
 	.skip 4 * 4096
-	.globl stack_guard
-stack_guard:                          /* memory_init() leaves it unmapped */
-	.skip 4096
-	.skip 8 * 4096
-	.globl stack_top
-stack_top:
-	.skip 4096
-	.globl trap_stack_top
-trap_stack_top:
-	.skip 4096
-	.globl nmi_stack_top
-nmi_stack_top:
-	.skip 2 * 4096
-	.globl fault_stack_top
-fault_stack_top:
 
 	.section .note.GNU-stack, "", @progbits

@@ -35,8 +35,14 @@ void cpu_detect(struct features *can)
 	struct cpuid one = cpuid(1, 0);
 	struct cpuid seven = basic >= 7 ? cpuid(7, 0) : (struct cpuid){ 0, 0, 0, 0 };
 
+	if (!bit(one.d, 4))
+		hal_panic("this processor has no time-stamp counter");
+	if (!bit(cpuid(0x80000001, 0).d, 11))
+		hal_panic("this processor has no system-call instruction");
+	can->mce = bit(one.d, 7);
 	can->apic = bit(one.d, 9);
 	can->sysenter = bit(one.d, 11);
+	can->mca = bit(one.d, 14);
 	can->global = bit(one.d, 13);
 	can->pcid = bit(one.c, 17);
 	can->tsc_deadline = bit(one.c, 24);
@@ -113,4 +119,5 @@ void cpu_init(const struct features *can)
 		msr_write(MSR_SYSENTER_ESP, 0);
 		msr_write(MSR_SYSENTER_EIP, 0);
 	}
+	check_init(can);
 }

@@ -6,6 +6,7 @@
 #include <hal/x86_64/machine.h>
 
 #define RTC_PORT      0x70
+#define RTC_NO_NMI    0x80
 #define PARALLEL_PORT 0x378
 #define COM2_PORT     0x2f8
 #define COM2_LINE     3
@@ -81,6 +82,9 @@ uint64_t hal_io_read(uint64_t port, uint32_t width)
 
 void hal_io_write(uint64_t port, uint32_t width, uint64_t value)
 {
+	/* The clock's index has the switch for NMIs beside it. */
+	if (port == RTC_PORT)
+		value &= ~(uint64_t)RTC_NO_NMI;
 	if (width == 1)
 		out8((uint16_t)port, (uint8_t)value);
 	else if (width == 2)

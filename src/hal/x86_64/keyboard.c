@@ -124,6 +124,16 @@ void keyboard_interrupt(void)
 	}
 }
 
+bool keyboard_pressed(void)
+{
+	uint8_t status = in8(PORT_COMMAND), code;
+
+	if (status == 0xff || !(status & STATUS_FULL))
+		return false;
+	code = in8(PORT_DATA);
+	return !(status & STATUS_MOUSE) && !(code & KEY_UP);
+}
+
 void keyboard_init(void)
 {
 	if (in8(PORT_COMMAND) == 0xff)

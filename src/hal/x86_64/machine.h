@@ -73,6 +73,7 @@ struct cpu {
 	uint32_t pcid_next;
 	uint32_t id;
 	bool idle;              /* interrupts in ring 0 are expected */
+	bool dying;             /* it is the one that says so */
 };
 
 static inline struct cpu *this_cpu(void)
@@ -86,7 +87,7 @@ static inline struct cpu *this_cpu(void)
 
 struct features {
 	bool xsave, avx, fsgsbase, smep, smap, umip, pcid, global, gib_pages;
-	bool apic, tsc_deadline, rdrand, rdseed, sha, sysenter;
+	bool mce, mca, apic, tsc_deadline, rdrand, rdseed, sha, sysenter;
 	uint64_t xcr0;
 };
 
@@ -138,15 +139,23 @@ struct machine {
 	uint64_t split_page;     /* physical; 0: one CPU */
 	bool boottime;
 	bool control, log_port;  /* the runner's channels are there */
+	bool dying;              /* a panic; the other CPU stops at the NMI that it gets then */
 };
 extern struct machine machine;
 
 /* ---- boot.S, traps.S ---------------------------------------------------- */
 
 extern char kernel_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[];
-extern char stack_guard[];
-extern uint8_t stack_top[], trap_stack_top[], nmi_stack_top[], fault_stack_top[];
 extern uint64_t trap_stubs[VEC_COUNT];
+
+/* Each CPU's stacks; all but the first two by the interrupt stack table of its task segment. */
+enum stack_use { STACK_MAIN, STACK_TRAP, STACK_NMI, STACK_DEBUG, STACK_FAULT, STACK_CHECK, STACK_USES };
+
+struct stack {
+	uint64_t guard, top; /* an unmapped page, and where it begins */
+	const char *name;
+};
+extern const struct stack stack_table[2 * STACK_USES];                /* stacks.S */
 
 /* Enters ring 3 with *regs and returns when it traps, with the vector or
  * TRAP_SYSCALL; *regs then holds the registers (not fs_base, gs_base). by_sysret: rcx and
@@ -171,12 +180,22 @@ void *memory_map_device(uint64_t phys, uint64_t size);  /* until memory_finish *
 void trap_init(void);                                           /* trap.c */
 void trap_init_worker(void);              /* on the second CPU */
 struct cpu *worker_cpu(void);
+void trap_user_code(bool present);        /* provoke.c: may this CPU enter ring 3? */
 void kernel_trap(struct trap_frame *frame);
+void nmi_handle(const void *frame);       /* on the NMI stack; gs may be the program's */
+void nmi_report(void);                    /* logs what came since the last time */
+/* The stack whose guard page has the address, or NULL. */
+const struct stack *stack_overflowed(uint64_t address);
 const char *trap_name(uint64_t vector);
 
 void cpu_detect(struct features *can);                          /* cpu.c */
 uint32_t cpu_colours(void);               /* of frames, at least 1 */
 void cpu_init(const struct features *can);
+
+void check_init(const struct features *can);                    /* check.c */
+void check_tell(void);                    /* logs what this CPU's banks have */
+
+void provoke(bool on_worker);                                   /* provoke.c */
 
 void libos_load(void);                                          /* libos.c */
 void libos_name(uint64_t rip);            /* logs an address with its name */
@@ -200,6 +219,7 @@ void timer_interrupt(void);
 void apic_enable(void);                   /* this CPU's */
 void apic_end(void);                      /* end of interrupt */
 void apic_send(uint32_t apic_id, uint32_t vector);
+void apic_send_nmi(uint32_t apic_id);
 bool apic_here(void);
 void apic_reset_cpu(uint32_t apic_id);
 void apic_start_cpu(uint32_t apic_id, uint32_t page);
@@ -226,13 +246,16 @@ void serial_write(const uint8_t *bytes, uint64_t size);
 void serial_interrupt(uint32_t line);
 void serial_listen(void);                 /* input interrupts on */
 void serial_resume(void);                 /* the console has room again */
+bool serial_typed(void);                  /* polls: a byte came on the console; it is lost */
 void control_write(const char *text);
 
 void screen_init(void);                                         /* screen.c */
+void screen_map(void);                    /* after memory_init() */
 void screen_write(const uint8_t *bytes, uint64_t size);
 
 void keyboard_init(void);                                       /* keyboard.c */
 void keyboard_interrupt(void);
+bool keyboard_pressed(void);              /* polls: a key went down; what it was is lost */
 
 void console_init(void);                                        /* console.c */
 void console_input(uint8_t byte);         /* from the serial port */
@@ -300,5 +323,6 @@ void split_join(void);                    /* waits till it is up, for a while */
 void split_run(struct context *c, uint64_t deadline, struct stop *stop);
 void split_save(struct context *c, bool with_fp);
 void split_leave_space(void);             /* context_leave() on the worker */
+void split_stop(void);                    /* at a panic: the other CPU stops */
 
 #endif

@@ -164,11 +164,10 @@ static void map_image(void)
 	uint64_t text = (uint64_t)(kernel_text_end - kernel_start);
 	uint64_t rodata = (uint64_t)(kernel_rodata_end - kernel_start);
 	uint64_t size = machine.image.end - machine.image.start;
-	uint64_t guard = (uint64_t)(stack_guard - kernel_start);
 
 	for (uint64_t at = 0; at < size; at += PAGE) {
 		uint64_t flags = PT_PRESENT | (machine.can.global ? PT_GLOBAL : 0);
-		if (at == guard)
+		if (stack_overflowed(KERNEL_BASE + at))
 			continue;
 		if (at >= text)
 			flags |= PT_NX;

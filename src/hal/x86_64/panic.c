@@ -10,6 +10,8 @@
 #define STATUS_PANIC 134
 #define DEBUG_EXIT   0xf4 /* QEMU -device isa-debug-exit */
 #define DEPTH        24
+#define DEPTH_SCREEN 12 /* so that what it is about stays on a screen of 25 lines */
+#define TYPED_BEFORE 64
 
 /* Sorted by address; weak, for the first link has none. */
 extern const uint32_t ksyms_count __attribute__((weak));
@@ -23,6 +25,18 @@ EXO_NORETURN static void stop(void)
 		cpu_stop();
 }
 
+/* What was typed before does not count. A port that always has something to say holds it up no longer than this. */
+static void await_key(void)
+{
+	for (unsigned i = 0; i < TYPED_BEFORE; i++) {
+		keyboard_pressed();
+		serial_typed();
+	}
+	log_text("Press a key to switch the machine off.\n");
+	while (!keyboard_pressed() && !serial_typed())
+		cpu_pause();
+}
+
 void hal_halt(uint32_t status)
 {
 	char text[32];
@@ -32,6 +46,8 @@ void hal_halt(uint32_t status)
 	/* The status has more bits than this port can tell; it only ends QEMU. */
 	if (machine.control)
 		out8(DEBUG_EXIT, (uint8_t)status);
+	else if (status != 0)
+		await_key(); /* else nobody could read why */
 	acpi_power_off();
 	stop();
 }
@@ -62,11 +78,16 @@ static bool in_kernel(uint64_t address)
 	       && address < (uint64_t)(uintptr_t)kernel_end - 16 && address % 8 == 0;
 }
 
+static int depth(void)
+{
+	return machine.log_port ? DEPTH : DEPTH_SCREEN;
+}
+
 static void backtrace_kernel(uint64_t rip, uint64_t rbp)
 {
 	if (rip != 0)
 		name_kernel(rip);
-	for (int i = 0; i < DEPTH && in_kernel(rbp); i++) {
+	for (int i = 0; i < depth() && in_kernel(rbp); i++) {
 		const uint64_t *frame = (const void *)(uintptr_t)rbp;
 		if (frame[1] == 0)
 			return;
@@ -77,14 +98,17 @@ static void backtrace_kernel(uint64_t rip, uint64_t rbp)
 	}
 }
 
-/* A panic inside the panic ends at once. */
+/* A panic inside the panic ends at once; one of the other CPU leaves the word to the first. */
 static void once(void)
 {
-	static bool entered;
+	struct cpu *cpu = this_cpu();
 
-	if (entered)
+	if (cpu->dying)
 		hal_halt(STATUS_PANIC);
-	entered = true;
+	cpu->dying = true;
+	if (__atomic_exchange_n(&machine.dying, true, __ATOMIC_SEQ_CST))
+		stop();
+	split_stop();
 	control_write("panic\n");
 }
 
@@ -98,8 +122,13 @@ void hal_panic(const char *message)
 
 void panic_trap(const char *what, const struct trap_frame *f)
 {
+	const struct stack *stack = f->vector == VEC_DF || f->vector == VEC_PF ? stack_overflowed(cr2_read()) : NULL;
+
 	once();
-	log_format("\nkernel panic: %s, vector %lu, error %lx, address %016lx\n", what,
+	if (f->vector == VEC_MC)
+		check_tell();
+	log_format("\nkernel panic: %s%s%s, vector %lu, error %lx, address %016lx\n",
+	           stack ? stack->name : "", stack ? " has overflowed: " : "", what,
 	           f->vector, f->error, cr2_read());
 	log_format("rip %016lx rsp %016lx rflags %08lx cr3 %016lx\n", f->rip, f->rsp,
 	           f->rflags, cr3_read());
@@ -124,7 +153,7 @@ void panic_libos(const char *what, const struct exo_regs *r, const struct hal_sp
 	log_format("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
 	log_format("r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
 	libos_name(r->rip);
-	for (int i = 0; i < DEPTH; i++) {
+	for (int i = 0; i < depth(); i++) {
 		if (rbp % 8 != 0 || !hal_copy_in(space, frame, rbp, sizeof(frame)) || frame[1] == 0)
 			break;
 		libos_name(frame[1]);

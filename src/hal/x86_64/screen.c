@@ -289,12 +289,17 @@ void screen_write(const uint8_t *bytes, uint64_t size)
 
 static bool start_text(const struct screen_info *info)
 {
-	s.text = memory_map_device(TEXT_PHYS, 0x8000);
+	s.text = phys_ptr(TEXT_PHYS);
 	s.columns = info->width >= 40 && info->width <= COLUMNS_MAX ? info->width : 80;
 	s.rows = info->height >= 10 && info->height <= ROWS_MAX ? info->height : 25;
 	/* Without an adapter nothing keeps what is written there. */
 	s.text[0] = ATTR_NORMAL | 'x';
 	return s.text[0] == (ATTR_NORMAL | 'x');
+}
+
+static uint64_t pixels_size(const struct screen_info *info)
+{
+	return (uint64_t)info->pitch * info->height;
 }
 
 static bool start_pixels(const struct screen_info *info)
@@ -303,17 +308,19 @@ static bool start_pixels(const struct screen_info *info)
 	if ((info->bits != 24 && info->bits != 32) || info->pitch / s.pixel_size < info->width
 	    || info->pitch % 4 != 0 || info->address % 4 != 0 || info->width < 40 * CELL_W
 	    || info->height < 10 * CELL_H || info->height > 16384 || info->pitch > 65536
-	    || info->address >= DIRECT_SIZE)
+	    || info->address > EARLY_LIMIT - pixels_size(info))
 		return false;
 	s.columns = least(info->width / CELL_W, COLUMNS_MAX);
 	s.rows = least(info->height / CELL_H, ROWS_MAX);
 	s.pitch = info->pitch;
 	s.light = 0xaau << (info->red_shift & 31) | 0xaau << (info->green_shift & 31)
 	        | 0xaau << (info->blue_shift & 31);
-	s.pixels = memory_map_device(info->address, (uint64_t)info->pitch * info->height);
+	s.pixels = phys_ptr(info->address);
 	return true;
 }
 
+/* Through the tables of boot.S, so that nothing that goes wrong from here on stays unseen. A screen above
+ * EARLY_LIMIT, which loaders do not set up, is not used. */
 void screen_init(void)
 {
 	const struct screen_info *info = &machine.loader.screen;
@@ -328,4 +335,12 @@ void screen_init(void)
 	for (unsigned row = 0; row < s.rows; row++)
 		erase(row, 0, s.columns);
 	draw();
+}
+
+void screen_map(void)
+{
+	if (s.kind == KIND_TEXT)
+		s.text = memory_map_device(TEXT_PHYS, 0x8000);
+	else if (s.kind == KIND_PIXELS)
+		s.pixels = memory_map_device(machine.loader.screen.address, pixels_size(&machine.loader.screen));
 }

@@ -98,6 +98,14 @@ static void com1_drain(void)
 	}
 }
 
+bool serial_typed(void)
+{
+	if (!serial.com1 || !(in8(COM1 + REG_LSR) & LSR_DATA))
+		return false;
+	in8(COM1 + REG_DATA);
+	return true;
+}
+
 void serial_interrupt(uint32_t line)
 {
 	if (line == 4 && serial.com1 && !serial.held)

@@ -61,7 +61,6 @@ static struct {
 	uint64_t sum, retry_at, pause;
 } pace = { .pause = PAUSE_NS_MIN };
 
-static uint8_t stack[4 * 4096] __attribute__((aligned(4096)));
 static struct cpu *worker;
 
 static uint32_t get(const uint32_t *word)
@@ -142,6 +141,7 @@ EXO_NORETURN void split_main(void)
 	cpu_init(&machine.can);
 	apic_enable();
 	this_cpu()->cr3 = machine.kernel_pml4;
+	provoke(true);
 	put(&box.worker_up, 1);
 	for (uint32_t turn = 1;; turn++) {
 		bool timed;
@@ -244,6 +244,14 @@ void split_leave_space(void)
 	finish();
 }
 
+void split_stop(void)
+{
+	bool on_worker = this_cpu() == worker_cpu();
+
+	if (on_worker || get(&box.worker_up))
+		apic_send_nmi(on_worker ? 0 : AP_APIC_ID);
+}
+
 /* The CPU that is left keeps nothing of any program: neither vector state nor
  * segment bases nor translations, so each change of side begins clean. */
 void split_choose(void)
@@ -279,7 +287,7 @@ void split_prepare(void)
 	memcpy(to, ap_start, (uint64_t)(ap_end - ap_start));
 	words = machine.image.start + ((uint64_t)(uintptr_t)early_pml4 - KERNEL_BASE);
 	memcpy(to + (ap_tables - ap_start), &words, sizeof(words));
-	words = (uint64_t)(uintptr_t)(stack + sizeof(stack));
+	words = stack_table[STACK_USES + STACK_MAIN].top;
 	memcpy(to + (ap_stack - ap_start), &words, sizeof(words));
 	machine.split_page = page;
 	apic_reset_cpu(AP_APIC_ID);

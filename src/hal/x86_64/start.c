@@ -52,7 +52,7 @@ static bool runner_text(const char *name, char *to, uint32_t room)
 
 static bool is_machine_option(const char *line)
 {
-	static const char *const keys[] = { "rows=", "cols=", "tty=", "boottime\n", "check\n" };
+	static const char *const keys[] = { "rows=", "cols=", "tty=", "cpus=", "boottime\n", "check\n", "provoke=" };
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		unsigned n = 0;
@@ -115,6 +115,7 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 		hal_panic("the kernel image is larger than boot.S maps");
 	find_runner();
 	multiboot_parse(info, &machine.loader);
+	screen_init();
 	choose_cmdline();
 	machine.boottime = boot_option("boottime", &unused);
 	console_init();
@@ -122,10 +123,10 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 
 	cpu_detect(&machine.can);
 	memory_init();
+	screen_map();
 	cpu_init(&machine.can);
 	irq_init();
 	timer_init_start();
-	screen_init();
 	device_offer(&machine.boot);
 	disk_init();
 	split_prepare();
@@ -138,6 +139,8 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 	serial_listen();
 	split_join();
 	control_write("ready\n");
+
+	provoke(false);
 
 	machine.boot.boot_ns = 0;
 	machine.boot.cpu_count = 1;

@@ -14,6 +14,9 @@
 #define PM_HZ  UINT64_C(3579545)
 #define PIT_HZ UINT64_C(1193182)
 #define MEASURE_NS UINT64_C(4000000)
+#define MEASURE_CYCLES (UINT64_C(1) << 33) /* seconds, on any machine: so long no clock takes */
+#define MEASURE_TRIES  1000000             /* if the counter does not count either */
+#define FIRE_NS    UINT64_C(100000000)
 
 #define APIC_PHYS_MASK UINT64_C(0xffffff000)
 #define APIC_ENABLED   UINT64_C(0x800)
@@ -30,7 +33,9 @@
 #define APIC_MASKED    UINT32_C(0x10000)
 #define APIC_DEADLINE  UINT32_C(0x40000)
 #define APIC_EXTINT    UINT32_C(0x700)
+#define APIC_NMI       UINT32_C(0x400)
 #define APIC_BY_16     UINT32_C(3)
+#define ICR_NMI        UINT32_C(0x4400)
 #define ICR_INIT       UINT32_C(0x4500)
 #define ICR_STARTUP    UINT32_C(0x4600)
 #define ICR_FIXED      UINT32_C(0x4000)
@@ -45,6 +50,7 @@ static struct {
 	volatile uint32_t *apic;
 	uint64_t mult; /* ns = cycles * mult >> 32 */
 	uint64_t tsc_hz, apic_hz;
+	bool by_apic;
 	uint64_t start_tsc, start_apic;
 	uint64_t start_clock;
 	uint64_t real_base;          /* ns since 1970 at hal_time_ns() 0 */
@@ -73,6 +79,7 @@ static void apic_set(unsigned reg, uint32_t value)
 void apic_enable(void)
 {
 	apic_set(APIC_SPURIOUS, 0x100 | VEC_SPURIOUS);
+	apic_set(APIC_LINT1, APIC_NMI); /* as boards have it wired */
 }
 
 void apic_end(void)
@@ -97,6 +104,11 @@ void apic_send(uint32_t apic_id, uint32_t vector)
 bool apic_here(void)
 {
 	return t.apic != NULL;
+}
+
+void apic_send_nmi(uint32_t apic_id)
+{
+	apic_order(apic_id, ICR_NMI);
 }
 
 /* SDM vol. 3, 9.4.4.1. Between the two the rest of the boot takes its time. */
@@ -168,9 +180,8 @@ static void apic_start(void)
 		return;
 	}
 	t.apic = memory_map_device(base & APIC_PHYS_MASK, 4096);
-	apic_set(APIC_SPURIOUS, 0x100 | VEC_SPURIOUS);
+	apic_enable();
 	apic_set(APIC_LINT0, APIC_EXTINT); /* the 8259 comes in here */
-	apic_set(APIC_LINT1, APIC_MASKED);
 	apic_set(APIC_DIVIDE, APIC_BY_16);
 	apic_set(APIC_LVT_TIMER, APIC_MASKED | VEC_TIMER);
 	apic_set(APIC_INITIAL, UINT32_MAX);
@@ -195,11 +206,11 @@ static void measure(void)
 {
 	uint64_t hz = t.pm_port ? PM_HZ : PIT_HZ;
 	uint64_t want = MEASURE_NS * hz / NS_PER_S, clock, tsc, apic, ticks;
-	uint64_t patience = 100000000;
+	uint64_t tries = MEASURE_TRIES;
 
 	do
 		tsc = sample(&clock);
-	while (((clock - t.start_clock) & clock_mask()) < want && --patience > 0);
+	while (((clock - t.start_clock) & clock_mask()) < want && tsc - t.start_tsc < MEASURE_CYCLES && --tries > 0);
 	apic = t.apic ? apic_get(APIC_CURRENT) : 0;
 	ticks = (clock - t.start_clock) & clock_mask();
 	if (ticks == 0 || tsc <= t.start_tsc)
@@ -212,7 +223,7 @@ static void measure(void)
 
 static uint8_t cmos(uint8_t reg)
 {
-	out8(0x70, 0x80 | reg);
+	out8(0x70, reg); /* bit 7 would mask NMIs */
 	return in8(0x71);
 }
 
@@ -267,35 +278,15 @@ uint64_t hal_time_real_ns(void)
 
 /* ---- The timer ---------------------------------------------------------- */
 
-void timer_init(void)
-{
-	uint64_t now;
-
-	measure();
-	t.mult = (NS_PER_S << 32) / t.tsc_hz;
-	machine.boot.cycles_per_ms = t.tsc_hz / 1000;
-	now = hal_time_ns();
-	t.real_base = rtc_seconds() * NS_PER_S;
-	t.real_base -= t.real_base > now ? now : 0;
-	if (t.apic) {
-		apic_set(APIC_INITIAL, 0);
-		apic_set(APIC_LVT_TIMER, VEC_TIMER | (machine.can.tsc_deadline ? APIC_DEADLINE : 0));
-		if (machine.can.tsc_deadline)
-			__asm__ volatile("mfence" : : : "memory");
-	} else {
-		irq_unmask(0);
-	}
-}
-
 static void program(uint64_t delta_ns)
 {
 	uint64_t count;
 
 	if (delta_ns > NS_PER_S)
 		delta_ns = NS_PER_S; /* an early tick is harmless */
-	if (t.apic && machine.can.tsc_deadline) {
+	if (t.by_apic && machine.can.tsc_deadline) {
 		msr_write(MSR_TSC_DEADLINE, tsc_read() + delta_ns * (t.tsc_hz / 1000) / 1000000);
-	} else if (t.apic) {
+	} else if (t.by_apic) {
 		count = delta_ns * (t.apic_hz / 1000) / 1000000 + 1;
 		apic_set(APIC_INITIAL, count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
 	} else {
@@ -306,6 +297,50 @@ static void program(uint64_t delta_ns)
 		out8(PIT_0, (uint8_t)count);
 		out8(PIT_0, (uint8_t)(count >> 8));
 	}
+}
+
+/* Sets the timer and waits: one that never comes would leave the machine asleep at its first idle moment. */
+static bool fires(void)
+{
+	struct cpu *cpu = this_cpu();
+	uint64_t give_up = hal_time_ns() + FIRE_NS;
+
+	cpu->armed_at = 0;
+	program(1);
+	while (cpu->armed_at == 0 && hal_time_ns() < give_up)
+		__asm__ volatile("sti; nop; cli" : : : "memory");
+	return cpu->armed_at != 0;
+}
+
+static void choose_timer(void)
+{
+	t.by_apic = t.apic && t.apic_hz > 0;
+	if (t.by_apic) {
+		apic_set(APIC_INITIAL, 0);
+		apic_set(APIC_LVT_TIMER, VEC_TIMER | (machine.can.tsc_deadline ? APIC_DEADLINE : 0));
+		if (machine.can.tsc_deadline)
+			__asm__ volatile("mfence" : : : "memory");
+		if (fires())
+			return;
+		apic_set(APIC_LVT_TIMER, APIC_MASKED);
+		t.by_apic = false;
+	}
+	irq_unmask(0);
+	if (!fires())
+		hal_panic("no timer that interrupts: neither the local APIC's nor the 8254");
+}
+
+void timer_init(void)
+{
+	uint64_t now;
+
+	measure();
+	t.mult = (NS_PER_S << 32) / t.tsc_hz;
+	machine.boot.cycles_per_ms = t.tsc_hz / 1000;
+	now = hal_time_ns();
+	t.real_base = rtc_seconds() * NS_PER_S;
+	t.real_base -= t.real_base > now ? now : 0;
+	choose_timer();
 }
 
 void timer_need(uint64_t at)
@@ -326,6 +361,7 @@ void timer_interrupt(void)
 
 	cpu->armed_at = UINT64_MAX;
 	apic_end();
+	nmi_report();
 	if (hal_time_ns() >= cpu->timer_at) {
 		cpu->timer_at = UINT64_MAX;
 		cpu->pending |= EXO_PEND_TIMER;

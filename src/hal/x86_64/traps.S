@@ -35,7 +35,9 @@
 #define SEL_UCODE 0x33
 #define TRAP_SYSCALL 0x100
 #define VEC_COUNT 0x50
+#define VEC_DF 8
 #define VEC_GP 13
+#define VEC_MC 18
 #define USER_LIMIT_HIGH 0x7fff /* EXO_USER_LIMIT >> 32 */
 
 	.text
@@ -184,7 +186,17 @@ trap_common:
 	lea user_iret(%rip), %rax
 	cmp %rax, 24(%rsp)
 	je iret_refused
-	push %rbx
+	jmp 2f
+/* #DF and #MC, from any ring and with any gs: kernel_trap() sees to that and does not come back. */
+	.globl fault_entry, check_entry
+check_entry:
+	pushq $0
+	pushq $VEC_MC
+	jmp 1f
+fault_entry:
+	pushq $VEC_DF
+1:	push %rax
+2:	push %rbx
 	push %rcx
 	push %rdx
 	push %rsi
@@ -253,10 +265,31 @@ stub_\vector:
 	.set vector, vector + 1
 	.endr
 
-/* An NMI carries nothing that we use: go on. */
+/* On a stack of its own, at any moment. Where it came from decides nothing: gs is not used. */
 	.balign 16
 	.globl nmi_entry
 nmi_entry:
+	push %rax
+	push %rcx
+	push %rdx
+	push %rsi
+	push %rdi
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	cld
+	mov %rsp, %rdi
+	call nmi_handle
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rdi
+	pop %rsi
+	pop %rdx
+	pop %rcx
+	pop %rax
 	iretq
 
 	.section .rodata

@@ -32,6 +32,7 @@
 #define CR0_AM UINT64_C(0x40000)
 
 #define CR4_TSD        UINT64_C(0x4)
+#define CR4_MCE        UINT64_C(0x40)
 #define CR4_PGE        UINT64_C(0x80)
 #define CR4_OSFXSR     UINT64_C(0x200)
 #define CR4_OSXMMEXCPT UINT64_C(0x400)
