@@ -312,19 +312,38 @@ static exo_cap_t give(exo_cap_t cap, uint32_t rights, const char *what)
 	return name;
 }
 
+#define READING_TRIES 100
+
+/* Counter and clock at one moment: of several readings the one that took the fewest cycles, since this program may be
+ * stopped between the two at any time. */
+static void reading(uint64_t *cycles, uint64_t *ns)
+{
+	uint64_t shortest = UINT64_MAX;
+
+	for (int i = 0; i < READING_TRIES; i++) {
+		uint64_t before = __builtin_ia32_rdtsc(), after;
+		struct timespec now;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		after = __builtin_ia32_rdtsc();
+		if (after - before >= shortest)
+			continue;
+		shortest = after - before;
+		*cycles = before;
+		*ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	}
+}
+
 /* Of the counter that quanta are measured in. */
 static uint64_t cycles_per_ms(void)
 {
-	struct timespec start, end, pause = { 0, 20000000 };
-	uint64_t cycles, ns;
+	uint64_t cycles = 0, ns = 0, first_cycles = 0, first_ns = 0;
+	struct timespec pause = { 0, 20000000 };
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	cycles = __builtin_ia32_rdtsc();
+	reading(&first_cycles, &first_ns);
 	nanosleep(&pause, NULL);
-	cycles = __builtin_ia32_rdtsc() - cycles;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	ns = (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000 + (uint64_t)(end.tv_nsec - start.tv_nsec);
-	return ns ? cycles * 1000000 / ns : 0;
+	reading(&cycles, &ns);
+	return ns > first_ns ? (cycles - first_cycles) * 1000000 / (ns - first_ns) : 0;
 }
 
 static void cmdline_make(char *to)

@@ -3,6 +3,7 @@
  * descriptions. All locks of an inode are in one list; flock locks live apart from record locks.
  */
 #include <libos/fs/internal.h>
+#include <libos/fs/proc.h>
 
 enum lock_kind { LOCK_POSIX, LOCK_OFD, LOCK_FLOCK };
 
@@ -16,6 +17,8 @@ struct lock {
 };
 
 struct lock_set { /* inode->locks */
+	struct list all; /* in vfs.lock_sets */
+	const struct inode *inode;
 	struct list locks;
 	struct waitq wait;
 	uint32_t waiting; /* who sleeps here keeps the set alive */
@@ -40,6 +43,8 @@ static struct lock_set *set_of(struct inode *inode)
 	if (!set)
 		return NULL;
 	list_init(&set->locks);
+	list_push_back(&libos.vfs.lock_sets, &set->all);
+	set->inode = inode;
 	waitq_init(&set->wait);
 	set->waiting = 0;
 	inode->locks = set;
@@ -51,6 +56,7 @@ static void set_drop_empty(struct inode *inode)
 	struct lock_set *set = inode->locks;
 	if (!set || set->waiting || !list_empty(&set->locks))
 		return;
+	list_remove(&set->all);
 	heap_free(set);
 	inode->locks = NULL;
 }
@@ -305,6 +311,33 @@ void locks_drop_all(struct inode *inode)
 	struct lock_set *set = inode->locks;
 	while (!list_empty(&set->locks))
 		lock_free(LIST_ENTRY(set->locks.next, struct lock, node));
+	list_remove(&set->all);
 	heap_free(set);
 	inode->locks = NULL;
+}
+
+/* ---- /proc/locks ---- */
+
+void proc_show_locks(struct text *text, const struct proc_subject *s)
+{
+	static const char *const kinds[] = { [LOCK_POSIX] = "POSIX ", [LOCK_OFD] = "OFDLCK", [LOCK_FLOCK] = "FLOCK " };
+	unsigned number = 0;
+
+	(void)s;
+	LIST_EACH(at, &libos.vfs.lock_sets) {
+		const struct lock_set *set = LIST_ENTRY(at, struct lock_set, all);
+		uint64_t device = set->inode->super->device;
+
+		LIST_EACH(node, &set->locks) {
+			const struct lock *l = LIST_ENTRY(node, struct lock, node);
+
+			text_printf(text, "%u: %s ADVISORY  %s %d %02x:%02x:%lu %lu ", ++number, kinds[l->kind],
+			            l->exclusive ? "WRITE" : "READ ", l->kind == LOCK_OFD ? -1 : l->pid, device_major(device),
+			            device_minor(device), (unsigned long)set->inode->ino, (unsigned long)l->start);
+			if (l->end >= INT64_MAX)
+				text_printf(text, "EOF\n");
+			else
+				text_printf(text, "%lu\n", (unsigned long)l->end);
+		}
+	}
 }

@@ -216,6 +216,7 @@ int vfs_init(const void *image, uint64_t size)
 	struct vfs *vfs = &libos.vfs;
 	list_init(&vfs->mounts);
 	list_init(&vfs->lock_waiters);
+	list_init(&vfs->lock_sets);
 	vfs->pipes = (struct super){ .type = "pipefs", .source = "pipefs", .magic = PIPEFS_MAGIC, .max_bytes = UINT64_MAX };
 	vfs->pipes.device = make_device(0, (uint32_t)++vfs->next_device);
 	(void)!fs_random(vfs->boot_id, sizeof(vfs->boot_id));

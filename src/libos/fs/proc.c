@@ -26,7 +26,7 @@ bool proc_may_inspect(const struct process *reader, const struct process *proces
 /* Whom the node is about, as of now; -ESRCH when that process or thread is no more. */
 static int subject_of(const struct proc_node *n, const struct process *reader, struct proc_subject *s)
 {
-	*s = (struct proc_subject){ .fd = n->fd, .reader = reader };
+	*s = (struct proc_subject){ .entry = n->entry, .fd = n->fd, .reader = reader };
 	if (!n->pid)
 		return 0;
 	s->process = process_find(n->pid);
@@ -52,7 +52,7 @@ static uint64_t child_ino(const struct proc_node *dir, const char *name, size_t 
 
 static uint32_t type_of(const struct proc_entry *e)
 {
-	return e->kind == PROC_FILE ? S_IFREG : e->kind == PROC_LINK ? S_IFLNK : S_IFDIR;
+	return e->kind == PROC_FILE || e->kind == PROC_MEMORY ? S_IFREG : e->kind == PROC_LINK ? S_IFLNK : S_IFDIR;
 }
 
 static int node_make(struct proc_node *dir, const struct proc_entry *e, const char *name, size_t length, int32_t pid,
@@ -102,8 +102,11 @@ static int lookup_number(struct proc_node *dir, const char *name, size_t length,
 		return -ENOENT;
 	switch (dir->entry->kind) {
 	case PROC_ROOT: {
-		struct process *p = process_find(number);
-		return p ? node_make(dir, &process_entry, name, length, number, 0, 0, found) : -ENOENT;
+		if (process_find(number))
+			return node_make(dir, &process_entry, name, length, number, 0, 0, found);
+		/* A thread's number is not listed, but leads to it. */
+		struct thread *t = thread_find(number);
+		return t ? node_make(dir, &process_entry, name, length, t->process->pid, number, 0, found) : -ENOENT;
 	}
 	case PROC_TASKS: {
 		struct thread *t = thread_find(number);
@@ -127,6 +130,12 @@ static int lookup_number(struct proc_node *dir, const char *name, size_t length,
 	}
 }
 
+/* In a task's folder: that has no tasks of its own. */
+static bool is_in_task(const struct proc_node *dir)
+{
+	return dir->tid && dir->parent->entry->kind == PROC_TASKS;
+}
+
 static int proc_lookup(struct inode *inode, const char *name, size_t length, struct inode **found)
 {
 	struct proc_node *dir = proc_node(inode);
@@ -137,8 +146,7 @@ static int proc_lookup(struct inode *inode, const char *name, size_t length, str
 	for (; e && e->name; e++) {
 		if (str_length(e->name) != length || memcmp(e->name, name, length))
 			continue;
-		/* A thread has no tasks of its own. */
-		if (e->kind == PROC_TASKS && dir->tid)
+		if (e->kind == PROC_TASKS && is_in_task(dir))
 			return -ENOENT;
 		return node_make(dir, e, name, length, dir->pid, dir->tid, 0, found);
 	}
@@ -229,7 +237,7 @@ static int proc_readdir(struct inode *inode, uint64_t position, readdir_emit emi
 	if (subject_of(dir, NULL, &s))
 		return -ENOENT;
 	for (uint64_t i = 0; e && e[i].name; i++) {
-		if (i + POSITION_STATIC < position || (e[i].kind == PROC_TASKS && dir->tid))
+		if (i + POSITION_STATIC < position || (e[i].kind == PROC_TASKS && is_in_task(dir)))
 			continue;
 		size_t length = str_length(e[i].name);
 		if (!emit(arg, e[i].name, length, child_ino(dir, e[i].name, length), type_of(&e[i]), i + POSITION_STATIC + 1))
@@ -389,16 +397,35 @@ static int make_content(struct file *file, struct thread *thread, struct content
 	if (r)
 		return r;
 	text_free(&content->text);
+	if (n->entry->text)
+		text_printf(&content->text, "%s\n", n->entry->setting && libos.vfs.settings[n->entry->setting][0]
+		                                           ? libos.vfs.settings[n->entry->setting] : n->entry->text);
 	/* What shows a program's memory stays with the memory it was opened for. */
 	if (n->entry->show && (!n->entry->inspect || zone_of(&s) == content->zone))
 		n->entry->show(&content->text, &s);
 	return content->text.failed ? -ENOMEM : 0;
 }
 
+static int64_t read_memory(const struct proc_node *n, struct thread *thread, const struct content *content, struct io *io,
+                           uint64_t *position)
+{
+	struct proc_subject s;
+	int error = subject_of(n, thread ? thread->process : NULL, &s);
+	if (error || zone_of(&s) != content->zone || !content->zone)
+		return error == -ESRCH ? 0 : error;
+	int64_t r = n->entry->read(&s, io, *position);
+	if (r > 0)
+		*position += (uint64_t)r;
+	return r;
+}
+
 static int64_t proc_file_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
 	struct content *content = file->private_data;
 	const struct text *text = &content->text;
+	const struct proc_node *n = proc_node(file->path.inode);
+	if (n->entry->read)
+		return read_memory(n, thread, content, io, position);
 	int made = *position ? 0 : make_content(file, thread, content);
 	if (made)
 		return made;
@@ -410,13 +437,23 @@ static int64_t proc_file_read(struct file *file, struct thread *thread, struct i
 	return r;
 }
 
+/* A number stays one; anything else is text. */
+static int setting_store(const struct proc_entry *e, const char *bytes, size_t size)
+{
+	uint64_t value;
+	if (size >= SETTING_SIZE || (str_to_u64(e->text, &value) && !str_to_u64(bytes, &value)))
+		return -EINVAL;
+	str_copy(libos.vfs.settings[e->setting], bytes, SETTING_SIZE);
+	return 0;
+}
+
 static int64_t proc_file_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
 	struct proc_node *n = proc_node(file->path.inode);
 	char bytes[WRITE_MAX];
 	struct proc_subject s;
 	uint64_t size = io->remaining;
-	if (!n->entry->store)
+	if (!n->entry->store && !n->entry->setting)
 		return -EIO;
 	int r = subject_of(n, thread->process, &s);
 	if (r)
@@ -429,7 +466,7 @@ static int64_t proc_file_write(struct file *file, struct thread *thread, struct 
 	uint64_t length = size;
 	while (length && bytes[length - 1] == '\n')
 		bytes[--length] = '\0';
-	r = n->entry->store(&s, bytes, length);
+	r = n->entry->setting ? setting_store(n->entry, bytes, length) : n->entry->store(&s, bytes, length);
 	*position += size;
 	return r ? r : (int64_t)size;
 }

@@ -13,9 +13,13 @@ enum proc_kind {
 	PROC_TASKS,   /* the threads of a process */
 	PROC_FDS,     /* its descriptors, as links */
 	PROC_FDINFOS, /* its descriptors, as files */
+	PROC_MEMORY,  /* a file whose bytes are made where they are read: read() */
 };
 
+struct proc_entry;
+
 struct proc_subject { /* whom an entry is about; all NULL for the system's */
+	const struct proc_entry *entry;
 	struct process *process;
 	struct thread *thread; /* NULL: the process as a whole */
 	int fd;
@@ -32,6 +36,9 @@ struct proc_entry {
 	int (*store)(const struct proc_subject *s, const char *bytes, size_t size);
 	int64_t (*target)(const struct proc_subject *s, char *to, size_t size);
 	int (*follow)(const struct proc_subject *s, struct path *to); /* mount without a reference */
+	int64_t (*read)(const struct proc_subject *s, struct io *io, uint64_t position);
+	const char *text; /* what it always shows; of a setting, what it shows until it is written */
+	enum proc_setting setting;
 };
 
 struct proc_node {
@@ -48,6 +55,15 @@ bool proc_may_inspect(const struct process *reader, const struct process *proces
 extern const struct proc_entry proc_root_entry;
 extern const struct proc_entry proc_pid_children[];   /* proc_pid.c */
 extern const struct proc_entry proc_system_children[]; /* proc_system.c */
+
+void proc_show_locks(struct text *text, const struct proc_subject *s); /* locks.c */
+
+/* proc_memory.c */
+void proc_show_smaps(struct text *text, const struct proc_subject *s);
+void proc_show_smaps_rollup(struct text *text, const struct proc_subject *s);
+void proc_show_auxv(struct text *text, const struct proc_subject *s);
+int64_t proc_read_mem(const struct proc_subject *s, struct io *io, uint64_t position);
+int64_t proc_read_pagemap(const struct proc_subject *s, struct io *io, uint64_t position);
 
 void proc_show_mounts(struct text *text, const struct proc_subject *s); /* proc_system.c */
 void proc_show_mountinfo(struct text *text, const struct proc_subject *s);

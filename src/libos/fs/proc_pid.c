@@ -20,14 +20,11 @@ static char state_letter(const struct proc_subject *s)
 		return 'Z';
 	if (s->process->stopped)
 		return 'T';
-	if (s->thread)
-		return s->thread == libos.sched.current || s->thread->state == THREAD_RUNNABLE ? 'R' : 'S';
-	LIST_EACH(at, &s->process->threads) {
-		const struct thread *t = LIST_ENTRY(at, struct thread, sibling);
-		if (t == libos.sched.current || t->state == THREAD_RUNNABLE)
-			return 'R';
-	}
-	return 'S';
+	/* A process is in the state of its first thread, whatever the others do. */
+	const struct thread *t = s->thread ? s->thread : thread_find(s->process->pid);
+	if (!t)
+		return 'Z';
+	return t == libos.sched.current || t->state == THREAD_RUNNABLE ? 'R' : 'S';
 }
 
 static const char *state_text(char letter)
@@ -244,6 +241,31 @@ static void show_zero(struct text *text, const struct proc_subject *s)
 	text_printf(text, "0\n");
 }
 
+static void show_personality(struct text *text, const struct proc_subject *s)
+{
+	text_printf(text, "%08x\n", s->process->personality);
+}
+
+/* Of kernel functions nothing is told. */
+static void show_wchan(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "0");
+}
+
+static void show_no_id(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "4294967295");
+}
+
+static void show_schedstat(struct text *text, const struct proc_subject *s)
+{
+	const struct process *p = s->process;
+	text_printf(text, "%lu 0 %lu\n", (unsigned long)(p->user_ns + p->system_ns),
+	            (unsigned long)(p->voluntary_switches + p->involuntary_switches));
+}
+
 /* ---- links ---- */
 
 static int follow_exe(const struct proc_subject *s, struct path *to)
@@ -289,6 +311,55 @@ static int64_t target_root(const struct proc_subject *s, char *to, size_t size)
 	return s->process->fs && s->reader->fs ? path_describe(s->reader->fs, &s->process->fs->root, to, size) : -ENOENT;
 }
 
+#define OOM_ADJ_MAX 1000
+
+static void show_oom_score_adj(struct text *text, const struct proc_subject *s)
+{
+	text_printf(text, "%d\n", s->process->oom_score_adj);
+}
+
+static int store_oom_score_adj(const struct proc_subject *s, const char *bytes, size_t size)
+{
+	uint64_t value;
+	bool negative = bytes[0] == '-';
+	int32_t adj;
+	(void)size;
+	if (!str_to_u64(bytes + negative, &value) || value > OOM_ADJ_MAX)
+		return -EINVAL;
+	adj = negative ? -(int32_t)value : (int32_t)value;
+	if (adj < s->process->oom_score_adj && !cred_is_root(&s->reader->cred))
+		return -EACCES;
+	s->process->oom_score_adj = adj;
+	return 0;
+}
+
+/* There is no security module that would know something. */
+static int64_t read_attribute(const struct proc_subject *s, struct io *io, uint64_t position)
+{
+	(void)s, (void)io, (void)position;
+	return -EINVAL;
+}
+
+static const struct proc_entry attr_children[] = {
+	{ "current", PROC_MEMORY, 0444, .read = read_attribute },
+	{ .name = NULL },
+};
+
+/* There is one namespace of each kind, as a Linux has at its start: its number there. */
+static int64_t target_namespace(const struct proc_subject *s, char *to, size_t size)
+{
+	return (int64_t)format(to, size, "%s", s->entry->text);
+}
+
+#define NAMESPACE(name, text_) { name, PROC_LINK, 0777, true, .target = target_namespace, .text = text_ }
+static const struct proc_entry namespace_children[] = {
+	NAMESPACE("cgroup", "cgroup:[4026531835]"), NAMESPACE("ipc", "ipc:[4026531839]"), NAMESPACE("mnt", "mnt:[4026531841]"),
+	NAMESPACE("net", "net:[4026531840]"), NAMESPACE("pid", "pid:[4026531836]"),
+	NAMESPACE("pid_for_children", "pid:[4026531836]"), NAMESPACE("time", "time:[4026531834]"),
+	NAMESPACE("time_for_children", "time:[4026531834]"), NAMESPACE("user", "user:[4026531837]"),
+	NAMESPACE("uts", "uts:[4026531838]"), { .name = NULL },
+};
+
 const struct proc_entry proc_pid_children[] = {
 	{ "stat", PROC_FILE, 0444, .show = show_stat },
 	{ "status", PROC_FILE, 0444, .show = show_status },
@@ -301,6 +372,24 @@ const struct proc_entry proc_pid_children[] = {
 	{ "mounts", PROC_FILE, 0444, .show = proc_show_mounts },
 	{ "mountinfo", PROC_FILE, 0444, .show = proc_show_mountinfo },
 	{ "oom_score", PROC_FILE, 0444, .show = show_zero },
+	{ "oom_score_adj", PROC_FILE, 0644, .show = show_oom_score_adj, .store = store_oom_score_adj },
+	{ "attr", PROC_FOLDER, 0555, .children = attr_children },
+	{ "smaps", PROC_FILE, 0444, true, .show = proc_show_smaps },
+	{ "smaps_rollup", PROC_FILE, 0444, true, .show = proc_show_smaps_rollup },
+	{ "auxv", PROC_FILE, 0400, true, .show = proc_show_auxv },
+	{ "mem", PROC_MEMORY, 0600, true, .read = proc_read_mem },
+	{ "pagemap", PROC_MEMORY, 0400, true, .read = proc_read_pagemap },
+	{ "personality", PROC_FILE, 0400, true, .show = show_personality },
+	{ "wchan", PROC_FILE, 0444, .show = show_wchan },
+	{ "cgroup", PROC_FILE, 0444, .text = "0::/" },
+	{ "loginuid", PROC_FILE, 0444, .show = show_no_id },
+	{ "sessionid", PROC_FILE, 0444, .show = show_no_id },
+	{ "timerslack_ns", PROC_FILE, 0444, .text = "50000" },
+	{ "uid_map", PROC_FILE, 0444, .text = "         0          0 4294967295" },
+	{ "gid_map", PROC_FILE, 0444, .text = "         0          0 4294967295" },
+	{ "setgroups", PROC_FILE, 0444, .text = "allow" },
+	{ "schedstat", PROC_FILE, 0444, .show = show_schedstat },
+	{ "ns", PROC_FOLDER, 0511, .children = namespace_children },
 	{ "exe", PROC_LINK, 0777, true, .target = target_exe, .follow = follow_exe },
 	{ "cwd", PROC_LINK, 0777, true, .target = target_cwd, .follow = follow_cwd },
 	{ "root", PROC_LINK, 0777, true, .target = target_root, .follow = follow_root },

@@ -210,6 +210,15 @@ static void show_vmstat(struct text *text, const struct proc_subject *s)
 	            (unsigned long)libos.frames.free_count, (unsigned long)cached_pages());
 }
 
+static void show_zoneinfo(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "Node 0, zone   Normal\n  pages free     %lu\n        boost    0\n        min      0\n        low      0\n"
+	            "        high     0\n        spanned  %lu\n        present  %lu\n        managed  %lu\n",
+	            (unsigned long)libos.frames.free_count, (unsigned long)libos.frames.count, (unsigned long)libos.frames.count,
+	            (unsigned long)libos.frames.count);
+}
+
 /* ---- /proc/sys ---- */
 
 static void show_hostname(struct text *text, const struct proc_subject *s)
@@ -312,16 +321,16 @@ static void show_entropy(struct text *text, const struct proc_subject *s)
 	text_printf(text, "256\n");
 }
 
-static void show_zero(struct text *text, const struct proc_subject *s)
+static void show_groups_max(struct text *text, const struct proc_subject *s)
 {
 	(void)s;
-	text_printf(text, "0\n");
+	text_printf(text, "%d\n", GROUPS_MAX);
 }
 
-static void show_pipe_max(struct text *text, const struct proc_subject *s)
+static void show_mmap_min(struct text *text, const struct proc_subject *s)
 {
 	(void)s;
-	text_printf(text, "1048576\n");
+	text_printf(text, "%lu\n", (unsigned long)EXO_USER_BASE);
 }
 
 static void show_file_max(struct text *text, const struct proc_subject *s)
@@ -335,6 +344,8 @@ static void show_file_nr(struct text *text, const struct proc_subject *s)
 	(void)s;
 	text_printf(text, "%lu\t0\t%d\n", (unsigned long)libos.vfs.file_live, FD_MAX);
 }
+
+#define KEPT(name, setting_, text_) { name, PROC_FILE, 0644, .setting = setting_, .text = text_ }
 
 static const struct proc_entry random_children[] = {
 	{ "boot_id", PROC_FILE, 0444, .show = show_boot_id },
@@ -353,18 +364,42 @@ static const struct proc_entry kernel_children[] = {
 	{ "pid_max", PROC_FILE, 0444, .show = show_pid_max },
 	{ "threads-max", PROC_FILE, 0444, .show = show_threads_max },
 	{ "random", PROC_FOLDER, 0555, .children = random_children },
+	{ "cap_last_cap", PROC_FILE, 0444, .text = "40" },
+	{ "ngroups_max", PROC_FILE, 0444, .show = show_groups_max },
+	{ "overflowuid", PROC_FILE, 0444, .text = "65534" },
+	{ "overflowgid", PROC_FILE, 0444, .text = "65534" },
+	{ "randomize_va_space", PROC_FILE, 0444, .text = "0" },
+	{ "tainted", PROC_FILE, 0444, .text = "0" },
+	KEPT("core_pattern", SETTING_CORE_PATTERN, "core"),
+	KEPT("core_uses_pid", SETTING_CORE_USES_PID, "0"),
+	KEPT("panic", SETTING_PANIC, "0"),
+	KEPT("printk", SETTING_PRINTK, "7\t4\t1\t7"),
+	KEPT("dmesg_restrict", SETTING_DMESG_RESTRICT, "0"),
+	KEPT("kptr_restrict", SETTING_KPTR_RESTRICT, "0"),
 	{ .name = NULL },
 };
 
 static const struct proc_entry vm_children[] = {
-	{ "overcommit_memory", PROC_FILE, 0444, .show = show_zero },
+	KEPT("overcommit_memory", SETTING_OVERCOMMIT_MEMORY, "0"),
+	KEPT("overcommit_ratio", SETTING_OVERCOMMIT_RATIO, "50"),
+	KEPT("swappiness", SETTING_SWAPPINESS, "60"),
+	KEPT("dirty_ratio", SETTING_DIRTY_RATIO, "20"),
+	KEPT("dirty_background_ratio", SETTING_DIRTY_BACKGROUND_RATIO, "10"),
+	KEPT("vfs_cache_pressure", SETTING_VFS_CACHE_PRESSURE, "100"),
+	KEPT("min_free_kbytes", SETTING_MIN_FREE, "1024"),
+	KEPT("drop_caches", SETTING_DROP_CACHES, "0"),
+	{ "max_map_count", PROC_FILE, 0444, .text = "65530" },
+	{ "mmap_min_addr", PROC_FILE, 0444, .show = show_mmap_min },
+	{ "nr_hugepages", PROC_FILE, 0444, .text = "0" },
 	{ .name = NULL },
 };
 
 static const struct proc_entry fs_children[] = {
-	{ "pipe-max-size", PROC_FILE, 0444, .show = show_pipe_max },
+	KEPT("pipe-max-size", SETTING_PIPE_MAX, "1048576"),
 	{ "file-max", PROC_FILE, 0444, .show = show_file_max },
 	{ "file-nr", PROC_FILE, 0444, .show = show_file_nr },
+	{ "nr_open", PROC_FILE, 0444, .show = show_file_max },
+	KEPT("suid_dumpable", SETTING_SUID_DUMPABLE, "0"),
 	{ .name = NULL },
 };
 
@@ -392,6 +427,30 @@ static int64_t target_mounts(const struct proc_subject *s, char *to, size_t size
 	return (int64_t)format(to, size, "self/mounts");
 }
 
+#define NET_DEV_HEAD                                                                                                   \
+	"Inter-|   Receive                                                |  Transmit\n"                              \
+	" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed"
+static const struct proc_entry net_children[] = {
+	{ "dev", PROC_FILE, 0444, .text = NET_DEV_HEAD },
+	{ .name = NULL },
+};
+
+static const struct proc_entry sysvipc_children[] = {
+	{ "shm", PROC_FILE, 0444,
+	  .text = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
+	          "      atime      dtime      ctime                   rss                  swap" },
+	{ "sem", PROC_FILE, 0444, .text = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime" },
+	{ "msg", PROC_FILE, 0444,
+	  .text = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime" },
+	{ .name = NULL },
+};
+
+/* What there is none of: no line, or only those that say what would stand there. */
+static void show_nothing(struct text *text, const struct proc_subject *s)
+{
+	(void)text, (void)s;
+}
+
 const struct proc_entry proc_system_children[] = {
 	{ "self", PROC_LINK, 0777, .target = target_self },
 	{ "thread-self", PROC_LINK, 0777, .target = target_thread_self },
@@ -407,6 +466,15 @@ const struct proc_entry proc_system_children[] = {
 	{ "devices", PROC_FILE, 0444, .show = show_devices },
 	{ "partitions", PROC_FILE, 0444, .show = show_partitions },
 	{ "vmstat", PROC_FILE, 0444, .show = show_vmstat },
+	{ "swaps", PROC_FILE, 0444, .text = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority" },
+	{ "diskstats", PROC_FILE, 0444, .show = show_nothing },
+	{ "locks", PROC_FILE, 0444, .show = proc_show_locks },
+	{ "interrupts", PROC_FILE, 0444, .text = "           CPU0       " },
+	{ "softirqs", PROC_FILE, 0444, .text = "                    CPU0       " },
+	{ "kallsyms", PROC_FILE, 0444, .show = show_nothing },
+	{ "zoneinfo", PROC_FILE, 0444, .show = show_zoneinfo },
+	{ "net", PROC_FOLDER, 0555, .children = net_children },
+	{ "sysvipc", PROC_FOLDER, 0555, .children = sysvipc_children },
 	{ "sys", PROC_FOLDER, 0555, .children = sys_children },
 	{ .name = NULL },
 };

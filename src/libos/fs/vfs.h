@@ -126,6 +126,17 @@ struct fs_context *fs_context_new(void);              /* at the root of the tree
 struct fs_context *fs_context_copy(const struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
 
+/* Values of /proc/sys that can be written and are kept: some real programs ask for them, and nothing here needs them. */
+enum proc_setting {
+	SETTING_NONE,
+	SETTING_CORE_PATTERN, SETTING_CORE_USES_PID, SETTING_PANIC, SETTING_PRINTK, SETTING_DMESG_RESTRICT,
+	SETTING_KPTR_RESTRICT, SETTING_OVERCOMMIT_MEMORY, SETTING_OVERCOMMIT_RATIO, SETTING_SWAPPINESS,
+	SETTING_DIRTY_RATIO, SETTING_DIRTY_BACKGROUND_RATIO, SETTING_VFS_CACHE_PRESSURE, SETTING_MIN_FREE, SETTING_DROP_CACHES,
+	SETTING_PIPE_MAX, SETTING_SUID_DUMPABLE,
+	SETTING_COUNT
+};
+#define SETTING_SIZE 128
+
 struct vfs {
 	struct list mounts;
 	struct mount *root;
@@ -134,6 +145,8 @@ struct vfs {
 	uint64_t inode_live, file_live;
 	struct super pipes;        /* of the inodes that pipe(2) makes */
 	struct list lock_waiters;  /* fs/locks.c: who waits for whose record lock */
+	struct list lock_sets;     /* fs/locks.c: all that have or had locks */
+	char settings[SETTING_COUNT][SETTING_SIZE]; /* of /proc/sys; empty: never written */
 	uint8_t boot_id[16];       /* random, /proc/sys/kernel/random/boot_id */
 };
 

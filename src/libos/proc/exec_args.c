@@ -10,7 +10,6 @@
 #define ARGS_MAX     UINT64_C(2097152)
 #define ARGS_MIN     UINT64_C(131072)
 #define ROOM_FIRST   UINT64_C(2048)
-#define AUX_MAX      24
 #define RANDOM_SIZE  16
 #define STACK_ALIGN  UINT64_C(16)
 #define MIN_SIGNAL_STACK 3632 /* AT_MINSIGSTKSZ: frame with full vector state */
@@ -187,7 +186,7 @@ struct places { /* where the strings of the new stack lie */
 	uint64_t random, platform, argv, envp, execfn, end;
 };
 
-static void put_auxv(struct layout *l, uint64_t *at, const struct elf_image *image, const struct credentials *cred,
+static void put_auxv(struct layout *l, uint64_t *at, struct vm_space *space, const struct elf_image *image, const struct credentials *cred,
                      bool secure, const struct places *where)
 {
 	const uint64_t auxv[][2] = {
@@ -199,7 +198,8 @@ static void put_auxv(struct layout *l, uint64_t *at, const struct elf_image *ima
 		{AT_NULL, 0},
 	};
 
-	_Static_assert(sizeof(auxv) / sizeof(auxv[0]) <= AUX_MAX, "AUX_MAX");
+	_Static_assert(sizeof(auxv) / sizeof(auxv[0]) <= AUXV_MAX, "AUXV_MAX");
+	vm_set_auxv(space, auxv, sizeof(auxv));
 	for (size_t i = 0; i < sizeof(auxv) / sizeof(auxv[0]); i++) {
 		put_u64(l, at, auxv[i][0]);
 		put_u64(l, at, auxv[i][1]);
@@ -216,7 +216,7 @@ int64_t exec_stack_build(struct exec_args *a, struct vm_space *space, uint64_t t
                          const struct credentials *cred, bool secure)
 {
 	uint64_t execfn_size = str_length(a->path) + 1;
-	uint64_t vectors = (1 + a->argv.count + 1 + a->envp.count + 1 + 2 * AUX_MAX) * sizeof(uint64_t);
+	uint64_t vectors = (1 + a->argv.count + 1 + a->envp.count + 1 + 2 * AUXV_MAX) * sizeof(uint64_t);
 	struct places where;
 	struct layout l;
 	uint64_t at, sp;
@@ -238,7 +238,7 @@ int64_t exec_stack_build(struct exec_args *a, struct vm_space *space, uint64_t t
 	put_u64(&l, &at, a->argv.count);
 	put_pointers(&l, &at, &a->argv, where.argv);
 	put_pointers(&l, &at, &a->envp, where.envp);
-	put_auxv(&l, &at, image, cred, secure, &where);
+	put_auxv(&l, &at, space, image, cred, secure, &where);
 	put_bytes(&l, where.platform, platform, sizeof(platform));
 	put_bytes(&l, where.argv, a->argv.bytes, a->argv.size);
 	put_bytes(&l, where.envp, a->envp.bytes, a->envp.size);

@@ -83,6 +83,8 @@ static void child_inherit(struct process *child, struct process *parent)
 	child->nice = parent->nice;
 	child->sched_policy = parent->sched_policy;
 	child->personality = parent->personality;
+	child->oom_score_adj = parent->oom_score_adj;
+	child->thp_disable = parent->thp_disable;
 	child->dumpable = parent->dumpable;
 	child->no_new_privs = parent->no_new_privs;
 	child->keep_caps = parent->keep_caps;
@@ -158,6 +160,7 @@ static void thread_inherit(struct thread *t, struct thread *self, const struct c
 	if (r->flags & CLONE_SETTLS)
 		t->page->regs.fs_base = r->tls;
 	t->blocked = self->blocked;
+	t->timer_slack_ns = self->timer_slack_ns;
 	str_copy(t->name, self->name, sizeof(t->name));
 	/* A signal stack stays with the program's memory; two threads in one memory must not share it. */
 	if (!(r->flags & CLONE_VM) || (r->flags & CLONE_VFORK))

@@ -6,6 +6,16 @@
 #define CAP_LAST 40
 #define TIMER_SLACK_NS 50000
 #define PR_GET_TID_ADDRESS 40
+/* linux/prctl.h */
+#define PR_GET_TIMING      13
+#define PR_SET_TIMING      14
+#define PR_GET_TSC         25
+#define PR_SET_TSC         26
+#define PR_TSC_ENABLE      1
+#define PR_MCE_KILL_GET    34
+#define PR_SET_THP_DISABLE 41
+#define PR_GET_THP_DISABLE 42
+#define ARCH_GET_CPUID     0x1011
 
 static int64_t put_int(struct thread *self, uint64_t address, int32_t value)
 {
@@ -72,10 +82,28 @@ int64_t sys_prctl(struct thread *self, const uint64_t *args)
 		return 0;
 	case PR_CAPBSET_READ:
 		return arg > CAP_LAST ? -EINVAL : 1;
-	case PR_GET_TIMERSLACK:
-		return TIMER_SLACK_NS;
+	case PR_GET_TIMERSLACK: /* kept, and not needed: timers are as exact as they can be */
+		return self->timer_slack_ns ? (int64_t)self->timer_slack_ns : TIMER_SLACK_NS;
 	case PR_SET_TIMERSLACK:
+		self->timer_slack_ns = (int64_t)arg > 0 ? arg : 0;
 		return 0;
+	case PR_GET_TSC:
+		return put_int(self, arg, PR_TSC_ENABLE);
+	case PR_SET_TSC: /* a machine that runs programs on the processor itself cannot take it away */
+		return arg == PR_TSC_ENABLE ? 0 : -EINVAL;
+	case PR_GET_TIMING:
+		return 0;
+	case PR_SET_TIMING:
+		return arg == 0 ? 0 : -EINVAL;
+	case PR_GET_THP_DISABLE:
+		return arg || args[2] || args[3] || args[4] ? -EINVAL : (int64_t)p->thp_disable;
+	case PR_SET_THP_DISABLE: /* there are no huge pages */
+		if (args[2] || args[3] || args[4])
+			return -EINVAL;
+		p->thp_disable = arg != 0;
+		return 0;
+	case PR_MCE_KILL_GET: /* PR_MCE_KILL_DEFAULT */
+		return arg || args[2] || args[3] || args[4] ? -EINVAL : 2;
 	case PR_SET_CHILD_SUBREAPER:
 		p->child_subreaper = arg != 0;
 		return 0;
@@ -120,6 +148,8 @@ int64_t sys_arch_prctl(struct thread *self, const uint64_t *args)
 	case ARCH_GET_GS:
 		regs_save(self);
 		return user_write(space, address, &regs->gs_base, sizeof(regs->gs_base)) ? -EFAULT : 0;
+	case ARCH_GET_CPUID: /* the instruction works */
+		return 1;
 	default:
 		return -EINVAL;
 	}

@@ -67,6 +67,8 @@ struct process {
 	struct rlimit64 limits[RLIMIT_COUNT];
 	int32_t nice;
 	uint32_t personality, dumpable, no_new_privs;
+	int32_t oom_score_adj;            /* -1000 to 1000 */
+	bool thp_disable;
 
 	char name[16];                    /* comm */
 	struct inode *exe;                /* /proc/PID/exe, one reference */
@@ -129,6 +131,7 @@ struct thread {
 	struct signal_stack altstack;
 	uint64_t clear_child_tid, robust_list;
 	uint64_t restart_until_ns;        /* restart_syscall of a sleep */
+	uint64_t timer_slack_ns;          /* PR_SET_TIMERSLACK; 0: the usual one */
 	bool exiting;
 	uint32_t syscall_nr;              /* being handled, for strace and restart */
 	uint64_t user_ns, system_ns;

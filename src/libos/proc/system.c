@@ -5,6 +5,7 @@
 #include <libos/proc/internal.h>
 
 #define UTS_LENGTH 65
+#define PER_LINUX32 8u /* sys/personality.h: what asks for it wants to see the machine as a 32-bit one */
 
 struct utsname64 {
 	char sysname[UTS_LENGTH], nodename[UTS_LENGTH], release[UTS_LENGTH], version[UTS_LENGTH], machine[UTS_LENGTH],
@@ -20,7 +21,7 @@ int64_t sys_uname(struct thread *self, const uint64_t *args)
 	str_copy(u.nodename, libos.hostname, UTS_LENGTH);
 	str_copy(u.release, "6.1.0-feuerbird", UTS_LENGTH);
 	str_copy(u.version, "#1 FeuerBird", UTS_LENGTH);
-	str_copy(u.machine, "x86_64", UTS_LENGTH);
+	str_copy(u.machine, self->process->personality & PER_LINUX32 ? "i686" : "x86_64", UTS_LENGTH);
 	str_copy(u.domainname, libos.domainname, UTS_LENGTH);
 	return user_write(self->process->space, args[0], &u, sizeof(u)) ? -EFAULT : 0;
 }

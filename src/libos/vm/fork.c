@@ -155,6 +155,7 @@ static void copy_layout(const struct vm_space *parent, struct vm_space *child)
 	child->brk_end = parent->brk_end;
 	child->stack_top = parent->stack_top;
 	child->mmap_base = parent->mmap_base;
+	vm_set_auxv(child, parent->auxv, parent->auxv_size);
 	child->arg_start = parent->arg_start;
 	child->arg_end = parent->arg_end;
 	child->env_start = parent->env_start;

@@ -144,6 +144,7 @@ struct vm_space {
 	uint64_t brk_start, brk_end;
 	uint64_t stack_top, mmap_base;
 	uint64_t arg_start, arg_end, env_start, env_end;
+	uint64_t auxv[2 * AUXV_MAX], auxv_size;
 	uint64_t limit_as, limit_data, limit_stack;
 	exo_frame_t answers;
 	struct grant *grants;         /* grant.c */

@@ -82,6 +82,56 @@ static size_t region_line(const struct region *r, char *to, size_t size, char *n
 	return n + format(to + n, size - n, "\n");
 }
 
+size_t vm_map_line(const struct vm_space *space, uint64_t index, char *to, size_t size)
+{
+	char *name = index < space->region_count ? heap_alloc(PATH_LENGTH_MAX) : NULL;
+	size_t n = name == NULL ? 0 : region_line(space->regions[index], to, size, name, PATH_LENGTH_MAX);
+
+	heap_free(name);
+	return n < size ? n : 0;
+}
+
+bool vm_region_info(const struct vm_space *space, uint64_t index, struct vm_region_info *info)
+{
+	const struct region *r = index < space->region_count ? space->regions[index] : NULL;
+	uint64_t at;
+	pte_t *place;
+
+	if (r == NULL)
+		return false;
+	*info = (struct vm_region_info){
+		.start = r->start, .end = r->end, .read = (r->prot & PROT_READ) != 0, .write = (r->prot & PROT_WRITE) != 0,
+		.execute = (r->prot & PROT_EXEC) != 0, .shared = (r->flags & REGION_SHARED) != 0,
+		.grows_down = (r->flags & REGION_GROWSDOWN) != 0,
+	};
+	for (at = r->start; (place = table_next((struct table *)(uintptr_t)&space->pages, &at, r->end)) != NULL; at += PAGE_SIZE) {
+		info->resident++;
+		info->cached += (*place & PTE_CACHE) != 0;
+		info->own += (*place & (PTE_CACHE | PTE_OWN)) == PTE_OWN;
+	}
+	return true;
+}
+
+bool vm_page_present(const struct vm_space *space, uint64_t address, bool *cached)
+{
+	const pte_t *place = table_find((struct table *)(uintptr_t)&space->pages, address);
+
+	*cached = place != NULL && (*place & PTE_CACHE) != 0;
+	return place != NULL && *place != 0;
+}
+
+void vm_set_auxv(struct vm_space *space, const void *auxv, uint64_t size)
+{
+	space->auxv_size = size < sizeof(space->auxv) ? size : sizeof(space->auxv);
+	memcpy(space->auxv, auxv, space->auxv_size);
+}
+
+const void *vm_auxv(const struct vm_space *space, uint64_t *size)
+{
+	*size = space->auxv_size;
+	return space->auxv;
+}
+
 size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_t start, uint64_t *next)
 {
 	char *name = heap_alloc(PATH_LENGTH_MAX);

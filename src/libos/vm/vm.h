@@ -24,6 +24,8 @@ struct thread;
 #define PAGE_DOWN(x) ((x) & ~(PAGE_SIZE - 1))
 #define PAGE_UP(x)   (((x) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
 
+#define AUXV_MAX 24 /* entries of an auxiliary vector */
+
 struct vm_space; /* vm/space.h: private to vm/ */
 struct exo_dev_grant;
 
@@ -96,6 +98,18 @@ void vm_stats(const struct vm_space *space, struct vm_stats *stats);
 /* Records where exec put the argument strings (for /proc/PID/cmdline). */
 void vm_set_args(struct vm_space *space, uint64_t arg_start, uint64_t arg_end, uint64_t env_start, uint64_t env_end);
 /* Text of /proc/PID/maps, into `to`; returns bytes. `start`: skip that many regions; *next for the next call. */
+/* One line of it, for region `index`; 0: there is none, or no room. */
+size_t vm_map_line(const struct vm_space *space, uint64_t index, char *to, size_t size);
+struct vm_region_info {
+	uint64_t start, end, resident, cached, own; /* pages: there, of them of files and objects, written by this space alone */
+	bool read, write, execute, shared, grows_down;
+};
+bool vm_region_info(const struct vm_space *space, uint64_t index, struct vm_region_info *info);
+/* Is a page there? *cached: it is a file's or an object's. */
+bool vm_page_present(const struct vm_space *space, uint64_t address, bool *cached);
+/* The auxiliary vector, as exec made it, for /proc/PID/auxv. */
+void vm_set_auxv(struct vm_space *space, const void *auxv, uint64_t size);
+const void *vm_auxv(const struct vm_space *space, uint64_t *size);
 size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_t start, uint64_t *next);
 /* Limits from setrlimit (bytes, UINT64_MAX none) */
 void vm_set_limits(struct vm_space *space, uint64_t as, uint64_t data, uint64_t stack);
