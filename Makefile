@@ -40,7 +40,7 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C) src/hal/x86_64/virtq.c
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: help run test deps hosted iso qemu root v6 v6-sim bench bench-peers fuzz fuzz-build unit stress layers budget format coverage clean docs
+.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers fuzz fuzz-build unit stress layers budget format coverage clean docs
 
 help:  ## This list
 	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
@@ -235,6 +235,15 @@ $(V6)/libos-v6.elf: $(V6_OBJ) $(V6)/archive.o src/hal/x86_64/user/libos.ld
 build/bin/libos-v6.elf: $(V6)/libos-v6.elf
 	@mkdir -p $(@D)
 	objcopy -g $< $@
+
+# ---- a first LibOS that attacks the kernel (tests/first), for both targets --------------
+first: $(X)/attack.elf $(H)/feuerbird-attack
+$(X)/attack.elf: $(call objects,$(X)/user,$(call find_c,tests/first) $(X86USER)) src/hal/x86_64/user/libos.ld
+	$(call note,LD)
+	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(filter %.o,$^)
+$(H)/feuerbird-attack: $(call objects,$(H),$(CORE_C) $(HOSTED_C) $(HOSTED_S) $(filter-out %/fatal.c,$(call find_c,tests/first)))
+	$(call note,LD)
+	$(CC) $(SANFLAGS) -o $@ $^ -pthread
 
 v6: build/bin/libos-v6.elf  ## Build the teaching LibOS alone
 

@@ -168,6 +168,8 @@ static void load_regs(struct cpu *cpu, struct context *c)
 	struct exo_regs *r = &c->regs;
 
 	*r = c->page->regs;
+	/* Fetched once: what is looked at from here on is our copy, whoever (a disk, for instance) writes to the page now. */
+	__asm__ volatile("" : : : "memory");
 	r->rflags = (r->rflags & FLAG_USER) | FLAG_IF | FLAG_ONE;
 	if (r->fs_base >= EXO_USER_LIMIT)
 		r->fs_base = 0;

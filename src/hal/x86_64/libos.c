@@ -43,7 +43,7 @@ static void load_segment(const uint8_t *file, uint64_t size, const struct elf_ph
 
 	if (libos.count == SEGMENT_MAX || !inside(p->offset, p->filesz, size)
 	    || p->filesz > p->memsz || p->memsz > IMAGE_MAX || p->vaddr < EXO_USER_BASE
-	    || p->vaddr >= WINDOW_BASE || ((p->flags & ELF_W) && (p->flags & ELF_X)))
+	    || p->vaddr >= WINDOW_BASE - IMAGE_MAX || ((p->flags & ELF_W) && (p->flags & ELF_X)))
 		hal_panic("LibOS: bad segment");
 	s->vaddr = p->vaddr - lead;
 	s->count = (end - s->vaddr + EXO_FRAME_SIZE - 1) >> EXO_FRAME_SHIFT;
