@@ -5,6 +5,8 @@
 #include <hal/x86/sha256.h>
 #include <hal/x86_64/machine.h>
 
+#define VENDOR_AMD 0x68747541 /* "Auth" */
+
 #define XSTATE_X87_SSE UINT64_C(0x3)
 #define XSTATE_AVX     UINT64_C(0x4)
 #define XSTATE_AVX512  UINT64_C(0xe0)
@@ -54,6 +56,8 @@ void cpu_detect(struct features *can)
 	can->smap = bit(seven.b, 20);
 	can->umip = bit(seven.c, 2);
 	can->sha = x86_sha_present();
+	/* APM vol. 2, 11.4.4.3; leaf 0x80000008: RstrFpErrPtrs */
+	can->keeps_fp_pointers = cpuid(0, 0).b == VENDOR_AMD && !(extended >= 0x80000008 && bit(cpuid(0x80000008, 0).b, 2));
 	can->gib_pages = extended >= 0x80000001 && bit(cpuid(0x80000001, 0).d, 26);
 	if (can->xsave)
 		can->xcr0 = choose_xcr0();
@@ -69,7 +73,7 @@ uint32_t cpu_colours(void)
 {
 	uint32_t vendor = cpuid(0, 0).b, leaf = 4, colours = 1;
 
-	if (vendor == 0x68747541) { /* "Auth" */
+	if (vendor == VENDOR_AMD) {
 		if (cpuid(0x80000000, 0).a < 0x8000001d || !bit(cpuid(0x80000001, 0).c, 22))
 			return 1;
 		leaf = 0x8000001d;
@@ -94,7 +98,8 @@ void cpu_init(const struct features *can)
 {
 	uint64_t cr4 = cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
-	cr0_write((cr0_read() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP | CR0_AM);
+	machine.cr0 = (cr0_read() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP | CR0_AM;
+	cr0_write(machine.cr0);
 	cr4 |= (can->global ? CR4_PGE : 0) | (can->fsgsbase ? CR4_FSGSBASE : 0)
 	       | (can->smep ? CR4_SMEP : 0) | (can->smap ? CR4_SMAP : 0)
 	       | (can->umip ? CR4_UMIP : 0) | (can->xsave ? CR4_OSXSAVE : 0);

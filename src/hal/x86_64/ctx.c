@@ -70,8 +70,20 @@ static uint64_t *fp_header(struct exo_ctx_page *page)
 	return (uint64_t *)(void *)(page->fp + XHEADER_OFFSET);
 }
 
+void context_open_vectors(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (!cpu->fp_closed)
+		return;
+	cr0_clear_ts();
+	cpu->fp_closed = false;
+	cpu->is_libos_ready = false;
+}
+
 static void fp_save(struct exo_ctx_page *page)
 {
+	context_open_vectors();
 	if (machine.can.xsave) {
 		/* XSAVE writes the first word of the header only. */
 		memset(fp_header(page), 0, 64);
@@ -89,6 +101,9 @@ static void fp_load(struct exo_ctx_page *page)
 	uint64_t have = *fp_header(page);
 	uint32_t mxcsr = MXCSR_INITIAL;
 
+	context_open_vectors();
+	if (machine.can.keeps_fp_pointers)
+		__asm__ volatile("fnclex; emms; fildl %0" : : "m"(*fp_initial)); /* ours instead of another program's */
 	if (machine.can.xsave) {
 		/* MXCSR comes from the area even when the header says "initial". */
 		if (!(have & 6))
@@ -112,8 +127,10 @@ static void fp_forget(struct cpu *cpu)
 
 static void fp_switch(struct cpu *cpu, struct context *c)
 {
-	if (cpu->fp_owner == c)
+	if (cpu->fp_owner == c) {
+		context_open_vectors();
 		return;
+	}
 	fp_forget(cpu);
 	cpu->fp_owner = c;
 	fp_load(c->page);
@@ -123,20 +140,28 @@ static void fp_switch(struct cpu *cpu, struct context *c)
 
 static void seg_save(struct context *c)
 {
-	c->regs.gs_base = msr_read(MSR_KERNEL_GS_BASE);
-	c->regs.fs_base = machine.can.fsgsbase ? fsbase_read() : msr_read(MSR_FS_BASE);
+	if (machine.can.fsgsbase) {
+		c->regs.gs_base = user_gsbase_read();
+		c->regs.fs_base = fsbase_read();
+	} else {
+		c->regs.gs_base = msr_read(MSR_KERNEL_GS_BASE);
+		c->regs.fs_base = msr_read(MSR_FS_BASE);
+	}
 }
 
 static void seg_load(const struct context *c)
 {
 	/* Selectors that the last program left: a null one everywhere. */
-	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; swapgs; mov %0, %%gs; swapgs"
-	                 : : "r"(0) : "memory");
-	if (machine.can.fsgsbase)
+	if (selectors_read() != 0)
+		__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; swapgs; mov %0, %%gs; swapgs"
+		                 : : "r"(0) : "memory");
+	if (machine.can.fsgsbase) {
 		fsbase_write(c->regs.fs_base);
-	else
+		user_gsbase_write(c->regs.gs_base);
+	} else {
 		msr_write(MSR_FS_BASE, c->regs.fs_base);
-	msr_write(MSR_KERNEL_GS_BASE, c->regs.gs_base);
+		msr_write(MSR_KERNEL_GS_BASE, c->regs.gs_base);
+	}
 }
 
 static void seg_switch(struct cpu *cpu, struct context *c)
@@ -146,7 +171,27 @@ static void seg_switch(struct cpu *cpu, struct context *c)
 	if (cpu->seg_owner)
 		seg_save(cpu->seg_owner);
 	cpu->seg_owner = c;
+	cpu->is_libos_ready = false;
 	seg_load(c);
+}
+
+/* The first LibOS is built without vector registers, so that its programs' mostly stay where they are: they are
+ * only closed while it runs. */
+void context_prepare_libos(struct context *c)
+{
+	struct cpu *cpu = this_cpu();
+
+	seg_switch(cpu, c);
+	if (cpu->fp_owner != c && !cpu->fp_closed) {
+		cr0_write(machine.cr0 | CR0_TS);
+		cpu->fp_closed = true;
+	}
+	cpu->is_libos_ready = true;
+}
+
+void context_give_vectors(struct context *c)
+{
+	fp_switch(this_cpu(), c);
 }
 
 void context_leave(void)
@@ -157,6 +202,7 @@ void context_leave(void)
 	if (cpu->seg_owner)
 		seg_save(cpu->seg_owner);
 	cpu->seg_owner = NULL;
+	cpu->is_libos_ready = false;
 	cpu->cr3 = machine.kernel_pml4;
 	cr3_write(cpu->cr3);
 }

@@ -14,6 +14,7 @@ bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count)
 
 	if (!machine.can.sha)
 		return false;
+	context_open_vectors();
 	vectors_save(&kept);
 	x86_sha256_blocks(state, blocks, count);
 	vectors_restore(&kept);
@@ -26,6 +27,7 @@ bool hal_hmac_words(uint32_t words[][16], const uint32_t inner[8], const uint32_
 
 	if (!machine.can.sha)
 		return false;
+	context_open_vectors();
 	vectors_save(&kept);
 	x86_hmac_words(words, inner, outer, count);
 	vectors_restore(&kept);

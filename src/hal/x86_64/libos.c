@@ -31,6 +31,9 @@ static struct {
 	struct context ctx;
 } libos;
 
+/* For its vector state only. */
+static struct exo_ctx_page libos_page __attribute__((aligned(4096)));
+
 static bool inside(uint64_t offset, uint64_t size, uint64_t total)
 {
 	return offset <= total && size <= total - offset;
@@ -164,12 +167,19 @@ static void serve(struct exo_regs *r)
 	r->rdx = result.value;
 }
 
+static void interrupted(uint32_t vector)
+{
+	irq_handle(vector);
+	core_interrupted();
+}
+
 void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 {
 	struct context *c = &libos.ctx;
 	struct cpu *cpu = this_cpu();
 
 	memcpy(phys_ptr(libos.boot), boot, sizeof(*boot));
+	c->page = &libos_page;
 	c->regs.rip = libos.entry;
 	c->regs.rsp = STACK_TOP;
 	c->regs.rdi = BOOT_ADDR;
@@ -180,18 +190,20 @@ void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 		uint64_t turn_end = core_turn_end();
 		uint32_t vector;
 
+		if (!cpu->is_libos_ready)
+			context_prepare_libos(c);
 		space_load(c->space);
 		timer_need(turn_end < cpu->timer_at ? turn_end : cpu->timer_at);
 		vector = user_enter(&c->regs, c->by_sysret);
 		c->by_sysret = vector == TRAP_SYSCALL;
 		if (vector == TRAP_SYSCALL)
 			serve(&c->regs);
-		if (vector < VEC_PIC)
+		else if (vector == VEC_NM && cpu->fp_closed)
+			context_give_vectors(c);
+		else if (vector < VEC_PIC)
 			panic_libos(trap_name(vector), &c->regs, space);
-		if (vector != TRAP_SYSCALL) {
-			irq_handle(vector);
-			core_interrupted();
-		}
+		else
+			interrupted(vector);
 	}
 }
 

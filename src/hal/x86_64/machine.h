@@ -39,6 +39,7 @@ static inline void *phys_ptr(uint64_t phys)
 
 #define VEC_DB 1
 #define VEC_NMI 2
+#define VEC_NM 7
 #define VEC_DF 8
 #define VEC_GP 13
 #define VEC_PF 14
@@ -68,6 +69,8 @@ struct cpu {
 	uint64_t timer_at;      /* what the core asked for, ns */
 	uint64_t armed_at;      /* when the hardware will fire, ns */
 	struct context *fp_owner;  /* whose vector state is in the registers */
+	bool fp_closed;            /* CR0.TS: they must not be touched */
+	bool is_libos_ready;       /* context_prepare_libos() has nothing to do */
 	struct context *seg_owner; /* whose fs and gs bases are loaded */
 	uint64_t pcid_owner[PCID_COUNT]; /* space id; 0: free */
 	uint32_t pcid_next;
@@ -87,6 +90,7 @@ static inline struct cpu *this_cpu(void)
 
 struct features {
 	bool xsave, avx, fsgsbase, smep, smap, umip, pcid, global, gib_pages;
+	bool keeps_fp_pointers; /* FXRSTOR leaves the last x87 instruction's addresses when no exception is pending */
 	bool mce, mca, apic, tsc_deadline, rdrand, rdseed, sha, sysenter;
 	uint64_t xcr0;
 };
@@ -132,6 +136,7 @@ struct machine {
 	struct loader_info loader;
 	struct range image;      /* the kernel, physical */
 	uint64_t kernel_pml4;    /* physical */
+	uint64_t cr0;            /* of each CPU, but for TS */
 	uint64_t entry_tsc;      /* when the loader handed over */
 	char cmdline[EXO_CMDLINE_SIZE];      /* the LibOS's */
 	char options[256];       /* the machine's own: boot_option() */
@@ -310,6 +315,13 @@ void context_run(struct context *c, struct stop *stop);         /* ctx.c */
 bool context_answered(struct context *c);                       /* answer.c */
 /* Brings fs and gs bases into c->regs, and the vector state into the page. */
 void context_settle(struct context *c, bool with_fp);
+
+/* Before the first LibOS, which is c, is entered: its bases are loaded, and what the vector registers hold of others is
+ * closed. It is opened, and they are its own, when it has trapped with VEC_NM. */
+void context_prepare_libos(struct context *c);
+void context_give_vectors(struct context *c);
+/* The kernel may use the vector registers, until the next entry. What is in them stays somebody's. */
+void context_open_vectors(void);
 
 /* This CPU keeps nothing of any context or space. */
 void context_leave(void);

@@ -128,6 +128,11 @@ static inline uint64_t cr0_read(void)
 	return value;
 }
 
+static inline void cr0_clear_ts(void)
+{
+	__asm__ volatile("clts" : : : "memory");
+}
+
 static inline void cr0_write(uint64_t value)
 {
 	__asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory");
@@ -185,6 +190,28 @@ static inline uint64_t fsbase_read(void)
 static inline void fsbase_write(uint64_t value)
 {
 	__asm__ volatile("wrfsbase %0" : : "r"(value));
+}
+
+/* The base that a program has in gs, while the kernel has its own. */
+static inline uint64_t user_gsbase_read(void)
+{
+	uint64_t value;
+	__asm__ volatile("swapgs; rdgsbase %0; swapgs" : "=r"(value));
+	return value;
+}
+
+static inline void user_gsbase_write(uint64_t value)
+{
+	__asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(value));
+}
+
+/* ds, es, fs and gs, all bits together: 0 if they are null. */
+static inline uint32_t selectors_read(void)
+{
+	uint32_t ds, es, fs, gs;
+	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+	                 : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+	return ds | es | fs | gs;
 }
 
 static inline void cpu_pause(void)
