@@ -9,6 +9,7 @@
 #include <hal/x86_64/machine.h>
 
 #define TABLE_MAX (UINT32_C(4) << 20)
+#define APIC_IDS_MAX 8 /* one other than our own is wanted */
 
 #define FADT_DSDT      40
 #define FADT_PM1A_CNT  64
@@ -27,6 +28,14 @@
 #define HPET_ADDRESS 44
 #define HPET_SIZE    56
 
+/* 5.2.12: MADT, its local APIC and local x2APIC structures */
+#define MADT_FIRST     44
+#define MADT_APIC      0
+#define MADT_APIC_SIZE 8
+#define MADT_X2        9
+#define MADT_X2_SIZE   16
+#define MADT_ENABLED   UINT32_C(1)
+
 #define PM1_SLEEP_ENABLE (1u << 13)
 
 static struct {
@@ -34,6 +43,7 @@ static struct {
 	uint8_t s5a, s5b, reset_value;
 	bool has_s5;
 	uint64_t hpet;
+	uint32_t apic_ids[APIC_IDS_MAX], apic_count;
 } acpi;
 
 static uint32_t get32(const uint8_t *bytes)
@@ -144,10 +154,40 @@ static void read_fadt(const uint8_t *fadt, uint32_t size)
 		find_s5(dsdt, dsdt_size);
 }
 
+static void add_apic(uint32_t id, uint32_t flags)
+{
+	if ((flags & MADT_ENABLED) && acpi.apic_count < APIC_IDS_MAX)
+		acpi.apic_ids[acpi.apic_count++] = id;
+}
+
+static void read_madt(const uint8_t *madt, uint32_t size)
+{
+	for (uint32_t at = MADT_FIRST; at <= size && size - at >= 2 && madt[at + 1] >= 2 && madt[at + 1] <= size - at;
+	     at += madt[at + 1]) {
+		const uint8_t *e = madt + at;
+
+		if (e[0] == MADT_APIC && e[1] >= MADT_APIC_SIZE)
+			add_apic(e[3], get32(e + 4));
+		else if (e[0] == MADT_X2 && e[1] >= MADT_X2_SIZE)
+			add_apic(get32(e + 4), get32(e + 8));
+	}
+}
+
+bool acpi_other_cpu(uint32_t own, uint32_t *apic_id)
+{
+	*apic_id = own == 0 ? 1 : 0; /* as far as one can guess */
+	for (uint32_t i = 0; i < acpi.apic_count; i++) {
+		*apic_id = acpi.apic_ids[i];
+		if (*apic_id != own)
+			return true;
+	}
+	return acpi.apic_count == 0;
+}
+
 void acpi_init(void)
 {
-	const uint8_t *rsdp = machine.loader.rsdp, *root = NULL, *fadt, *srat, *hpet;
-	uint32_t size = 0, fadt_size = 0, srat_size = 0, hpet_size = 0;
+	const uint8_t *rsdp = machine.loader.rsdp, *root = NULL, *fadt, *srat, *hpet, *madt;
+	uint32_t size = 0, fadt_size = 0, srat_size = 0, hpet_size = 0, madt_size = 0;
 	unsigned entry = 8;
 
 	if (!machine.loader.has_rsdp || memcmp(rsdp, "RSD PTR ", 8) != 0
@@ -165,6 +205,9 @@ void acpi_init(void)
 	srat = root ? find(root, size, entry, "SRAT", &srat_size) : NULL;
 	if (srat)
 		srat_read(srat, srat_size);
+	madt = root ? find(root, size, entry, "APIC", &madt_size) : NULL;
+	if (madt)
+		read_madt(madt, madt_size);
 	hpet = root ? find(root, size, entry, "HPET", &hpet_size) : NULL;
 	if (hpet && hpet_size >= HPET_SIZE && hpet[HPET_SPACE] == SPACE_MEMORY)
 		acpi.hpet = get64(hpet + HPET_ADDRESS);

@@ -26,6 +26,7 @@
 #define MSIX_ENABLE    UINT32_C(0x80000000)
 #define MSIX_MASK      UINT32_C(0x40000000)
 #define MSI_ADDRESS    UINT32_C(0xfee00000) /* SDM vol. 3, 11.11.1; bits 12 to 19: which APIC */
+#define MSI_APIC_MAX   0xff
 
 /* Virtio: 4.1.2 (ids), 4.1.4 (structures), 2.1 (status), 6 and 5.2.3 (features) */
 #define ID_TRANSITIONAL UINT32_C(0x10011af4)
@@ -123,18 +124,18 @@ static uint32_t caps_read(uint32_t device, struct part parts[PARTS])
 /* The first vector comes to this CPU. False: it cannot. */
 static bool msix_start(uint32_t device, uint32_t msix)
 {
-	uint32_t where, apic = cpuid(1, 0).b >> 24;
+	uint32_t where;
 	volatile uint32_t *table;
 	uint64_t base;
 
-	if (msix == 0 || !apic_here())
+	if (msix == 0 || !apic_here() || apic_id() > MSI_APIC_MAX)
 		return false;
 	where = pci_get(device, msix + 4);
 	base = bar_of(device, where & 7);
 	if (base == 0)
 		return false;
 	table = memory_map_device(base + (where & ~UINT32_C(7)), 16);
-	table[0] = MSI_ADDRESS | apic << 12;
+	table[0] = MSI_ADDRESS | apic_id() << 12;
 	table[1] = 0;
 	table[2] = VEC_DISK;
 	table[3] = 0; /* not masked */

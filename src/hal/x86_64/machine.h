@@ -213,6 +213,7 @@ void srat_apply(struct hal_boot_info *boot); /* the extent's nodes */
 void acpi_init(void);                                           /* acpi.c */
 uint16_t acpi_pm_timer(void);             /* I/O port; 0: none */
 uint64_t acpi_hpet(void);                 /* address of its registers; 0: none */
+bool acpi_other_cpu(uint32_t own, uint32_t *apic_id); /* the first usable CPU but this; false: none */
 void acpi_power_off(void);
 void acpi_reset(void);
 
@@ -226,6 +227,7 @@ void apic_end(void);                      /* end of interrupt */
 void apic_send(uint32_t apic_id, uint32_t vector);
 void apic_send_nmi(uint32_t apic_id);
 bool apic_here(void);
+uint32_t apic_id(void);                   /* this CPU's */
 void apic_reset_cpu(uint32_t apic_id);
 void apic_start_cpu(uint32_t apic_id, uint32_t page);
 

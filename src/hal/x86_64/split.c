@@ -13,7 +13,6 @@
  */
 #include <hal/x86_64/machine.h>
 
-#define AP_APIC_ID 1
 #define START_NS   UINT64_C(200000000)
 
 /* As long as waking a halted CPU takes, about: then neither choice is far off. */
@@ -62,6 +61,7 @@ static struct {
 } pace = { .pause = PAUSE_NS_MIN };
 
 static struct cpu *worker;
+static uint32_t boss_apic, worker_apic; /* ids */
 
 static uint32_t get(const uint32_t *word)
 {
@@ -155,7 +155,7 @@ EXO_NORETURN void split_main(void)
 			box.finished = tsc_read();
 		put(&box.done, turn);
 		if (get(&box.boss_sleeps))
-			apic_send(0, VEC_KICK);
+			apic_send(boss_apic, VEC_KICK);
 	}
 }
 
@@ -166,7 +166,7 @@ static void give(enum order order)
 	box.order = order;
 	put(&box.asked, box.asked + 1);
 	if (get(&box.worker_sleeps))
-		apic_send(AP_APIC_ID, VEC_KICK);
+		apic_send(worker_apic, VEC_KICK);
 }
 
 static void finish(void)
@@ -221,7 +221,7 @@ void split_run(struct context *c, uint64_t deadline, struct stop *stop)
 	await(&box.done, box.asked, &box.boss_sleeps, interrupted, deadline);
 	if (get(&box.done) != box.asked) {
 		put(&box.recalled, box.asked);
-		apic_send(AP_APIC_ID, VEC_KICK);
+		apic_send(worker_apic, VEC_KICK);
 		finish();
 	}
 	if (timed)
@@ -249,7 +249,7 @@ void split_stop(void)
 	bool on_worker = this_cpu() == worker_cpu();
 
 	if (on_worker || get(&box.worker_up))
-		apic_send_nmi(on_worker ? 0 : AP_APIC_ID);
+		apic_send_nmi(on_worker ? boss_apic : worker_apic);
 }
 
 /* The CPU that is left keeps nothing of any program: neither vector state nor
@@ -282,6 +282,9 @@ void split_prepare(void)
 
 	if (!boot_option("cpus", &cpus) || cpus < 2 || !apic_here())
 		return;
+	boss_apic = apic_id();
+	if (!acpi_other_cpu(boss_apic, &worker_apic))
+		return;
 	page = memory_carve(4096, 0x100000);
 	to = phys_ptr(page);
 	memcpy(to, ap_start, (uint64_t)(ap_end - ap_start));
@@ -290,13 +293,13 @@ void split_prepare(void)
 	words = stack_table[STACK_USES + STACK_MAIN].top;
 	memcpy(to + (ap_stack - ap_start), &words, sizeof(words));
 	machine.split_page = page;
-	apic_reset_cpu(AP_APIC_ID);
+	apic_reset_cpu(worker_apic);
 }
 
 void split_start(void)
 {
 	if (machine.split_page)
-		apic_start_cpu(AP_APIC_ID, (uint32_t)(machine.split_page >> 12));
+		apic_start_cpu(worker_apic, (uint32_t)(machine.split_page >> 12));
 }
 
 void split_join(void)
@@ -310,5 +313,7 @@ void split_join(void)
 	if (!get(&box.worker_up))
 		return;
 	machine.can.pcid = false; /* spaces are not shared between the CPUs anyway */
+	if (machine.boottime)
+		log_format("boottime: second CPU, APIC id %u\n", worker_apic);
 	worker = worker_cpu();
 }

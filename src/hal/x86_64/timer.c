@@ -20,6 +20,8 @@
 
 #define APIC_PHYS_MASK UINT64_C(0xffffff000)
 #define APIC_ENABLED   UINT64_C(0x800)
+#define APIC_X2        UINT64_C(0x400)
+#define APIC_ID        0x020
 #define APIC_EOI       0x0b0
 #define APIC_SPURIOUS  0x0f0
 #define APIC_ICR_LOW   0x300
@@ -47,7 +49,8 @@
 #define PIT_GATE    0x61
 
 static struct {
-	volatile uint32_t *apic;
+	bool has_apic, has_x2; /* x2: firmware has left it in the mode of SDM vol. 3, 11.12 */
+	volatile uint32_t *apic; /* else its registers */
 	uint64_t mult; /* ns = cycles * mult >> 32 */
 	uint64_t tsc_hz, apic_hz;
 	bool by_apic;
@@ -68,28 +71,44 @@ static uint64_t scale(uint64_t a, uint64_t b)
 
 static uint32_t apic_get(unsigned reg)
 {
-	return t.apic[reg / 4];
+	return t.has_x2 ? (uint32_t)msr_read(MSR_X2APIC + reg / 16) : t.apic[reg / 4];
 }
 
 static void apic_set(unsigned reg, uint32_t value)
 {
-	t.apic[reg / 4] = value;
+	if (t.has_x2)
+		msr_write(MSR_X2APIC + reg / 16, value);
+	else
+		t.apic[reg / 4] = value;
 }
 
 void apic_enable(void)
 {
+	if (t.has_x2) /* the second CPU like the first */
+		msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_ENABLED | APIC_X2);
 	apic_set(APIC_SPURIOUS, 0x100 | VEC_SPURIOUS);
 	apic_set(APIC_LINT1, APIC_NMI); /* as boards have it wired */
 }
 
 void apic_end(void)
 {
-	if (t.apic)
+	if (t.has_apic)
 		apic_set(APIC_EOI, 0);
+}
+
+uint32_t apic_id(void)
+{
+	return t.has_x2 ? apic_get(APIC_ID) : apic_get(APIC_ID) >> 24;
 }
 
 static void apic_order(uint32_t apic_id, uint32_t order)
 {
+	if (t.has_x2) {
+		/* 11.12.3: what was written before is not yet seen by others otherwise. */
+		__asm__ volatile("mfence; lfence" : : : "memory");
+		msr_write(MSR_X2APIC + APIC_ICR_LOW / 16, (uint64_t)apic_id << 32 | order);
+		return;
+	}
 	while (apic_get(APIC_ICR_LOW) & ICR_PENDING)
 		cpu_pause();
 	apic_set(APIC_ICR_HIGH, apic_id << 24);
@@ -103,7 +122,7 @@ void apic_send(uint32_t apic_id, uint32_t vector)
 
 bool apic_here(void)
 {
-	return t.apic != NULL;
+	return t.has_apic;
 }
 
 void apic_send_nmi(uint32_t apic_id)
@@ -174,12 +193,10 @@ static void apic_start(void)
 
 	if (!machine.can.apic || !(base & APIC_ENABLED))
 		return;
-	if (base & 0x400) {
-		/* Firmware left x2APIC mode: only a reset leads back to registers in
-		 * memory, and the PIT does as well. */
-		return;
-	}
-	t.apic = memory_map_device(base & APIC_PHYS_MASK, 4096);
+	t.has_apic = true;
+	t.has_x2 = base & APIC_X2; /* only a reset leads back */
+	if (!t.has_x2)
+		t.apic = memory_map_device(base & APIC_PHYS_MASK, 4096);
 	apic_enable();
 	apic_set(APIC_LINT0, APIC_EXTINT); /* the 8259 comes in here */
 	apic_set(APIC_DIVIDE, APIC_BY_16);
@@ -199,7 +216,7 @@ void timer_init_start(void)
 	}
 	apic_start();
 	t.start_tsc = sample(&t.start_clock);
-	t.start_apic = t.apic ? apic_get(APIC_CURRENT) : 0;
+	t.start_apic = t.has_apic ? apic_get(APIC_CURRENT) : 0;
 }
 
 static void measure(void)
@@ -211,7 +228,7 @@ static void measure(void)
 	do
 		tsc = sample(&clock);
 	while (((clock - t.start_clock) & clock_mask()) < want && tsc - t.start_tsc < MEASURE_CYCLES && --tries > 0);
-	apic = t.apic ? apic_get(APIC_CURRENT) : 0;
+	apic = t.has_apic ? apic_get(APIC_CURRENT) : 0;
 	ticks = (clock - t.start_clock) & clock_mask();
 	if (ticks == 0 || tsc <= t.start_tsc)
 		hal_panic("no clock to measure the CPU's counter against");
@@ -314,7 +331,7 @@ static bool fires(void)
 
 static void choose_timer(void)
 {
-	t.by_apic = t.apic && t.apic_hz > 0;
+	t.by_apic = t.has_apic && t.apic_hz > 0;
 	if (t.by_apic) {
 		apic_set(APIC_INITIAL, 0);
 		apic_set(APIC_LVT_TIMER, VEC_TIMER | (machine.can.tsc_deadline ? APIC_DEADLINE : 0));

@@ -13,6 +13,7 @@
 #define MSR_SYSENTER_ESP   0x175u
 #define MSR_SYSENTER_EIP   0x176u
 #define MSR_TSC_DEADLINE   0x6e0u
+#define MSR_X2APIC         0x800u /* and a sixteenth of the register's offset */
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
 #define MSR_LSTAR          0xc0000082u
