@@ -1,7 +1,7 @@
 /*
- * Futexes. A waiter is known by its space and address, and, when the futex may be shared, by
- * the frame too: the first survives copy-on-write of the page, the second is the same for all who map it. Both have
- * the same offset in the page, which is therefore what the hash is made of.
+ * Futexes. A private one is known by its space and address; one that may be shared by these or by the frame: the
+ * first survives copy-on-write of the page, the second is the same for all who map it. Both have the same offset in the
+ * page, which is therefore what the hash is made of. A private and a shared one at one address are two.
  */
 #include <libos/proc/internal.h>
 
@@ -34,16 +34,21 @@ static struct list *bucket(const struct futex_name *name)
 
 static bool same(const struct futex_name *a, const struct futex_name *b)
 {
-	if (a->space == b->space && a->address == b->address)
-		return true;
-	return a->shared && b->shared && a->frame_key == b->frame_key;
+	if (a->shared != b->shared)
+		return false;
+	return (a->space == b->space && a->address == b->address) || (a->shared && a->frame_key == b->frame_key);
 }
 
+/* word: NULL if its value does not matter; then there need be nothing at a private one's address. */
 static int futex_name(struct vm_space *space, uint64_t address, bool shared, struct futex_name *name,
                       const uint32_t **word)
 {
+	const uint32_t *unused;
+
 	*name = (struct futex_name){.space = space, .address = address, .shared = shared};
-	return user_word_read(space, address, &name->frame_key, word);
+	if (!word && !shared)
+		return address & 3 ? -EINVAL : address >= EXO_USER_LIMIT ? -EFAULT : 0;
+	return user_word_read(space, address, &name->frame_key, word ? word : &unused);
 }
 
 /* The same for a word that is going to be changed, which the program must be allowed to do. */
@@ -52,6 +57,12 @@ static int futex_name_changing(struct vm_space *space, uint64_t address, bool sh
 {
 	*name = (struct futex_name){.space = space, .address = address, .shared = shared};
 	return user_word_write(space, address, &name->frame_key, word);
+}
+
+/* Fewer than one wakes one, as on Linux. */
+static uint32_t count_of(uint64_t arg)
+{
+	return (int32_t)arg < 1 ? 1 : (uint32_t)arg;
 }
 
 static uint32_t wake(const struct futex_name *name, uint32_t count, uint32_t bits)
@@ -76,9 +87,8 @@ static uint32_t wake(const struct futex_name *name, uint32_t count, uint32_t bit
 void futex_wake_address(struct vm_space *space, uint64_t address, uint32_t count)
 {
 	struct futex_name name;
-	const uint32_t *word;
 
-	if (!futex_name(space, address, true, &name, &word))
+	if (!futex_name(space, address, true, &name, NULL))
 		(void)wake(&name, count, UINT32_MAX);
 }
 
@@ -132,18 +142,15 @@ static int64_t requeue(struct thread *self, const uint64_t *args, bool shared, b
 {
 	struct vm_space *space = self->process->space;
 	struct futex_name from, to;
-	const uint32_t *word, *target;
+	const uint32_t *word;
 	uint32_t done, moved = 0, limit = (uint32_t)args[3];
 	int error;
 
 	if ((int32_t)args[2] < 0 || (int32_t)args[3] < 0)
 		return -EINVAL;
-	error = futex_name(space, args[0], shared, &from, &word);
+	error = futex_name(space, args[4], shared, &to, NULL);
 	if (!error)
-		error = futex_name(space, args[4], shared, &to, &target);
-	/* Making the second page writable may have replaced the first. */
-	if (!error)
-		error = futex_name(space, args[0], shared, &from, &word);
+		error = futex_name(space, args[0], shared, &from, compare ? &word : NULL);
 	if (error)
 		return error;
 	if (compare && __atomic_load_n(word, __ATOMIC_SEQ_CST) != (uint32_t)args[5])
@@ -161,7 +168,7 @@ static int64_t requeue(struct thread *self, const uint64_t *args, bool shared, b
 		list_push_back(bucket(&to), &w->node);
 		moved++;
 	}
-	return compare ? done + moved : done;
+	return done + moved;
 }
 
 /* FUTEX_WAKE_OP: operation, comparison and both operands in one word (linux/futex.h, FUTEX_OP). */
@@ -221,10 +228,9 @@ static int64_t wake_op(struct thread *self, const uint64_t *args, bool shared)
 {
 	struct vm_space *space = self->process->space;
 	struct futex_name first, second;
-	const uint32_t *woken;
 	uint32_t *word, done;
 	bool compares = false;
-	int error = futex_name(space, args[0], shared, &first, &woken);
+	int error = futex_name(space, args[0], shared, &first, NULL);
 
 	if (!error)
 		error = futex_name_changing(space, args[4], shared, &second, &word);
@@ -232,9 +238,9 @@ static int64_t wake_op(struct thread *self, const uint64_t *args, bool shared)
 		error = apply_op(word, (uint32_t)args[5], &compares);
 	if (error)
 		return error;
-	done = wake(&first, (uint32_t)args[2], UINT32_MAX);
+	done = wake(&first, count_of(args[2]), UINT32_MAX);
 	if (compares)
-		done += wake(&second, (uint32_t)args[3], UINT32_MAX);
+		done += wake(&second, count_of(args[3]), UINT32_MAX);
 	return done;
 }
 
@@ -268,7 +274,6 @@ int64_t sys_futex(struct thread *self, const uint64_t *args)
 	bool shared = !(args[1] & FUTEX_PRIVATE_FLAG), realtime = args[1] & FUTEX_CLOCK_REALTIME;
 	struct futex_name name;
 	uint64_t deadline;
-	const uint32_t *word;
 	int error;
 
 	switch (op) {
@@ -283,12 +288,10 @@ int64_t sys_futex(struct thread *self, const uint64_t *args)
 	case FUTEX_WAKE_BITSET:
 		if (op == FUTEX_WAKE_BITSET && !(uint32_t)args[5])
 			return -EINVAL;
-		error = futex_name(self->process->space, args[0], shared, &name, &word);
+		error = futex_name(self->process->space, args[0], shared, &name, NULL);
 		if (error)
 			return error;
-		/* A negative count wakes one, as on Linux. */
-		return wake(&name, (int32_t)args[2] < 1 ? 1 : (uint32_t)args[2],
-		            op == FUTEX_WAKE ? UINT32_MAX : (uint32_t)args[5]);
+		return wake(&name, count_of(args[2]), op == FUTEX_WAKE ? UINT32_MAX : (uint32_t)args[5]);
 	case FUTEX_REQUEUE:
 		return requeue(self, args, shared, false);
 	case FUTEX_CMP_REQUEUE:
