@@ -111,6 +111,7 @@ static void usage(FILE *to)
 	      "  --cpu MODEL      QEMU's CPU model (max)\n"
 	      "  --cpus N         2: programs run on a CPU of their own (2 if the host has two)\n"
 	      "  --numa N         memory in N nodes\n"
+	      "  --isolation MODE page tables of ring 3 without the kernel: on, off, or auto: where they are needed (off)\n"
 	      "  --machine TYPE   QEMU's machine (q35)\n"
 	      "  --kernel OPTION  an option of the kernel's, as on the boot loader's line\n"
 	      "  --qemu ARG       one more argument for QEMU\n"
@@ -220,6 +221,17 @@ static void extra(const char **list, unsigned *count, const char *value)
 	list[(*count)++] = value;
 }
 
+/* The kernel's option for it. */
+static const char *isolation(const char *mode)
+{
+	static const char *const options[] = { "isolation=on", "isolation=off", "isolation=auto" };
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (!strcmp(mode, strchr(options[i], '=') + 1))
+			return options[i];
+	die(STATUS_USAGE, "--isolation wants on, off or auto, not '%s'", mode);
+}
+
 static void option(char **argv, int *i)
 {
 	struct options *o = &run.options;
@@ -256,6 +268,9 @@ static void option(char **argv, int *i)
 		o->nodes = (unsigned)atoi(value);
 		if (o->nodes < 1 || o->nodes > 8)
 			die(STATUS_USAGE, "--numa wants 1 to 8 nodes, not '%s'", value);
+	} else if ((value = value_of("--isolation", argv, i))) {
+		o->isolation = true;
+		extra(o->kernel, &o->kernel_count, isolation(value));
 	} else if ((value = value_of("--machine", argv, i)))
 		o->machine = value;
 	else if ((value = value_of("--kernel", argv, i)))
@@ -448,6 +463,8 @@ static void control_line(const char *line)
 		run.status = atoi(line + 5) & 0xff;
 	else if (!strcmp(line, "panic"))
 		run.log_out = 2;
+	else if (!strncmp(line, "isolation ", 10) && (run.options.isolation || run.options.boottime))
+		fprintf(stderr, "%s\n", line);
 	else if (!strcmp(line, "ready")) {
 		run.ready = true;
 		if (run.stdin_ended)

@@ -21,7 +21,7 @@ struct options {
 	const char *disks[DISKS_MAX];
 	const char *kernel[EXTRA_MAX], *qemu[EXTRA_MAX];
 	unsigned cpus, nodes, disk_count, kernel_count, qemu_count;
-	bool uefi, gdb, kvm, boottime, check, vga, icount;
+	bool uefi, gdb, kvm, boottime, check, vga, icount, isolation;
 	char cmdline[CMDLINE_MAX + 1];
 	size_t cmdline_size;
 	bool has_args;

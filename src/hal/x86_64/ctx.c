@@ -203,8 +203,7 @@ void context_leave(void)
 		seg_save(cpu->seg_owner);
 	cpu->seg_owner = NULL;
 	cpu->is_libos_ready = false;
-	cpu->cr3 = machine.kernel_pml4;
-	cr3_write(cpu->cr3);
+	space_leave();
 }
 
 /* ---- Loading ------------------------------------------------------------ */

@@ -106,6 +106,10 @@ void entropy_init(void)
 		}
 		stir(word);
 	}
+}
+
+void entropy_date(void)
+{
 	stir(hal_time_real_ns());
 }
 

@@ -20,6 +20,8 @@
 #define EARLY_LIMIT (UINT64_C(1) << 32)          /* what boot.S has mapped … */
 #define EARLY_IMAGE (UINT64_C(64) << 20)         /* … and of the image */
 
+#define AREA_SLOT_FIRST 384 /* of root tables: behind DIRECT_BASE's, entry areas are somewhere; it stays empty itself */
+
 #define WINDOW_BASE UINT64_C(0x600000000000) /* the LibOS's view of frames */
 
 static inline void *phys_ptr(uint64_t phys)
@@ -39,6 +41,7 @@ static inline void *phys_ptr(uint64_t phys)
 
 #define VEC_DB 1
 #define VEC_NMI 2
+#define VEC_BP 3
 #define VEC_NM 7
 #define VEC_DF 8
 #define VEC_GP 13
@@ -56,15 +59,26 @@ static inline void *phys_ptr(uint64_t phys)
 
 #define PCID_COUNT 32
 
+/* Each CPU's stacks. Traps land on small ones (trap.c), and go on to these only where C has something to do. */
+enum stack_use { STACK_MAIN, STACK_NMI, STACK_FAULT, STACK_CHECK, STACK_USES };
+
 /* The first fields are known to traps.S by their offsets. */
 struct cpu {
-	struct cpu *self;       /* 0 */
-	uint64_t kernel_rsp;    /* 8: where user_enter() resumes */
-	uint64_t user_rsp;      /* 16: scratch of the system-call entry */
-	struct exo_regs *regs;  /* 24: of what runs in ring 3 */
-	uint64_t error;         /* 32: error code of the last trap from ring 3 */
+	struct cpu *self;         /* 0 */
+	uint64_t kernel_rsp;      /* 8: where user_enter() resumes */
+	struct exo_regs *regs;    /* 16: of what runs in ring 3 */
+	uint64_t error;           /* 24: error code of the last trap from ring 3 */
+	/* Where ring 3 has tables of its own (isolation.c): */
+	uint64_t ring3_cr3;       /* 32: loaded at the next entry; 0: ring 3 runs on the kernel's */
+	uint64_t ring3_again;     /* 40: what it has besides at the entries after that */
+	uint64_t ring3_now;       /* 48: scratch of user_enter() */
+	uint64_t leave_sysret, leave_iret; /* 56, 64: the last steps to ring 3 */
+	uint64_t landing;         /* 72: top of the stack for traps from ring 3 */
+	uint64_t stacks[STACK_USES]; /* 80: their tops */
+	uint64_t area_entry;      /* of ring 3's root tables, for this CPU's entry area */
+	uint32_t area_slot;       /* where it is in them */
 
-	uint64_t cr3;           /* as last written, without CR3_NOFLUSH */
+	uint64_t cr3;           /* ring 3's or, if they are the same, the one that is loaded; without CR3_NOFLUSH */
 	uint64_t pending;       /* EXO_PEND_*, not yet taken */
 	uint64_t timer_at;      /* what the core asked for, ns */
 	uint64_t armed_at;      /* when the hardware will fire, ns */
@@ -82,7 +96,7 @@ struct cpu {
 static inline struct cpu *this_cpu(void)
 {
 	struct cpu *cpu;
-	__asm__("mov %%gs:0, %0" : "=r"(cpu));
+	__asm__("mov %%gs:8192, %0" : "=r"(cpu)); /* struct local, trap.c */
 	return cpu;
 }
 
@@ -143,6 +157,7 @@ struct machine {
 	uint64_t next_space_id;
 	uint64_t split_page;     /* physical; 0: one CPU */
 	bool boottime;
+	bool isolated;           /* ring 3's tables have no kernel in them; fixed before there is a space */
 	bool control, log_port;  /* the runner's channels are there */
 	bool dying;              /* a panic; the other CPU stops at the NMI that it gets then */
 };
@@ -151,10 +166,8 @@ extern struct machine machine;
 /* ---- boot.S, traps.S ---------------------------------------------------- */
 
 extern char kernel_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[];
+extern char entry_start[], entry_end[];
 extern uint64_t trap_stubs[VEC_COUNT];
-
-/* Each CPU's stacks; all but the first two by the interrupt stack table of its task segment. */
-enum stack_use { STACK_MAIN, STACK_TRAP, STACK_NMI, STACK_DEBUG, STACK_FAULT, STACK_CHECK, STACK_USES };
 
 struct stack {
 	uint64_t guard, top; /* an unmapped page, and where it begins */
@@ -167,7 +180,7 @@ extern const struct stack stack_table[2 * STACK_USES];                /* stacks.
  * r11 are lost. rflags must be clean. A rip that no program can have, or whatever else the CPU
  * refuses to enter, comes back as VEC_GP with *regs as it was. */
 uint32_t user_enter(struct exo_regs *regs, bool by_sysret);
-void syscall_entry(void);
+void syscall_entry(void), syscall_entry_isolated(void), leave_sysret(void), leave_iret(void);
 
 /* Vector state; false: the area was refused with #GP. */
 bool fp_xrstor(const void *area, uint64_t mask);
@@ -179,6 +192,9 @@ void multiboot_parse(uint64_t info, struct loader_info *out);   /* multiboot.c *
 
 void memory_init(void);                                         /* memory.c */
 uint64_t memory_carve(uint64_t size, uint64_t limit);  /* physical; for ever */
+uint64_t memory_table(void);              /* an empty page for page tables; physical */
+/* The entry for vaddr at `level` (1: 4 KiB to 3: 1 GiB) below a root table; tables above it are made, with these rights. */
+uint64_t *memory_entry(uint64_t root, uint64_t vaddr, unsigned level, uint64_t rights);
 void memory_finish(void);                 /* picks the extent, moves the image */
 void *memory_map_device(uint64_t phys, uint64_t size);  /* until memory_finish */
 
@@ -186,8 +202,16 @@ void trap_init(void);                                           /* trap.c */
 void trap_init_worker(void);              /* on the second CPU */
 struct cpu *worker_cpu(void);
 void trap_user_code(bool present);        /* provoke.c: may this CPU enter ring 3? */
+/* The pages that gs points to, LOCAL_SIZE bytes: ring 3's tables need the first two, the second only to be read. */
+#define LOCAL_SIZE 12288
+void *trap_local(const struct cpu *cpu);
+/* This CPU finds them at `local` from now on, and the page from entry_start at `text`; and it
+ * loads kernel_cr3 whenever it comes from ring 3. */
+void trap_move(uint64_t local, uint64_t text, uint64_t kernel_cr3);
+/* What a program left of its registers where the next one might see it. */
+void trap_forget(void);
 void kernel_trap(struct trap_frame *frame);
-void nmi_handle(const void *frame);       /* on the NMI stack; gs may be the program's */
+void nmi_handle(const struct cpu *cpu);   /* on the NMI stack; gs may be the program's */
 void nmi_report(void);                    /* logs what came since the last time */
 /* The stack whose guard page has the address, or NULL. */
 const struct stack *stack_overflowed(uint64_t address);
@@ -201,6 +225,11 @@ void check_init(const struct features *can);                    /* check.c */
 void check_tell(void);                    /* logs what this CPU's banks have */
 
 void provoke(bool on_worker);                                   /* provoke.c */
+/* Before memory_finish(): decides whether ring 3 has tables of its own, prepares them, and puts the boot CPU on them. */
+void isolation_init(void);                                      /* isolation.c */
+void isolation_join(void);                /* on the second CPU: it, too */
+/* The kernel's name for an address in an entry area; any other address stays what it is. */
+uint64_t isolation_name(uint64_t rip);
 
 void libos_load(void);                                          /* libos.c */
 void libos_name(uint64_t rip);            /* logs an address with its name */
@@ -247,6 +276,7 @@ bool fwcfg_find(const char *name, uint16_t *selector, uint32_t *size);
 bool fwcfg_read(uint16_t selector, uint64_t phys, uint32_t size);
 
 void entropy_init(void);                                        /* entropy.c */
+void entropy_date(void);                  /* stirs the date in, when that is known */
 
 void serial_init(void);                                         /* serial.c */
 void serial_write(const uint8_t *bytes, uint64_t size);
@@ -275,6 +305,7 @@ uint64_t text_format(char *out, uint64_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 bool boot_option(const char *key, uint64_t *value);             /* start.c */
+bool boot_option_is(const char *key, const char *value);
 
 EXO_NORETURN void panic_trap(const char *what, const struct trap_frame *frame); /* panic.c */
 EXO_NORETURN void panic_libos(const char *what, const struct exo_regs *regs,
@@ -286,12 +317,15 @@ struct space {
 	uint64_t id;       /* never reused */
 	uint64_t pcid;     /* slot in cpu.pcid_owner */
 	uint64_t stale;    /* the TLB may hold what is no longer so */
+	uint64_t area_slot; /* where pml4 has an entry area; AREA_SLOT_FIRST: it has none */
 	const struct exo_answer_page *answers;
 	const struct exo_bpf_insn *program; /* the core's; NULL: none */
 };
 _Static_assert(sizeof(struct space) <= sizeof(struct hal_space), "fits");
 
-void space_load(struct space *space);     /* space.c: CR3, only if it changes */
+/* Ring 3 is next entered in this space. space.c */
+void space_load(struct space *space);
+void space_leave(void);                   /* this CPU keeps no space loaded */
 
 /* Makes the tables of the first LibOS's window. false: the pool ran dry. */
 bool window_init(struct space *space, struct hal_pool *pool);   /* window.c */

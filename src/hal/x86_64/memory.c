@@ -110,7 +110,7 @@ uint64_t memory_carve(uint64_t size, uint64_t limit)
 	return best;
 }
 
-static uint64_t table_page(void)
+uint64_t memory_table(void)
 {
 	if (mem.spare.start == mem.spare.end) {
 		mem.spare.start = memory_carve(8 * PAGE, EARLY_LIMIT);
@@ -120,18 +120,22 @@ static uint64_t table_page(void)
 	return mem.spare.start - PAGE;
 }
 
-/* The entry for vaddr at `level` (1: 4 KiB … 3: 1 GiB), tables made on the way. */
-static uint64_t *kernel_entry(uint64_t vaddr, unsigned level)
+uint64_t *memory_entry(uint64_t root, uint64_t vaddr, unsigned level, uint64_t rights)
 {
-	uint64_t *table = phys_ptr(machine.kernel_pml4);
+	uint64_t *table = phys_ptr(root);
 
 	for (unsigned l = 4; l > level; l--) {
 		uint64_t *entry = &table[pt_index(vaddr, l)];
 		if (*entry == 0)
-			*entry = table_page() | PT_PRESENT | PT_WRITE;
+			*entry = memory_table() | rights;
 		table = phys_ptr(*entry & PT_ADDRESS);
 	}
 	return &table[pt_index(vaddr, level)];
+}
+
+static uint64_t *kernel_entry(uint64_t vaddr, unsigned level)
+{
+	return memory_entry(machine.kernel_pml4, vaddr, level, PT_PRESENT | PT_WRITE);
 }
 
 static void map_direct(uint64_t start, uint64_t end)
@@ -197,7 +201,7 @@ void memory_init(void)
 		mem.free[mem.count++] = l->ram[i];
 	take_out(machine.image);
 	mem.device_next = DEVICE_BASE;
-	machine.kernel_pml4 = table_page();
+	machine.kernel_pml4 = memory_table();
 	for (uint32_t i = 0; i < l->ram_count; i++)
 		map_direct(l->ram[i].start, l->ram[i].end);
 	/* The upper half is shared by copying entries: all must exist by now. */

@@ -55,8 +55,10 @@ void hal_halt(uint32_t status)
 static void name_kernel(uint64_t rip)
 {
 	uint32_t low = 0, high = &ksyms_count ? ksyms_count : 0;
-	uint64_t offset = rip - KERNEL_BASE;
+	uint64_t offset;
 
+	rip = isolation_name(rip);
+	offset = rip - KERNEL_BASE;
 	if (high == 0 || rip < KERNEL_BASE || rip >= (uint64_t)(uintptr_t)kernel_text_end) {
 		log_format("  %016lx\n", rip);
 		return;

@@ -1,6 +1,6 @@
 /*
  * Faults of the kernel on purpose, by the machine's option provoke=N, so that tests see what becomes of them:
- * 1 to 12 overflow that stack of stack_table, 20 enters ring 3 with a code segment that is not present, 21 sets
+ * 1 to 8 overflow that stack of stack_table, 20 enters ring 3 with a code segment that is not present, 21 sets
  * the trap flag in the kernel, 22 calls a null pointer.
  */
 #include <hal/x86_64/machine.h>

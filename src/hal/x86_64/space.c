@@ -1,6 +1,7 @@
 /*
  * Address spaces: four-level page tables from frames of the zone's pool. The
- * upper half is the kernel's, the same entries in each root table.
+ * upper half is the kernel's, the same entries in each root table; or, where ring 3 shall not have the kernel in
+ * its tables (isolation.c), nothing but the entry area of the CPU that the space is entered on.
  *
  * Programs get 4 KiB pages only, so that protect and unmap never split; the
  * first LibOS's window (window.c) has large ones too.
@@ -42,8 +43,10 @@ enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
 	memset(space, 0, sizeof(*space));
 	s->pml4 = new_table(pool);
 	s->id = ++machine.next_space_id;
+	s->area_slot = AREA_SLOT_FIRST;
 	root = phys_ptr(s->pml4);
-	memcpy(root + 256, kernel + 256, 256 * sizeof(*root));
+	if (!machine.isolated)
+		memcpy(root + 256, kernel + 256, 256 * sizeof(*root));
 	return EXO_OK;
 }
 
@@ -65,10 +68,8 @@ void hal_space_destroy(struct hal_space *space, struct hal_pool *pool)
 
 	if (worker && worker->cr3 == s->pml4)
 		split_leave_space();
-	if ((cpu->cr3 & PT_ADDRESS) == s->pml4) {
-		cpu->cr3 = machine.kernel_pml4;
-		cr3_write(cpu->cr3);
-	}
+	if ((cpu->cr3 & PT_ADDRESS) == s->pml4)
+		space_leave();
 	if (cpu->pcid_owner[s->pcid] == s->id)
 		cpu->pcid_owner[s->pcid] = 0;
 	free_tables(phys_ptr(s->pml4), 4, 256, pool);
@@ -220,7 +221,7 @@ void hal_space_flush(struct hal_space *space)
 	struct space *s = of(space);
 	struct cpu *cpu = this_cpu();
 
-	if (s->stale && (cpu->cr3 & PT_ADDRESS) == s->pml4) {
+	if (s->stale && !machine.isolated && (cpu->cr3 & PT_ADDRESS) == s->pml4) {
 		cr3_write(cpu->cr3);
 		s->stale = 0;
 	}
@@ -238,23 +239,45 @@ static bool pick_pcid(struct cpu *cpu, struct space *s)
 	return false;
 }
 
+/* A root table has the entry area of one CPU only, so that what runs in ring 3 reaches no other CPU's. */
+static void show_area(struct space *s, const struct cpu *cpu)
+{
+	uint64_t *root = phys_ptr(s->pml4);
+
+	if (s->area_slot == cpu->area_slot)
+		return;
+	root[s->area_slot] = 0;
+	root[cpu->area_slot] = cpu->area_entry;
+	s->area_slot = cpu->area_slot;
+}
+
 void space_load(struct space *s)
 {
 	struct cpu *cpu = this_cpu();
-	uint64_t value;
+	bool good = false;
 
 	if ((cpu->cr3 & PT_ADDRESS) == s->pml4 && !s->stale)
 		return;
-	value = s->pml4;
-	if (machine.can.pcid) {
-		bool good = pick_pcid(cpu, s);
-		value |= s->pcid;
-		cr3_write(value | (good ? CR3_NOFLUSH : 0));
-	} else {
-		cr3_write(value);
-	}
-	cpu->cr3 = value;
+	if (machine.can.pcid)
+		good = pick_pcid(cpu, s);
+	cpu->cr3 = s->pml4 | s->pcid;
 	s->stale = 0;
+	if (!machine.isolated) {
+		cr3_write(cpu->cr3 | (good ? CR3_NOFLUSH : 0));
+		return;
+	}
+	show_area(s, cpu);
+	trap_forget();
+	cpu->ring3_cr3 = cpu->cr3 | (good ? CR3_NOFLUSH : 0); /* user_enter() loads it */
+}
+
+void space_leave(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	cpu->cr3 = machine.kernel_pml4;
+	if (!machine.isolated)
+		cr3_write(cpu->cr3);
 }
 
 /* The leaf entry for vaddr, its own rights taken (all levels above allow all);

@@ -139,6 +139,7 @@ EXO_NORETURN void split_main(void)
 	cr3_write(machine.kernel_pml4);
 	trap_init_worker();
 	cpu_init(&machine.can);
+	isolation_join();
 	apic_enable();
 	this_cpu()->cr3 = machine.kernel_pml4;
 	provoke(true);

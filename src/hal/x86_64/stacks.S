@@ -1,6 +1,7 @@
 /*
  * All stacks of the kernel, each above a page that memory_init() leaves unmapped: one that overflows
- * ends in a double fault with a message (panic.c) and not in what lies below it.
+ * ends in a double fault with a message (panic.c) and not in what lies below it. Those on which traps land are in
+ * struct local (trap.c): assembly uses a few words of each.
  */
 	.section .rodata
 	.balign 8
@@ -21,15 +22,11 @@ stack_table:                          /* struct stack, in the order of enum stac
 .endm
 
 	stack stack_top, 8, "stack of the boot CPU"
-	stack trap_stack_top, 1, "trap stack of the boot CPU"
 	stack nmi_stack_top, 1, "NMI stack of the boot CPU"
-	stack debug_stack_top, 1, "debug stack of the boot CPU"
 	stack fault_stack_top, 2, "fault stack of the boot CPU"
 	stack check_stack_top, 2, "machine-check stack of the boot CPU"
 	stack worker_stack_top, 4, "stack of the second CPU"
-	stack worker_trap_stack_top, 1, "trap stack of the second CPU"
 	stack worker_nmi_stack_top, 1, "NMI stack of the second CPU"
-	stack worker_debug_stack_top, 1, "debug stack of the second CPU"
 	stack worker_fault_stack_top, 2, "fault stack of the second CPU"
 	stack worker_check_stack_top, 2, "machine-check stack of the second CPU"
 

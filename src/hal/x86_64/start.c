@@ -9,8 +9,8 @@ const struct hal_boot_info *hal_boot(void)
 	return &machine.boot;
 }
 
-/* A line "key=number" of the machine's options; a bare "key" counts as 1. */
-bool boot_option(const char *key, uint64_t *value)
+/* What follows a key on its line of the machine's options: '=', or the line's end. NULL: there is no such line. */
+static const char *option_value(const char *key)
 {
 	const char *p = machine.options;
 
@@ -20,18 +20,41 @@ bool boot_option(const char *key, uint64_t *value)
 			p++;
 			k++;
 		}
-		if (*k == 0 && (*p == '=' || *p == '\n' || *p == 0)) {
-			*value = *p != '=';
-			if (*p == '=')
-				p++;
-			while (*p >= '0' && *p <= '9' && *value < UINT64_MAX / 16)
-				*value = *value * 10 + (uint64_t)(*p++ - '0');
-			return true;
-		}
+		if (*k == 0 && (*p == '=' || *p == '\n' || *p == 0))
+			return p;
 		while (*p != 0 && *p++ != '\n')
 			;
 	}
-	return false;
+	return NULL;
+}
+
+/* A line "key=number" of the machine's options; a bare "key" counts as 1. */
+bool boot_option(const char *key, uint64_t *value)
+{
+	const char *p = option_value(key);
+
+	if (!p)
+		return false;
+	*value = *p != '=';
+	if (*p == '=')
+		p++;
+	while (*p >= '0' && *p <= '9' && *value < UINT64_MAX / 16)
+		*value = *value * 10 + (uint64_t)(*p++ - '0');
+	return true;
+}
+
+/* Is there a line "key=value"? */
+bool boot_option_is(const char *key, const char *value)
+{
+	const char *p = option_value(key);
+
+	if (!p || *p++ != '=')
+		return false;
+	while (*value != 0 && *p == *value) {
+		p++;
+		value++;
+	}
+	return *value == 0 && (*p == '\n' || *p == 0);
 }
 
 /* A text from the runner, into `to`, which lies in the kernel image. */
@@ -52,7 +75,7 @@ static bool runner_text(const char *name, char *to, uint32_t room)
 
 static bool is_machine_option(const char *line)
 {
-	static const char *const keys[] = { "rows=", "cols=", "tty=", "cpus=", "boottime\n", "check\n", "provoke=" };
+	static const char *const keys[] = { "rows=", "cols=", "tty=", "cpus=", "boottime\n", "check\n", "provoke=", "isolation=" };
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		unsigned n = 0;
@@ -125,6 +148,8 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 	memory_init();
 	screen_map();
 	cpu_init(&machine.can);
+	entropy_init();
+	isolation_init();
 	irq_init();
 	timer_init_start();
 	device_offer(&machine.boot);
@@ -134,7 +159,7 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 	split_start();
 	memory_finish();
 	timer_init();
-	entropy_init();
+	entropy_date();
 	keyboard_init();
 	serial_listen();
 	split_join();

@@ -4,6 +4,11 @@
  */
 #include <hal/x86_64/machine.h>
 
+#define IST_NMI   1
+#define IST_DEBUG 2
+#define IST_FAULT 3
+#define IST_CHECK 4
+
 #define NMI_PORT   0x61 /* why there was one */
 #define NMI_SERR   0x80
 #define NMI_IOCHK  0x40
@@ -34,40 +39,99 @@ struct __attribute__((packed)) table_pointer {
 	uint64_t base;
 };
 
-/* Of each CPU. */
+/*
+ * Of each CPU: three pages, which gs points to. The first two are all that ring 3's tables have of them, where ring 3 has
+ * tables of its own; then the CPU is given their addresses in the entry area (isolation.c).
+ */
 static struct local {
-	struct cpu cpu;
-	uint64_t gdt[10];
-	struct tss tss;
-} boot_local __attribute__((aligned(64))), worker_local __attribute__((aligned(64)));
+	/* Written in ring 0 before it is read there; see traps.S. */
+	struct {
+		uint64_t user_rsp, rdi;
+		uint8_t trap[752], nmi[832], debug[832], fault[832], check[832]; /* stacks on which traps land */
+	} landing;
+	union {
+		struct {
+			uint64_t kernel_cr3, spare;
+			uint64_t gdt[10];
+			struct tss tss;
+			struct gate idt[VEC_COUNT];
+		};
+		uint8_t page[4096];
+	} tables;
+	union {
+		struct cpu cpu;
+		uint8_t page[4096];
+	} block;
+} boot_local __attribute__((aligned(4096))), worker_local __attribute__((aligned(4096)));
 
-static struct gate idt[256];
+_Static_assert(sizeof(struct local) == LOCAL_SIZE, "pages");
+_Static_assert(offsetof(struct local, tables) == 4096 && offsetof(struct local, tables.gdt) == 4096 + 16
+               && offsetof(struct local, block) == 8192 && offsetof(struct cpu, ring3_cr3) == 32
+               && offsetof(struct cpu, stacks[STACK_NMI]) == 88 && sizeof(struct trap_frame) == 176, "as traps.S has them");
 
 static struct {
 	uint32_t count, told;
 	uint8_t reasons; /* NMI_* */
 } nmi;
 
-extern void nmi_entry(void), fault_entry(void), check_entry(void);
+extern void nmi_entry(void), debug_entry(void), fault_entry(void), check_entry(void);
 extern const uint8_t fp_xrstor_site[], fp_fxrstor_site[], fp_refused[];
 
-static void gate_set(unsigned vector, uint64_t address, unsigned ist, uint8_t type)
+/* Where a local, and the page with the entry code, are for the CPU. */
+struct place {
+	uint64_t local, text;
+};
+
+static uint64_t top_of(const struct local *local, const uint8_t *stack, uint64_t size, struct place at)
 {
-	idt[vector] = (struct gate){
+	return at.local + (uint64_t)(stack - (const uint8_t *)local) + size;
+}
+
+static void tss_init(struct local *local, struct place at)
+{
+	struct tss *tss = &local->tables.tss;
+
+	local->block.cpu.landing = top_of(local, local->landing.trap, sizeof(local->landing.trap), at);
+	tss->rsp[0] = local->block.cpu.landing;
+	tss->ist[IST_NMI - 1] = top_of(local, local->landing.nmi, sizeof(local->landing.nmi), at);
+	tss->ist[IST_DEBUG - 1] = top_of(local, local->landing.debug, sizeof(local->landing.debug), at);
+	tss->ist[IST_FAULT - 1] = top_of(local, local->landing.fault, sizeof(local->landing.fault), at);
+	tss->ist[IST_CHECK - 1] = top_of(local, local->landing.check, sizeof(local->landing.check), at);
+	tss->iomap = sizeof(*tss);
+}
+
+static uint64_t text_at(uint64_t address, struct place at)
+{
+	return at.text + (address - (uint64_t)(uintptr_t)entry_start);
+}
+
+static void gate_set(struct local *local, unsigned vector, uint64_t entry, struct place at, unsigned ist, uint8_t type)
+{
+	uint64_t address = text_at(entry, at);
+
+	local->tables.idt[vector] = (struct gate){
 		.low = (uint16_t)address, .selector = SEL_KCODE, .ist = (uint8_t)ist,
 		.type = type, .middle = (uint16_t)(address >> 16),
 		.high = (uint32_t)(address >> 32),
 	};
 }
 
-static void gdt_init(struct local *local)
+static void idt_init(struct local *local, struct place at)
 {
-	uint64_t tss = (uint64_t)(uintptr_t)&local->tss;
-	uint64_t *gdt = local->gdt;
-	struct table_pointer pointer = { sizeof(local->gdt) - 1, (uint64_t)(uintptr_t)gdt };
+	for (unsigned i = 0; i < VEC_COUNT; i++)
+		gate_set(local, i, trap_stubs[i], at, 0, i == 3 || i == 4 ? GATE_USER : GATE_INTERRUPT);
+	gate_set(local, VEC_NMI, (uint64_t)(uintptr_t)nmi_entry, at, IST_NMI, GATE_INTERRUPT);
+	gate_set(local, VEC_DB, (uint64_t)(uintptr_t)debug_entry, at, IST_DEBUG, GATE_INTERRUPT);
+	gate_set(local, VEC_DF, (uint64_t)(uintptr_t)fault_entry, at, IST_FAULT, GATE_INTERRUPT);
+	gate_set(local, VEC_MC, (uint64_t)(uintptr_t)check_entry, at, IST_CHECK, GATE_INTERRUPT);
+}
 
-	local->tss.iomap = sizeof(struct tss);
-	/* No 32-bit code segment: the entry below SEL_UDATA stays empty. */
+static void gdt_init(struct local *local, struct place at)
+{
+	uint64_t *gdt = local->tables.gdt, tss = at.local + offsetof(struct local, tables.tss);
+
+	/* No 32-bit code segment: the entry below SEL_UDATA stays empty. All are marked as accessed, since the CPU may not
+	 * be able to write it here. */
 	gdt[SEL_KCODE / 8] = UINT64_C(0x00af9b000000ffff);
 	gdt[SEL_KDATA / 8] = UINT64_C(0x00cf93000000ffff);
 	gdt[SEL_UDATA / 8] = UINT64_C(0x00cff3000000ffff);
@@ -75,6 +139,17 @@ static void gdt_init(struct local *local)
 	gdt[SEL_TSS / 8] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16
 	                   | UINT64_C(0x89) << 40 | (tss >> 24 & 0xff) << 56;
 	gdt[SEL_TSS / 8 + 1] = tss >> 32;
+}
+
+/* Makes the tables, for these addresses, and this CPU use them. */
+static void local_load(struct local *local, struct place at)
+{
+	struct table_pointer gdt = { sizeof(local->tables.gdt) - 1, at.local + offsetof(struct local, tables.gdt) };
+	struct table_pointer idt = { sizeof(local->tables.idt) - 1, at.local + offsetof(struct local, tables.idt) };
+
+	tss_init(local, at);
+	idt_init(local, at);
+	gdt_init(local, at);
 	__asm__ volatile("lgdt %0\n\t"
 	                 "pushq %1\n\t"
 	                 "leaq 1f(%%rip), %%rax\n\t"
@@ -87,61 +162,83 @@ static void gdt_init(struct local *local)
 	                 "mov %3, %%gs\n\t"
 	                 "ltr %w4\n\t"
 	                 /* No local table: firmware or a reset may have left one at address 0. */
-	                 "lldt %w3"
-	                 : : "m"(pointer), "i"(SEL_KCODE), "r"(SEL_KDATA), "r"(0), "r"(SEL_TSS)
+	                 "lldt %w3\n\t"
+	                 "lidt %5"
+	                 : : "m"(gdt), "i"(SEL_KCODE), "r"(SEL_KDATA), "r"(0), "r"(SEL_TSS), "m"(idt)
 	                 : "rax", "memory");
-}
-
-/* Where a gate finds its stack in the task segment. */
-static unsigned ist(enum stack_use use)
-{
-	return use - STACK_TRAP;
+	msr_write(MSR_GS_BASE, at.local);
+	msr_write(MSR_KERNEL_GS_BASE, 0);
 }
 
 static void local_init(struct local *local, const struct stack stacks[STACK_USES])
 {
-	struct table_pointer pointer = { sizeof(idt) - 1, (uint64_t)(uintptr_t)idt };
+	struct cpu *cpu = &local->block.cpu;
 
-	local->tss.rsp[0] = stacks[STACK_TRAP].top;
-	for (enum stack_use use = STACK_NMI; use < STACK_USES; use++)
-		local->tss.ist[ist(use) - 1] = stacks[use].top;
-	gdt_init(local);
-	__asm__ volatile("lidt %0" : : "m"(pointer));
-	local->cpu.self = &local->cpu;
-	local->cpu.timer_at = UINT64_MAX;
-	local->cpu.armed_at = UINT64_MAX;
-	msr_write(MSR_GS_BASE, (uint64_t)(uintptr_t)&local->cpu);
-	msr_write(MSR_KERNEL_GS_BASE, 0);
+	cpu->self = cpu;
+	cpu->timer_at = UINT64_MAX;
+	cpu->armed_at = UINT64_MAX;
+	for (enum stack_use use = STACK_MAIN; use < STACK_USES; use++)
+		cpu->stacks[use] = stacks[use].top;
+	local_load(local, (struct place){ (uint64_t)(uintptr_t)local, (uint64_t)(uintptr_t)entry_start });
 }
 
 void trap_init(void)
 {
-	for (unsigned i = 0; i < VEC_COUNT; i++)
-		gate_set(i, trap_stubs[i], 0, i == 3 || i == 4 ? GATE_USER : GATE_INTERRUPT);
-	gate_set(VEC_DB, trap_stubs[VEC_DB], ist(STACK_DEBUG), GATE_INTERRUPT);
-	gate_set(VEC_NMI, (uint64_t)(uintptr_t)nmi_entry, ist(STACK_NMI), GATE_INTERRUPT);
-	gate_set(VEC_DF, (uint64_t)(uintptr_t)fault_entry, ist(STACK_FAULT), GATE_INTERRUPT);
-	gate_set(VEC_MC, (uint64_t)(uintptr_t)check_entry, ist(STACK_CHECK), GATE_INTERRUPT);
 	local_init(&boot_local, stack_table);
 }
 
 void trap_init_worker(void)
 {
+	worker_local.block.cpu.id = 1;
 	local_init(&worker_local, stack_table + STACK_USES);
-	worker_local.cpu.id = 1;
 }
 
 void trap_user_code(bool present)
 {
 	const uint64_t bit = UINT64_C(1) << 47; /* SDM vol. 3, figure 3-8 */
-	uint64_t *entry = &boot_local.gdt[SEL_UCODE / 8];
+	uint64_t *entry = &boot_local.tables.gdt[SEL_UCODE / 8];
 
 	*(volatile uint64_t *)entry = present ? *entry | bit : *entry & ~bit;
 }
 
 struct cpu *worker_cpu(void)
 {
-	return &worker_local.cpu;
+	return &worker_local.block.cpu;
+}
+
+/* this_cpu() is somewhere in it. */
+static struct local *local_of(const struct cpu *cpu)
+{
+	return cpu == &boot_local.block.cpu ? &boot_local : &worker_local;
+}
+
+void *trap_local(const struct cpu *cpu)
+{
+	return local_of(cpu);
+}
+
+void trap_move(uint64_t local, uint64_t text, uint64_t kernel_cr3)
+{
+	struct cpu *cpu = this_cpu();
+	const struct place at = { local, text };
+
+	local_of(cpu)->tables.kernel_cr3 = kernel_cr3;
+	cpu->leave_sysret = text_at((uint64_t)(uintptr_t)leave_sysret, at);
+	cpu->leave_iret = text_at((uint64_t)(uintptr_t)leave_iret, at);
+	local_load(local_of(cpu), at);
+	msr_write(MSR_LSTAR, text_at((uint64_t)(uintptr_t)syscall_entry_isolated, at));
+}
+
+/* Of each stack as much as ring 3's registers get to. */
+#define LANDED 80
+
+void trap_forget(void)
+{
+	struct local *local = local_of(this_cpu());
+
+	local->landing.user_rsp = local->landing.rdi = 0;
+	memset(local->landing.trap + sizeof(local->landing.trap) - LANDED, 0, LANDED);
+	memset(local->landing.nmi + sizeof(local->landing.nmi) - LANDED, 0, LANDED);
 }
 
 static const char *const names[] = {
@@ -164,21 +261,13 @@ const struct stack *stack_overflowed(uint64_t address)
 	return NULL;
 }
 
-/* Of the CPU whose stack that is; gs may be a program's when the CPU did not choose when to come here. */
-static struct local *local_at(const void *on_stack)
-{
-	const uint64_t at = (uint64_t)(uintptr_t)on_stack;
-
-	return at < stack_table[STACK_USES].guard ? &boot_local : &worker_local;
-}
-
 /* At any instruction of ring 3 or ring 0, also where gs and the stack are half changed. So nothing is done but counting,
  * unless another CPU has ended it all. */
-void nmi_handle(const void *frame)
+void nmi_handle(const struct cpu *cpu)
 {
 	uint8_t why = in8(NMI_PORT) & (NMI_SERR | NMI_IOCHK);
 
-	if (machine.dying && !local_at(frame)->cpu.dying)
+	if (machine.dying && !cpu->dying)
 		for (;;)
 			cpu_stop();
 	__atomic_fetch_or(&nmi.reasons, why, __ATOMIC_RELAXED);
@@ -207,15 +296,6 @@ void kernel_trap(struct trap_frame *frame)
 {
 	uint64_t rip = frame->rip;
 
-	/* Both may come from anywhere, also from ring 3. */
-	if (frame->vector == VEC_MC || frame->vector == VEC_DF) {
-		msr_write(MSR_GS_BASE, (uint64_t)(uintptr_t)&local_at(frame)->cpu);
-		panic_trap(trap_name(frame->vector), frame);
-	}
-	/* Nobody watches the kernel. What a program had watched, or its trap flag, may be seen one
-	 * instruction late, when gs is still the program's. */
-	if (frame->vector == VEC_DB)
-		return;
 	if (frame->vector >= VEC_PIC && frame->vector < VEC_COUNT) {
 		irq_handle((uint32_t)frame->vector);
 		return;

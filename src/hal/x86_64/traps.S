@@ -5,11 +5,38 @@
  *
  * Interrupts are off in ring 0 except in hal_idle(). NMI, #DF and #MC have
  * stacks of their own, so %rsp may hold anything for a few instructions here.
+ *
+ * Where ring 3 has tables of its own (isolation.c) only what is in the section .entry is mapped in them, at an address
+ * that the linker does not know. So that code goes by %rip to itself and by absolute addresses to
+ * everything else, and touches nothing else but through gs, the first two pages of
+ * struct local, before it has loaded KERNEL_CR3 and after it has loaded ring 3's. What it finds
+ * in the first of them it has written itself, or the CPU, since ring 3 was left: a
+ * program may reach that page (the emulator's fault that this is about), but not while ring 0 runs on this CPU.
  */
-#define CPU_KERNEL_RSP %gs:8
-#define CPU_USER_RSP   %gs:16
-#define CPU_REGS       %gs:24
-#define CPU_ERROR      %gs:32
+
+/* struct local, struct cpu; trap.c asserts the offsets. */
+#define LAND_RSP    %gs:0
+#define LAND_RDI    %gs:8
+#define TABLES      4096
+#define TABLES_CR3  0
+#define TABLES_GDT  16
+#define KERNEL_CR3  %gs:TABLES + TABLES_CR3 /* 0: ring 3 runs on the kernel's tables */
+#define CPU         8192
+#define CPU_KERNEL_RSP   %gs:CPU + 8
+#define CPU_REGS         %gs:CPU + 16
+#define CPU_ERROR        %gs:CPU + 24
+#define CPU_RING3_CR3    %gs:CPU + 32
+#define CPU_RING3_AGAIN  %gs:CPU + 40
+#define CPU_RING3_NOW    %gs:CPU + 48
+#define CPU_LEAVE_SYSRET %gs:CPU + 56
+#define CPU_LEAVE_IRET   %gs:CPU + 64
+#define CPU_LANDING      %gs:CPU + 72
+#define CPU_STACK_NMI    CPU + 88
+#define CPU_STACK_FAULT  CPU + 96
+#define CPU_STACK_CHECK  CPU + 104
+
+#define MSR_GS_BASE 0xc0000101
+#define FRAME_SIZE 176 /* struct trap_frame */
 
 /* struct exo_regs */
 #define RAX 0
@@ -35,6 +62,7 @@
 #define SEL_UCODE 0x33
 #define TRAP_SYSCALL 0x100
 #define VEC_COUNT 0x50
+#define VEC_DB 1
 #define VEC_DF 8
 #define VEC_GP 13
 #define VEC_MC 18
@@ -76,15 +104,13 @@
 	mov %r15, R15(\base)
 .endm
 
-.macro resume_kernel
-	mov CPU_KERNEL_RSP, %rsp
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
-	ret
+/* What iretq takes; %rdi is the base. */
+.macro push_frame
+	pushq $SEL_UDATA
+	pushq RSP(%rdi)
+	pushq RFLAGS(%rdi)
+	pushq $SEL_UCODE
+	pushq RIP(%rdi)
 .endm
 
 	.globl user_enter
@@ -105,6 +131,9 @@ user_enter:
 	push %r15
 	mov %rsp, CPU_KERNEL_RSP
 	mov %rdi, CPU_REGS
+	mov CPU_RING3_CR3, %rax
+	test %rax, %rax
+	jnz enter_isolated
 	test %sil, %sil
 	jz 1f
 	load_registers
@@ -113,11 +142,7 @@ user_enter:
 	mov RDI(%rdi), %rdi
 	swapgs
 	sysretq
-1:	pushq $SEL_UDATA
-	pushq RSP(%rdi)
-	pushq RFLAGS(%rdi)
-	pushq $SEL_UCODE
-	pushq RIP(%rdi)
+1:	push_frame
 	load_registers
 	mov RCX(%rdi), %rcx
 	mov R11(%rdi), %r11
@@ -129,31 +154,140 @@ enter_refused:
 	movq $0, CPU_ERROR
 	mov $VEC_GP, %eax
 	ret
+
+/* The same with a change of tables. What CPU_RING3_CR3 asks to forget is forgotten once. */
+enter_isolated:
+	mov %rax, CPU_RING3_NOW
+	or CPU_RING3_AGAIN, %rax
+	mov %rax, CPU_RING3_CR3
+	test %sil, %sil
+	jz 1f
+	load_registers
+	mov RFLAGS(%rdi), %r11
+	mov RSP(%rdi), %rsp
+	mov RDI(%rdi), %rdi
+	mov %rdi, LAND_RDI
+	mov CPU_RING3_NOW, %rdi
+	jmp *CPU_LEAVE_SYSRET
+1:	mov CPU_LANDING, %rsp
+	push_frame
+	load_registers
+	mov RCX(%rdi), %rcx
+	mov R11(%rdi), %r11
+	push RDI(%rdi)
+	mov CPU_RING3_NOW, %rdi
+	jmp *CPU_LEAVE_IRET
 	.size user_enter, . - user_enter
 
-/* The iretq above has faulted: gs is the program's already, *regs as it was. */
+	.section .entry, "ax"
+	.globl leave_sysret, leave_iret
+leave_sysret:
+	mov %rdi, %cr3
+	mov LAND_RDI, %rdi
+	swapgs
+	sysretq
+leave_iret:
+	mov %rdi, %cr3
+	pop %rdi
+	swapgs
+leave_iret_site:
+	iretq
+
+/* The kernel's tables, if these are not. */
+.macro load_kernel register
+	mov KERNEL_CR3, \register
+	test \register, \register
+	jz 8f
+	mov \register, %cr3
+8:
+.endm
+
+.macro resume_kernel
+	mov CPU_KERNEL_RSP, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+.endm
+
+/* An iretq above has faulted: gs is the program's already, *regs as it was. */
 iret_refused:
 	swapgs
+	load_kernel %rax
 	movq $0, CPU_ERROR
 	mov $VEC_GP, %eax
 	resume_kernel
+
+.macro syscall_body
+	mov CPU_REGS, %rsp
+	mov %rax, RAX(%rsp)
+	save_registers %rsp
+	mov %rcx, RIP(%rsp)
+	mov %r11, RFLAGS(%rsp)
+	mov LAND_RSP, %rax
+	mov %rax, RSP(%rsp)
+	mov $TRAP_SYSCALL, %eax
+	resume_kernel
+.endm
 
 	.balign 16
 	.globl syscall_entry
 	.type syscall_entry, @function
 syscall_entry:
 	swapgs
-	mov %rsp, CPU_USER_RSP
-	mov CPU_REGS, %rsp
-	mov %rax, RAX(%rsp)
-	save_registers %rsp
-	mov %rcx, RIP(%rsp)
-	mov %r11, RFLAGS(%rsp)
-	mov CPU_USER_RSP, %rax
-	mov %rax, RSP(%rsp)
-	mov $TRAP_SYSCALL, %eax
-	resume_kernel
+	mov %rsp, LAND_RSP
+	syscall_body
 	.size syscall_entry, . - syscall_entry
+
+	.balign 16
+	.globl syscall_entry_isolated
+	.type syscall_entry_isolated, @function
+syscall_entry_isolated:
+	swapgs
+	mov %rsp, LAND_RSP
+	mov KERNEL_CR3, %rsp
+	mov %rsp, %cr3
+	syscall_body
+	.size syscall_entry_isolated, . - syscall_entry_isolated
+
+/* struct trap_frame, all but its first push, of rax. */
+.macro push_rest
+	push %rbx
+	push %rcx
+	push %rdx
+	push %rsi
+	push %rdi
+	push %rbp
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+.endm
+
+.macro pop_all
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rbp
+	pop %rdi
+	pop %rsi
+	pop %rdx
+	pop %rcx
+	pop %rbx
+	pop %rax
+.endm
 
 /* On the stack: vector, error code, rip, cs, rflags, rsp, ss. */
 	.type trap_common, @function
@@ -162,6 +296,7 @@ trap_common:
 	jz 1f
 	swapgs
 	push %rax
+	load_kernel %rax
 	mov CPU_REGS, %rax
 	save_registers %rax
 	pop %rbx
@@ -183,33 +318,14 @@ trap_common:
 	mov %ecx, %eax
 	resume_kernel
 1:	push %rax
-	lea user_iret(%rip), %rax
+	mov $user_iret, %rax
 	cmp %rax, 24(%rsp)
 	je iret_refused
-	jmp 2f
-/* #DF and #MC, from any ring and with any gs: kernel_trap() sees to that and does not come back. */
-	.globl fault_entry, check_entry
-check_entry:
-	pushq $0
-	pushq $VEC_MC
-	jmp 1f
-fault_entry:
-	pushq $VEC_DF
-1:	push %rax
-2:	push %rbx
-	push %rcx
-	push %rdx
-	push %rsi
-	push %rdi
-	push %rbp
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	lea leave_iret_site(%rip), %rax
+	cmp %rax, 24(%rsp)
+	je iret_refused
+	push_rest
+trap_ring0:                           /* the frame is whole, on a stack of the kernel's */
 	cld
 	mov %rsp, %rdi
 	mov 8 * 8(%rsp), %rax         /* a frame for the backtrace: rip, old rbp */
@@ -220,24 +336,11 @@ fault_entry:
 	and $-16, %rsp
 	push %rax
 	push %rax
-	call kernel_trap
+	mov $kernel_trap, %rax
+	call *%rax
 	pop %rsp
 	add $16, %rsp
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rbp
-	pop %rdi
-	pop %rsi
-	pop %rdx
-	pop %rcx
-	pop %rbx
-	pop %rax
+	pop_all
 	add $16, %rsp
 	iretq
 	.size trap_common, . - trap_common
@@ -264,38 +367,91 @@ stub_\vector:
 	stubs_from vector
 	.set vector, vector + 1
 	.endr
+.noaltmacro
 
-/* On a stack of its own, at any moment. Where it came from decides nothing: gs is not used. */
+/* For what may come at any instruction, also where gs and the tables are half changed: %rax becomes the address of this
+ * CPU's struct local, which is where its descriptor table is, and the kernel's tables are loaded. */
+.macro find_local scratch
+	sub $16, %rsp
+	sgdt 6(%rsp)                  /* a limit of two bytes, an address */
+	mov 8(%rsp), %rax
+	add $16, %rsp
+	sub $TABLES + TABLES_GDT, %rax
+	mov TABLES + TABLES_CR3(%rax), \scratch
+	test \scratch, \scratch
+	jz 9f
+	mov \scratch, %cr3
+9:
+.endm
+
+/* Where it came from decides nothing, and it goes back there with what it found. */
 	.balign 16
 	.globl nmi_entry
 nmi_entry:
 	push %rax
-	push %rcx
-	push %rdx
-	push %rsi
-	push %rdi
-	push %r8
-	push %r9
-	push %r10
-	push %r11
+	push_rest
+	mov %cr3, %rbx
+	find_local %rcx
+	mov %rsp, %rbp
+	mov CPU_STACK_NMI(%rax), %rsp
+	mov CPU(%rax), %rdi
 	cld
-	mov %rsp, %rdi
-	call nmi_handle
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rdi
-	pop %rsi
-	pop %rdx
-	pop %rcx
-	pop %rax
+	mov $nmi_handle, %rax
+	call *%rax
+	mov %rbp, %rsp
+	mov %cr3, %rcx
+	cmp %rcx, %rbx
+	je 1f
+	mov %rbx, %cr3
+1:	pop_all
 	iretq
+
+/* Nobody watches the kernel. What a program had watched, or its trap flag, may be seen one instruction late, when gs is still
+ * the program's. */
+	.balign 16
+	.globl debug_entry
+debug_entry:
+	testb $3, 8(%rsp)
+	jz 1f
+	pushq $0
+	pushq $VEC_DB
+	jmp trap_common
+1:	iretq
+
+/* #DF and #MC, from any ring, with any gs: the end. What they land on is too small for C. */
+	.balign 16
+	.globl fault_entry, check_entry
+check_entry:
+	pushq $0
+	pushq $VEC_MC
+	push %rax
+	push_rest
+	find_local %rcx
+	mov CPU_STACK_CHECK(%rax), %rdi
+	jmp 1f
+fault_entry:
+	pushq $VEC_DF
+	push %rax
+	push_rest
+	find_local %rcx
+	mov CPU_STACK_FAULT(%rax), %rdi
+1:	mov %rax, %rdx
+	shr $32, %rdx
+	mov $MSR_GS_BASE, %ecx
+	wrmsr
+	sub $FRAME_SIZE, %rdi
+	mov %rsp, %rsi
+	mov %rdi, %rsp
+	mov $FRAME_SIZE / 8, %ecx
+	cld
+	rep movsq
+	jmp trap_ring0
 
 	.section .rodata
 	.balign 8
 	.globl trap_stubs
 trap_stubs:
+.altmacro
 .macro stub_address vector
 	.quad stub_\vector
 .endm
