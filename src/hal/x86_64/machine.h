@@ -202,12 +202,14 @@ void trap_init(void);                                           /* trap.c */
 void trap_init_worker(void);              /* on the second CPU */
 struct cpu *worker_cpu(void);
 void trap_user_code(bool present);        /* provoke.c: may this CPU enter ring 3? */
+void trap_bend_gate(void);                /* provoke.c: one that is not used */
 /* The pages that gs points to, LOCAL_SIZE bytes: ring 3's tables need the first two, the second only to be read. */
 #define LOCAL_SIZE 12288
 void *trap_local(const struct cpu *cpu);
 /* This CPU finds them at `local` from now on, and the page from entry_start at `text`; and it
  * loads kernel_cr3 whenever it comes from ring 3. */
 void trap_move(uint64_t local, uint64_t text, uint64_t kernel_cr3);
+const void *trap_tables(uint32_t id);     /* the second of them, of CPU 0 or 1 */
 /* What a program left of its registers where the next one might see it. */
 void trap_forget(void);
 void kernel_trap(struct trap_frame *frame);
@@ -225,6 +227,8 @@ void check_init(const struct features *can);                    /* check.c */
 void check_tell(void);                    /* logs what this CPU's banks have */
 
 void provoke(bool on_worker);                                   /* provoke.c */
+void witness_take(void);                  /* witness.c: now everything is as it is to stay */
+bool witness_agrees(void);                /* and so it is, or nobody asked */
 /* Before memory_finish(): decides whether ring 3 has tables of its own, prepares them, and puts the boot CPU on them. */
 void isolation_init(void);                                      /* isolation.c */
 void isolation_join(void);                /* on the second CPU: it, too */

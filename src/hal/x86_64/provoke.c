@@ -1,13 +1,15 @@
 /*
  * Faults of the kernel on purpose, by the machine's option provoke=N, so that tests see what becomes of them:
  * 1 to 8 overflow that stack of stack_table, 20 enters ring 3 with a code segment that is not present, 21 sets
- * the trap flag in the kernel, 22 calls a null pointer.
+ * the trap flag in the kernel, 22 calls a null pointer,
+ * 23 changes a gate.
  */
 #include <hal/x86_64/machine.h>
 
 #define PROVOKE_ENTRY 20
 #define PROVOKE_TRAP  21
 #define PROVOKE_NULL  22
+#define PROVOKE_GATE  23
 
 static volatile bool forever = true;
 
@@ -57,4 +59,6 @@ void provoke(bool on_worker)
 		trap_flag();
 	else if (what == PROVOKE_NULL)
 		((void (*)(void))(uintptr_t)0)();
+	else if (what == PROVOKE_GATE)
+		trap_bend_gate();
 }

@@ -165,11 +165,13 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 	split_join();
 	control_write("ready\n");
 
+	machine.boot.check = boot_option("check", &unused);
+	if (machine.boot.check)
+		witness_take();
 	provoke(false);
 
 	machine.boot.boot_ns = 0;
 	machine.boot.cpu_count = 1;
-	machine.boot.check = boot_option("check", &unused);
 	machine.boot.target = "x86_64";
 	if (machine.boottime)
 		log_format("boottime: machine ready after %lu us\n", hal_time_ns() / 1000);

@@ -201,6 +201,11 @@ void trap_user_code(bool present)
 	*(volatile uint64_t *)entry = present ? *entry | bit : *entry & ~bit;
 }
 
+void trap_bend_gate(void)
+{
+	boot_local.tables.idt[VEC_COUNT - 1].low ^= 1;
+}
+
 struct cpu *worker_cpu(void)
 {
 	return &worker_local.block.cpu;
@@ -215,6 +220,11 @@ static struct local *local_of(const struct cpu *cpu)
 void *trap_local(const struct cpu *cpu)
 {
 	return local_of(cpu);
+}
+
+const void *trap_tables(uint32_t id)
+{
+	return id == 0 ? &boot_local.tables : &worker_local.tables;
 }
 
 void trap_move(uint64_t local, uint64_t text, uint64_t kernel_cr3)
