@@ -120,10 +120,10 @@ void core_start(void)
 		hal_panic("boot: memory nodes do not make up memory");
 	if (!cap_keys_init())
 		hal_panic("boot: no entropy for the capability secret");
-	atomic_store_explicit(&core.cap_fresh, 1, memory_order_relaxed);
 	frame_table_init();
 
 	core_lock_take();
+	core.cap_fresh = 1;
 	for (uint32_t i = 0; i < CORE_CPU_MAX; i++)
 		core.cpus[i].quantum.turn_end = UINT64_MAX;
 	first = info->first_frame + frame_table_frames(info->frame_count);

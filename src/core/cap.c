@@ -10,45 +10,22 @@
 
 /* ---- Free list --------------------------------------------------------- */
 
-/*
- * A stack without a lock; each pop raises the counter in the head's upper bits,
- * so that a head which comes back to the same slot is still seen to differ.
- * Slots that were never used are handed out in order, so that an idle
- * table costs no memory.
- */
-static cap_slot_t slot_pop(void)
+/* A stack. Slots that were never used are handed out in order, so that an idle table costs no memory. */
+CORE_LOCKED static cap_slot_t slot_pop(void)
 {
-	uint64_t head = atomic_load_explicit(&core.cap_free, memory_order_acquire);
-	uint32_t fresh;
+	cap_slot_t slot = core.cap_free;
 
-	while ((head & UINT16_MAX) != CAP_NIL) {
-		cap_slot_t slot = (cap_slot_t)head;
-		uint64_t next = atomic_load_explicit(&core.caps[slot].refs, memory_order_relaxed);
-
-		next |= ((head >> 16) + 1) << 16;
-		if (atomic_compare_exchange_weak_explicit(&core.cap_free, &head, next,
-		                                          memory_order_acquire, memory_order_acquire))
-			return slot;
-	}
-	fresh = atomic_load_explicit(&core.cap_fresh, memory_order_relaxed);
-	while (fresh < CAP_SLOTS)
-		if (atomic_compare_exchange_weak_explicit(&core.cap_fresh, &fresh, fresh + 1,
-		                                          memory_order_relaxed, memory_order_relaxed))
-			return (cap_slot_t)fresh;
-	return CAP_NIL;
+	if (slot != CAP_NIL)
+		core.cap_free = (cap_slot_t)cap_at(slot)->refs;
+	else if (core.cap_fresh < CAP_SLOTS)
+		slot = (cap_slot_t)core.cap_fresh++;
+	return slot;
 }
 
-static void slot_push(cap_slot_t slot)
+CORE_LOCKED static void slot_push(cap_slot_t slot)
 {
-	uint64_t head = atomic_load_explicit(&core.cap_free, memory_order_relaxed);
-	uint64_t next;
-
-	do {
-		atomic_store_explicit(&core.caps[slot].refs, (uint32_t)(head & UINT16_MAX),
-		                      memory_order_relaxed);
-		next = (head & ~(uint64_t)UINT16_MAX) | slot;
-	} while (!atomic_compare_exchange_weak_explicit(&core.cap_free, &head, next,
-	                                                memory_order_release, memory_order_relaxed));
+	cap_at(slot)->refs = core.cap_free;
+	core.cap_free = slot;
 }
 
 /* Slots that a zone may own. The first LibOS answers for the whole system. */
@@ -100,12 +77,12 @@ void cap_unreserve(cap_slot_t slot)
 
 void cap_ref(struct cap *cap)
 {
-	atomic_fetch_add_explicit(&cap->refs, 1, memory_order_relaxed);
+	cap->refs++;
 }
 
 void cap_unref(struct cap *cap)
 {
-	atomic_fetch_sub_explicit(&cap->refs, 1, memory_order_relaxed);
+	cap->refs--;
 }
 
 /* prev: the child of `parent` that it comes behind; NULL: it comes first. */
@@ -236,7 +213,7 @@ exo_cap_t cap_commit_tagged(cap_slot_t slot, const struct cap_spec *spec)
 	CAP_STORE(cap->expires, spec->expires);
 	cap->child = CAP_NIL;
 	cap->revoke_next = CAP_NIL;
-	atomic_store_explicit(&cap->refs, 0, memory_order_relaxed);
+	cap->refs = 0;
 	cap->seal_epoch = 0;
 	cap->seal_last = 0;
 	child_link(spec->parent, cap, NULL);
@@ -395,7 +372,7 @@ void cap_describe(const struct cap *cap, struct exo_cap_info *info)
 		.cap = cap_name(cap), .parent = cap->parent == CAP_NIL ? EXO_CAP_NONE : cap_name(cap_at(cap->parent)),
 		.type = cap->type, .rights = cap->rights, .first = cap->first, .count = cap->count,
 		.expires_ns = cap->expires, .owner_zone = cap->owner,
-		.refs = atomic_load_explicit(&cap->refs, memory_order_relaxed),
+		.refs = cap->refs,
 	};
 	if (cap_is_object(cap->type)) {
 		info->first = cap_is_port(cap->type) ? cap->port->serial :

@@ -56,7 +56,7 @@ struct cap {
 	cap_slot_t child CORE_GUARDED, next CORE_GUARDED, prev CORE_GUARDED;
 	cap_slot_t owner_next CORE_GUARDED, owner_prev CORE_GUARDED; /* ring of all that a zone owns */
 	cap_slot_t revoke_next CORE_GUARDED;
-	_Atomic uint32_t refs; /* children and bindings; of a free slot: the next free one */
+	uint32_t refs CORE_GUARDED; /* children and bindings; of a free slot: the next free one */
 };
 
 _Static_assert(sizeof(struct cap) == 64, "one cache line");

@@ -93,10 +93,8 @@ enum exo_status call_cap_inspect(struct zone *caller, struct cap *cap, exo_vaddr
 enum exo_status call_list_caps(struct zone *caller, struct cap *audit, exo_vaddr_t caps, uint64_t count,
                                uint64_t start, uint64_t *value)
 {
-	uint32_t fresh = atomic_load_explicit(&core.cap_fresh, memory_order_relaxed);
-
 	count = call_entries(count);
-	for (uint64_t slot = start ? start : 1; slot < fresh && *value < count; slot++) {
+	for (uint64_t slot = start ? start : 1; slot < core.cap_fresh && *value < count; slot++) {
 		struct cap *cap = cap_at((cap_slot_t)slot);
 		struct exo_cap_info out;
 

@@ -117,7 +117,7 @@ CORE_LOCKED static const char *check_table(void)
 			return broken;
 	}
 	ENSURE(used == core.caps_used, "capability table: number in use");
-	for (cap_slot_t slot = (cap_slot_t)core.cap_free; slot != CAP_NIL; slot = (cap_slot_t)cap_at(slot)->refs)
+	for (cap_slot_t slot = core.cap_free; slot != CAP_NIL; slot = (cap_slot_t)cap_at(slot)->refs)
 		ENSURE(++free < CAP_SLOTS && !is_live(cap_at(slot)), "capability table: free list");
 	ENSURE(used + free == core.cap_fresh - 1, "capability table: a free slot is lost");
 	for (cap_slot_t slot = core.revoking; slot != CAP_NIL; slot = cap_at(slot)->revoke_next, revoking--)

@@ -67,8 +67,8 @@ struct core {
 	/* cap.h */
 	struct hmac_key tag_key, seal_key;
 	uint8_t boot_id[16]; /* public: tells this boot's seals from others' */
-	_Atomic uint64_t cap_free; /* pops << 16 | first free slot */
-	_Atomic uint32_t cap_fresh; /* slots from here on were never used */
+	cap_slot_t cap_free CORE_GUARDED; /* the first free slot */
+	uint32_t cap_fresh CORE_GUARDED; /* slots from here on were never used */
 	uint32_t caps_used CORE_GUARDED;
 	struct binding *cap_bindings[CAP_SLOTS] CORE_GUARDED; /* by slot: what it is used for */
 	_Alignas(64) struct cap caps[CAP_SLOTS];
