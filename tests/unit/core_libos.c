@@ -251,6 +251,48 @@ CORE_TEST(libos, time_needs_the_capability_of_the_slot)
 	guest_end(&only);
 }
 
+/* A context of the LibOS's own, which it runs, and which tries to run another one: on time that nobody would see. */
+static exo_cap_t deeper;
+
+static void main_runs_its_own(struct fake_entry *entry, unsigned step)
+{
+	if (step == 0)
+		calls(entry, EXO_NR_RUN, refused[1], only.cpu, 1000);
+	else
+		calls(entry, EXO_NR_WAIT, only.cpu, UINT64_MAX, 0);
+}
+
+static void own_runs_deeper(struct fake_entry *entry, unsigned step)
+{
+	refused[2 + (step & 1)] = actors[1].status;
+	switch (step) {
+	case 0: calls(entry, EXO_NR_RUN, deeper, only.cpu, 1000); break;
+	case 1: calls(entry, EXO_NR_WAIT, only.cpu, UINT64_MAX, 0); break;
+	default: fake_syscall(entry, 39, 0, 0, 0, 0, 0, 0);
+	}
+}
+
+CORE_TEST(libos, nothing_runs_two_levels_below_the_slot)
+{
+	exo_frame_t page;
+	exo_cap_t own, app;
+
+	only = guest_make(1, 0, main_runs_its_own, NULL);
+	own = context_make(only.zone, &page);
+	actor_start(page, 1, own_runs_deeper);
+	refused[1] = give(own, only.zone, EXO_R_ALL);
+	OK(exo_zone_create(only.zone, boot->memory, frames_take(FUND), FUND, "inner", 5, &app));
+	deeper = give(context_make(app, &page), only.zone, EXO_R_ALL);
+	actor_start(page, 2, endless);
+	bind_turn(&only, TURN_NS, 0);
+	wait_ns(10 * TURN_NS);
+	cr_assert_eq(refused[3], EXO_E_STATE, "exo_run");
+	cr_assert_eq(refused[2], EXO_E_STATE, "exo_wait");
+	cr_assert_eq(actors[2].step, 0);
+	cr_assert_str_eq(order, "aba");
+	guest_end(&only);
+}
+
 /* ---- Binding ------------------------------------------------------------- */
 
 CORE_TEST(quantum, binding_is_checked)

@@ -74,6 +74,9 @@ struct fake {
 	uint16_t rows, columns;
 	uint32_t console_flags;
 
+	/* Called once, when the core asks next which CPU this is: what another one does at this moment. */
+	void (*meanwhile)(void);
+
 	/* Devices for zones: ports FAKE_PORT.., registers in FAKE_MMIO (the second frame read-only),
 	 * lines FAKE_IRQ..; an access outside of them is a bug of the core. */
 	uint64_t io_value;        /* what reads give */

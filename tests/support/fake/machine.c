@@ -221,6 +221,12 @@ void fake_cpu_become(uint32_t cpu)
 
 uint32_t hal_cpu_id(void)
 {
+	void (*meanwhile)(void) = fake.meanwhile;
+
+	if (meanwhile) {
+		fake.meanwhile = NULL;
+		meanwhile();
+	}
 	return this_cpu;
 }
 
