@@ -53,10 +53,10 @@ WORLD_TEST(libos_fs_pipe, broken_and_resized)
 	cr_assert_eq(pipe_make(O_NONBLOCK, &out, &in), 0);
 	struct inode *inode = in->path.inode;
 	cr_expect_eq(pipe_get_size(inode), 65536);
-	cr_expect_eq(pipe_set_size(inode, 5000, &world.process.cred), 8192);
+	cr_expect_eq(pipe_set_size(inode, 5000, &world.thread.cred), 8192);
 	cr_expect_eq(do_write(in, buffer, sizeof(buffer), 0), 8192);
-	cr_expect_eq(pipe_set_size(inode, 4096, &world.process.cred), -EBUSY);
-	cr_expect_eq(pipe_set_size(inode, 1 << 20, &world.process.cred), 1 << 20);
+	cr_expect_eq(pipe_set_size(inode, 4096, &world.thread.cred), -EBUSY);
+	cr_expect_eq(pipe_set_size(inode, 1 << 20, &world.thread.cred), 1 << 20);
 	cr_expect_eq(do_write(in, buffer, sizeof(buffer), 0), (int64_t)sizeof(buffer));
 	cr_expect_eq(do_read(out, buffer, 8192 + 100, 0), 8192 + 100);
 	file_put(out);

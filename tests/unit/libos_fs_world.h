@@ -41,6 +41,8 @@ static inline void world_process(void)
 	p->fs = fs_context_new();
 	p->fds = fd_table_new();
 	world.thread = (struct thread){ .tid = 1, .process = p, .state = THREAD_RUNNABLE };
+	cred_root(&world.thread.cred);
+	p->cred = world.thread.cred;
 	list_init(&world.thread.pending.queue);
 	list_push_back(&p->threads, &world.thread.sibling);
 	cr_assert(p->fs && p->fds);
@@ -158,8 +160,12 @@ static inline int64_t do_write(struct file *file, const void *from, uint64_t siz
 
 static inline void become(uint32_t uid)
 {
-	world.process.cred = (struct credentials){ .uid = uid, .euid = uid, .suid = uid, .fsuid = uid,
-	                                           .gid = uid, .egid = uid, .sgid = uid, .fsgid = uid };
+	if (uid == 0)
+		cred_root(&world.thread.cred);
+	else
+		world.thread.cred = (struct credentials){ .uid = uid, .euid = uid, .suid = uid, .fsuid = uid,
+		                                          .gid = uid, .egid = uid, .sgid = uid, .fsgid = uid };
+	world.process.cred = world.thread.cred;
 }
 
 /* xorshift64* (Vigna 2016): the same numbers in every run. */

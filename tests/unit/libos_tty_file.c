@@ -144,6 +144,7 @@ static void begin(void)
 	world.job.pid = world.job.pgid = 20;
 	world.shell.session = world.job.session = &world.session;
 	world.self.process = &world.shell;
+	world.self.cred.effective = CAP_ALL;
 	world.file.flags = O_RDWR;
 	cr_assert_eq(tty_open(&world.tty, &world.file, &world.self), 0);
 }
@@ -353,12 +354,12 @@ Test(libos_tty_file, controlling_terminal)
 	begin();
 	cr_expect_eq(tty_controlling(&world.self), &world.tty);
 	world.self.process = &leader;
-	leader.cred.euid = 1000;
+	world.self.cred.effective = 0;
 	cr_expect_null(tty_controlling(&world.self));
 	cr_expect_eq(control(TIOCGPGRP, &got), -ENOTTY);
 	cr_expect_eq(control(TIOCSPGRP, &(int32_t){ 30 }), -ENOTTY);
 	cr_expect_eq(world.file.ops->ioctl(&world.file, &world.self, TIOCSCTTY, 1), -EPERM, "only root may steal");
-	leader.cred.euid = 0;
+	world.self.cred.effective = CAP_ALL;
 	cr_expect_eq(world.file.ops->ioctl(&world.file, &world.self, TIOCSCTTY, 0), -EPERM);
 	cr_expect_eq(world.file.ops->ioctl(&world.file, &world.self, TIOCSCTTY, 1), 0);
 	cr_expect_null(world.session.tty);
@@ -410,7 +411,7 @@ Test(libos_tty_file, size_queues_and_flow)
 	cr_expect_eq(control(FIONREAD, &count), 0);
 	cr_expect_eq(count, 3);
 	cr_expect_eq(control(TIOCSTI, "d"), 0);
-	world.shell.cred.euid = 1000;
+	world.self.cred.effective = 0;
 	cr_expect_eq(control(TIOCSTI, "d"), -EPERM);
 	cr_expect_eq(world.file.ops->ioctl(&world.file, &world.self, TCXONC, TCOOFF), 0);
 	tty_input(&world.tty, (const uint8_t *)"\x11", 1);

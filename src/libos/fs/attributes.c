@@ -8,9 +8,14 @@ static void attributes_changed(struct inode *inode)
 		inode->ops->setattr(inode);
 }
 
+bool inode_owned(const struct inode *inode, const struct credentials *cred)
+{
+	return cred->fsuid == inode->uid || privileged(cred, PRIV_OWNER);
+}
+
 bool cred_may_setgid(const struct credentials *cred, uint32_t gid)
 {
-	return cred->fsgid == gid || cred_in_group(cred, gid) || cred_is_root(cred);
+	return cred_in_group(cred, gid) || privileged(cred, PRIV_KEEP_SETID);
 }
 
 /* Without x for the group the bit does not make a program of it; whoever may set it keeps it then. */
@@ -24,7 +29,7 @@ static uint32_t setid_to_drop(const struct inode *inode, const struct credential
 
 void inode_drop_setid(struct inode *inode, const struct credentials *cred)
 {
-	if (is_type(inode, S_IFREG) && !cred_is_root(cred))
+	if (is_type(inode, S_IFREG) && !privileged(cred, PRIV_KEEP_SETID))
 		inode->mode &= ~setid_to_drop(inode, cred);
 }
 
@@ -54,12 +59,12 @@ int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size)
 
 int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode)
 {
-	const struct credentials *cred = &thread->process->cred;
+	const struct credentials *cred = &thread->cred;
 	struct inode *inode = path->inode;
 	int r = path_writable(path);
 	if (r)
 		return r;
-	if (!cred_is_root(cred) && cred->fsuid != inode->uid)
+	if (!inode_owned(inode, cred))
 		return -EPERM;
 	if (is_type(inode, S_IFLNK))
 		return -EOPNOTSUPP;
@@ -73,17 +78,20 @@ int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode)
 
 int vfs_chown(struct thread *thread, const struct path *path, uint32_t uid, uint32_t gid)
 {
-	const struct credentials *cred = &thread->process->cred;
+	const struct credentials *cred = &thread->cred;
 	struct inode *inode = path->inode;
 	int r = path_writable(path);
 	if (r)
 		return r;
-	if (!cred_is_root(cred)) {
-		if (cred->fsuid != inode->uid || (uid != UINT32_MAX && uid != inode->uid))
+	if (!privileged(cred, PRIV_CHOWN)) {
+		bool own = cred->fsuid == inode->uid;
+		if (uid != UINT32_MAX && !(own && uid == inode->uid))
 			return -EPERM;
-		if (gid != UINT32_MAX && gid != inode->gid && gid != cred->fsgid && !cred_in_group(cred, gid))
+		if (gid != UINT32_MAX && !(own && (gid == inode->gid || cred_in_group(cred, gid))))
 			return -EPERM;
 	}
+	if (!is_directory(inode) && setid_to_drop(inode, cred) && !inode_owned(inode, cred))
+		return -EPERM;
 	/* The set-id bits were the old owner's, so root's chown takes them too. */
 	if (!is_directory(inode))
 		inode->mode &= ~setid_to_drop(inode, cred);

@@ -84,14 +84,14 @@ struct new_times {
 
 static int change_times(struct thread *self, const struct path *path, const struct new_times *t)
 {
-	const struct credentials *cred = &self->process->cred;
+	const struct credentials *cred = &self->cred;
 	struct inode *inode = path->inode;
 	if (!t->set_atime && !t->set_mtime)
 		return 0;
 	int r = path_writable(path);
 	if (r)
 		return r;
-	if (!cred_is_root(cred) && cred->fsuid != inode->uid) {
+	if (!inode_owned(inode, cred)) {
 		r = t->both_now ? inode_permission(inode, cred, MAY_WRITE) : -EPERM;
 		if (r)
 			return r;
@@ -228,7 +228,7 @@ int64_t sys_truncate(struct thread *self, const uint64_t *args_)
 	else if (!is_type(found.inode, S_IFREG))
 		r = -EINVAL;
 	else
-		r = inode_permission(found.inode, &self->process->cred, MAY_WRITE);
+		r = inode_permission(found.inode, &self->cred, MAY_WRITE);
 	if (!r)
 		r = vfs_truncate(self, &found, args_[1]);
 	path_put(&found);
@@ -270,7 +270,7 @@ int64_t sys_fallocate(struct thread *self, const uint64_t *args_)
 		return -EFBIG;
 	int r = inode->ops->fallocate(inode, (int)args_[1], (uint64_t)offset, (uint64_t)length);
 	if (!r) {
-		inode_drop_setid(inode, &self->process->cred);
+		inode_drop_setid(inode, &self->cred);
 		inode_modified(inode);
 	}
 	return r;

@@ -45,7 +45,7 @@ int64_t sys_getcwd(struct thread *self, const uint64_t *args_)
 /* Replaces a place of the context by a directory that may be searched; takes the reference over. */
 static int64_t change(struct thread *self, struct path *place, struct path *to)
 {
-	int r = is_directory(to->inode) ? inode_permission(to->inode, &self->process->cred, MAY_EXEC) : -ENOTDIR;
+	int r = is_directory(to->inode) ? inode_permission(to->inode, &self->cred, MAY_EXEC) : -ENOTDIR;
 	if (r) {
 		path_put(to);
 		return r;
@@ -85,7 +85,7 @@ int64_t sys_fchdir(struct thread *self, const uint64_t *args_)
 
 int64_t sys_chroot(struct thread *self, const uint64_t *args_)
 {
-	if (!cred_is_root(&self->process->cred))
+	if (!privileged(&self->cred, PRIV_ROOT_DIRECTORY))
 		return -EPERM;
 	return change_to_path(self, &self->process->fs->root, args_[0]);
 }
@@ -130,7 +130,7 @@ static int64_t make_node(struct thread *self, int dirfd, uint64_t address, uint3
 	else if (type != S_IFREG && type != S_IFIFO && type != S_IFSOCK && type != S_IFCHR && type != S_IFBLK)
 		return -EINVAL;
 	bool device = type == S_IFCHR || type == S_IFBLK;
-	if (device && !cred_is_root(&self->process->cred))
+	if (device && !privileged(&self->cred, PRIV_DEVICE_NODE))
 		return -EPERM;
 	return make(self, dirfd, address, mode & (S_IFMT | 07777), device ? (uint32_t)rdev : 0);
 }
@@ -226,7 +226,7 @@ static int64_t link_at(struct thread *self, int from_fd, uint64_t from, int to_f
 		return r;
 	uint32_t walk = (flags & AT_SYMLINK_FOLLOW ? 0 : WALK_NOFOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 	/* Linking what only a descriptor names is for root, as in Linux. */
-	if ((flags & AT_EMPTY_PATH) && !*old.text && !cred_is_root(&self->process->cred))
+	if ((flags & AT_EMPTY_PATH) && !*old.text && !privileged(&self->cred, PRIV_SEARCH))
 		r = -ENOENT;
 	if (!r)
 		r = path_walk(self, from_fd, old.text, walk, &target);

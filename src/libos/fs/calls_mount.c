@@ -148,7 +148,7 @@ int64_t sys_mount(struct thread *self, const uint64_t *args_)
 	uint32_t flags = (uint32_t)args_[3];
 	struct user_path target;
 	struct path on;
-	if (!cred_is_root(&self->process->cred))
+	if (!privileged(&self->cred, PRIV_MOUNT))
 		return -EPERM;
 	if ((flags & 0xffff0000u) == MS_MAGIC)
 		flags &= 0xffff;
@@ -186,7 +186,7 @@ int64_t sys_umount2(struct thread *self, const uint64_t *args_)
 	struct path on;
 	if (flags & ~(uint32_t)(MNT_DETACH | nofollow | force))
 		return -EINVAL;
-	if (!cred_is_root(&self->process->cred))
+	if (!privileged(&self->cred, PRIV_MOUNT))
 		return -EPERM;
 	int r = user_path_get(&target, self, args_[0]);
 	if (r)

@@ -158,8 +158,8 @@ static int64_t dup_from(struct thread *self, struct file *file, uint64_t minimum
 static int64_t set_flags(struct thread *self, struct file *file, uint32_t flags)
 {
 	const struct inode *inode = file->path.inode;
-	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) && inode && !cred_is_root(&self->process->cred) &&
-	    self->process->cred.fsuid != inode->uid)
+	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) && inode && !privileged(&self->cred, PRIV_OWNER) &&
+	    self->cred.fsuid != inode->uid)
 		return -EPERM;
 	file->flags = (file->flags & ~(uint32_t)FCNTL_SETTABLE) | (flags & FCNTL_SETTABLE);
 	return 0;
@@ -215,7 +215,7 @@ int64_t sys_fcntl(struct thread *self, const uint64_t *args_)
 	case F_GETOWN:
 		return file->owner_pid;
 	case F_SETPIPE_SZ:
-		return is_type(file->path.inode, S_IFIFO) ? pipe_set_size(file->path.inode, args_[2], &self->process->cred) : -EBADF;
+		return is_type(file->path.inode, S_IFIFO) ? pipe_set_size(file->path.inode, args_[2], &self->cred) : -EBADF;
 	case F_GETPIPE_SZ:
 		return is_type(file->path.inode, S_IFIFO) ? pipe_get_size(file->path.inode) : -EBADF;
 	default:

@@ -143,15 +143,11 @@ int64_t sys_statx(struct thread *self, const uint64_t *args_)
 
 static int64_t access_at(struct thread *self, int dirfd, uint64_t address, uint32_t mode, uint32_t flags)
 {
-	struct credentials cred = self->process->cred;
+	struct credentials cred = flags & AT_EACCESS ? self->cred : cred_real(&self->cred);
 	struct user_path path;
 	struct path found;
 	if ((mode & ~7u) || (flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
-	if (!(flags & AT_EACCESS)) { /* asked with the real ids */
-		cred.fsuid = cred.euid = cred.uid;
-		cred.fsgid = cred.egid = cred.gid;
-	}
 	int r = user_path_get(&path, self, address);
 	if (r)
 		return r;
@@ -202,7 +198,7 @@ static int64_t read_link(struct thread *self, int dirfd, uint64_t address, uint6
 	else if (!(text = heap_alloc(PATH_LENGTH_MAX)))
 		r = -ENOMEM;
 	if (!r)
-		r = found.inode->ops->readlink(found.inode, self->process, text, size);
+		r = found.inode->ops->readlink(found.inode, self, text, size);
 	if (r > 0) {
 		int bad = user_write(self->process->space, to, text, (uint64_t)r);
 		if (bad)

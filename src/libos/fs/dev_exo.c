@@ -101,7 +101,7 @@ static int64_t exo_ioctl(struct file *file, struct thread *thread, uint32_t requ
 	(void)file;
 	if (request != EXO_DEV_GRANT)
 		return -ENOTTY;
-	return cred_is_root(&thread->process->cred) ? exo_grant(thread, arg) : -EPERM;
+	return privileged(&thread->cred, PRIV_MACHINE) ? exo_grant(thread, arg) : -EPERM;
 }
 
 /* ---- waiting ---- */

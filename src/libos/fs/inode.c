@@ -59,18 +59,20 @@ void inode_put(struct inode *inode)
 
 int inode_permission(const struct inode *inode, const struct credentials *cred, uint32_t may)
 {
-	uint32_t mode = inode->mode;
-	if (cred_is_root(cred)) {
-		/* Root executes a file only when somebody may. */
-		if ((may & MAY_EXEC) && !is_directory(inode) && !(mode & 0111))
-			return -EACCES;
-		return 0;
-	}
+	uint32_t mode = inode->mode, somebody = mode & 0111;
+	bool directory = is_directory(inode);
 	if (cred->fsuid == inode->uid)
 		mode >>= 6;
-	else if (cred->fsgid == inode->gid || cred_in_group(cred, inode->gid))
+	else if (cred_in_group(cred, inode->gid))
 		mode >>= 3;
-	return (may & ~mode & 7) ? -EACCES : 0;
+	if (!(may & ~mode & 7))
+		return 0;
+	/* Not even root executes a file that nobody may. */
+	if ((directory || !(may & MAY_EXEC) || somebody) && privileged(cred, PRIV_ACCESS))
+		return 0;
+	if ((directory ? !(may & MAY_WRITE) : may == MAY_READ) && privileged(cred, PRIV_SEARCH))
+		return 0;
+	return -EACCES;
 }
 
 static bool is_before(struct timestamp a, struct timestamp b)

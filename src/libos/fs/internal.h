@@ -100,6 +100,8 @@ int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode);
 int vfs_chown(struct thread *thread, const struct path *path, uint32_t uid, uint32_t gid); /* UINT32_MAX: keep */
 /* Its contents have been changed: by someone without rights over set-id bits that takes them away. */
 void inode_drop_setid(struct inode *inode, const struct credentials *cred);
+/* May they do what only the owner may? */
+bool inode_owned(const struct inode *inode, const struct credentials *cred);
 /* May these credentials set the set-group-id bit of what has the group `gid`? */
 bool cred_may_setgid(const struct credentials *cred, uint32_t gid);
 
@@ -119,6 +121,7 @@ void user_path_put(struct user_path *path);
 /* ---- tmpfs ---- */
 struct super *tmpfs_new(const char *type, const char *source, uint64_t max_bytes, uint32_t mode);
 bool inode_is_tmpfs(const struct inode *inode);
+void tmpfs_never_link(struct inode *inode); /* a file of tmpfs without a name never gets one: O_TMPFILE | O_EXCL */
 /* Appends to a regular tmpfs file whose size is a multiple of the page size, from LibOS memory. 0, -ENOSPC, -ENOMEM. */
 int tmpfs_fill(struct inode *inode, const void *data, uint64_t size);
 /* Makes frames of the LibOS the first pages of an empty file, as they are; one reference of each is taken. */

@@ -54,8 +54,7 @@ static int may_remove(const struct path *dir, const struct inode *victim, const 
 	int r = directory_writable(dir, cred);
 	if (r)
 		return r;
-	if ((dir->inode->mode & S_ISVTX) && !cred_is_root(cred) && cred->fsuid != victim->uid &&
-	    cred->fsuid != dir->inode->uid)
+	if ((dir->inode->mode & S_ISVTX) && !inode_owned(victim, cred) && cred->fsuid != dir->inode->uid)
 		return -EPERM;
 	return victim->mounted ? -EBUSY : 0;
 }
@@ -74,14 +73,14 @@ uint32_t mode_for_new(const struct thread *thread, const struct inode *dir, uint
 {
 	bool runs = (mode & (S_ISGID | 0010)) == (S_ISGID | 0010);
 	if (runs && (mode & S_IFMT) != S_IFDIR && (dir->mode & S_ISGID) &&
-	    !cred_may_setgid(&thread->process->cred, dir->gid))
+	    !cred_may_setgid(&thread->cred, dir->gid))
 		mode &= ~(uint32_t)S_ISGID;
 	return mode & ~thread->process->fs->umask;
 }
 
 int vfs_make(struct thread *thread, int dirfd, const char *path, uint32_t mode, uint64_t rdev)
 {
-	const struct credentials *cred = &thread->process->cred;
+	const struct credentials *cred = &thread->cred;
 	struct place p;
 	struct inode *made;
 	int r = place_find(thread, dirfd, path, &p);
@@ -102,7 +101,7 @@ int vfs_make(struct thread *thread, int dirfd, const char *path, uint32_t mode, 
 
 int vfs_symlink(struct thread *thread, int dirfd, const char *path, const char *target)
 {
-	const struct credentials *cred = &thread->process->cred;
+	const struct credentials *cred = &thread->cred;
 	struct place p;
 	if (!*target)
 		return -ENOENT;
@@ -152,7 +151,7 @@ int vfs_unlink(struct thread *thread, int dirfd, const char *path, bool director
 	int r = place_find(thread, dirfd, path, &p);
 	if (r)
 		return r;
-	r = check_unlink(&p, directory, &thread->process->cred);
+	r = check_unlink(&p, directory, &thread->cred);
 	if (!r)
 		r = p.dir.inode->ops->unlink(p.dir.inode, p.name, p.length, p.existing);
 	place_put(&p);
@@ -171,7 +170,7 @@ int vfs_link(struct thread *thread, const struct path *target, int dirfd, const 
 	else if (p.dir.mount != target->mount)
 		r = -EXDEV;
 	else
-		r = may_create(&p, &thread->process->cred);
+		r = may_create(&p, &thread->cred);
 	if (!r && is_directory(target->inode))
 		r = -EPERM;
 	if (!r && has_trailing_slash(&p))
@@ -274,7 +273,7 @@ int vfs_rename(struct thread *thread, int from_dirfd, const char *from_path, int
 		place_put(&from);
 		return r;
 	}
-	r = check_rename(&from, &to, flags, &thread->process->cred);
+	r = check_rename(&from, &to, flags, &thread->cred);
 	struct inode *dir = from.dir.inode;
 	if (!r && !dir->ops->rename)
 		r = -EPERM;

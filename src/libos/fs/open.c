@@ -54,9 +54,10 @@ static uint32_t access_needed(int flags)
 	return need;
 }
 
-static int check_open(const struct path *path, const struct credentials *cred, int flags)
+static int check_open(struct thread *thread, const struct path *path, int flags)
 {
-	const struct inode *inode = path->inode;
+	const struct credentials *cred = &thread->cred;
+	struct inode *inode = path->inode;
 	uint32_t need = access_needed(flags);
 	if (is_type(inode, S_IFLNK))
 		return -ELOOP;
@@ -71,9 +72,10 @@ static int check_open(const struct path *path, const struct credentials *cred, i
 	/* Writing to a device or a FIFO does not change a read-only file system. */
 	if ((need & MAY_WRITE) && (is_type(inode, S_IFREG)) && path_writable(path))
 		return -EROFS;
-	if ((flags & O_NOATIME) && !cred_is_root(cred) && cred->fsuid != inode->uid)
+	if ((flags & O_NOATIME) && !inode_owned(inode, cred))
 		return -EPERM;
-	return inode_permission(inode, cred, need);
+	int r = inode_permission(inode, cred, need);
+	return r && inode->ops->own && inode->ops->own(inode, thread) ? 0 : r;
 }
 
 static int start_file(struct file *file, struct thread *thread)
@@ -130,7 +132,7 @@ static int open_existing(struct thread *thread, struct path *path, int flags, st
 	if ((flags & O_DIRECTORY) && !is_directory(path->inode))
 		r = -ENOTDIR;
 	if (!r && !(flags & O_PATH))
-		r = check_open(path, &thread->process->cred, flags);
+		r = check_open(thread, path, flags);
 	if (r) {
 		path_put(path);
 		return r;
@@ -140,7 +142,7 @@ static int open_existing(struct thread *thread, struct path *path, int flags, st
 
 static int open_unnamed(struct thread *thread, struct path *dir, int flags, uint32_t mode, struct file **made)
 {
-	const struct credentials *cred = &thread->process->cred;
+	const struct credentials *cred = &thread->cred;
 	struct inode *inode = NULL;
 	int r = directory_writable(dir, cred);
 	if (!r && !file_writable(&(struct file){ .flags = (uint32_t)flags }))
@@ -151,6 +153,8 @@ static int open_unnamed(struct thread *thread, struct path *dir, int flags, uint
 		r = dir->inode->ops->create(dir->inode, "", 0, mode_for_new(thread, dir->inode, S_IFREG | (mode & 07777)), 0, cred,
 		                            &inode);
 	if (!r) {
+		if (flags & O_EXCL)
+			tmpfs_never_link(inode);
 		inode_put(dir->inode);
 		dir->inode = inode;
 		return make_file(thread, dir, flags & ~O_DIRECTORY, true, made);
@@ -240,7 +244,7 @@ int vfs_open(struct thread *thread, int dirfd, const char *path, int flags, uint
 	if (flags & O_DIRECTORY)
 		return -EINVAL;
 	struct walk w;
-	int r = walk_begin(&w, thread, &thread->process->cred, dirfd, path, 0);
+	int r = walk_begin(&w, thread, &thread->cred, dirfd, path, 0);
 	if (r)
 		return r;
 	r = open_or_create(&w, flags, mode, file);

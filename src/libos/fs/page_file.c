@@ -41,7 +41,7 @@ static int64_t allowed(struct thread *thread, uint64_t at, uint64_t want)
 	uint64_t limit = thread ? thread->process->limits[RLIMIT_FSIZE].soft : UINT64_MAX;
 	if (want && at >= limit) {
 		struct signal_info info = { .signo = SIGXFSZ, .code = SI_USER, .pid = thread->process->pid,
-		                            .uid = thread->process->cred.uid };
+		                            .uid = thread->cred.uid };
 		signal_send_thread(thread, &info);
 		return -EFBIG;
 	}
@@ -83,7 +83,7 @@ static int64_t page_file_write(struct file *file, struct thread *thread, struct 
 	if (inode->text)
 		vm_inode_changed(inode, first, (at - 1) >> PAGE_SHIFT);
 	if (thread)
-		inode_drop_setid(inode, &thread->process->cred);
+		inode_drop_setid(inode, &thread->cred);
 	inode_modified(inode);
 	*position = at;
 	return (int64_t)done;

@@ -386,7 +386,7 @@ int64_t pipe_set_size(struct inode *inode, uint64_t size, const struct credentia
 		return -EBADF;
 	if (size > UINT32_MAX / 2 || !size)
 		return -EINVAL;
-	if (size > PIPE_SIZE_MAX && !cred_is_root(cred))
+	if (size > PIPE_SIZE_MAX && !privileged(cred, PRIV_LIMITS))
 		return -EPERM;
 	uint32_t capacity = (uint32_t)PAGE_SIZE;
 	while (capacity < size)

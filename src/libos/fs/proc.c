@@ -16,15 +16,8 @@ static const struct file_ops proc_file_ops;
 
 static struct proc_node *proc_node(struct inode *inode) { return (struct proc_node *)(void *)inode; }
 
-bool proc_may_inspect(const struct process *reader, const struct process *process)
-{
-	const struct credentials *r = &reader->cred, *p = &process->cred;
-	return cred_is_root(r) || reader == process ||
-	       (r->fsuid == p->uid && r->fsuid == p->euid && r->fsuid == p->suid);
-}
-
 /* Whom the node is about, as of now; -ESRCH when that process or thread is no more. */
-static int subject_of(const struct proc_node *n, const struct process *reader, struct proc_subject *s)
+static int subject_of(const struct proc_node *n, const struct thread *reader, struct proc_subject *s)
 {
 	*s = (struct proc_subject){ .entry = n->entry, .fd = n->fd, .reader = reader };
 	if (!n->pid)
@@ -37,7 +30,7 @@ static int subject_of(const struct proc_node *n, const struct process *reader, s
 		if (!s->thread || s->thread->process != s->process)
 			return -ESRCH;
 	}
-	if (n->entry->inspect && reader && !proc_may_inspect(reader, s->process))
+	if (n->entry->inspect && reader && !thread_may_inspect(reader, s->process, false))
 		return -EACCES;
 	return 0;
 }
@@ -72,7 +65,8 @@ static int node_make(struct proc_node *dir, const struct proc_entry *e, const ch
 	n->tid = tid;
 	n->fd = fd;
 	struct process *p = pid ? process_find(pid) : NULL;
-	if (p) {
+	/* What is in the folder of a process that is not dumpable is root's. */
+	if (p && (p->dumpable == 1 || e == &process_entry)) {
 		n->inode.uid = p->cred.euid;
 		n->inode.gid = p->cred.egid;
 	}
@@ -278,11 +272,11 @@ static int64_t proc_name(struct inode *inode, char *to, size_t size, struct inod
 	return (int64_t)length;
 }
 
-static int64_t proc_readlink(struct inode *inode, struct process *process, char *to, size_t size)
+static int64_t proc_readlink(struct inode *inode, struct thread *thread, char *to, size_t size)
 {
 	struct proc_node *n = proc_node(inode);
 	struct proc_subject s;
-	int r = subject_of(n, process, &s);
+	int r = subject_of(n, thread, &s);
 	if (r)
 		return r == -ESRCH ? -ENOENT : r;
 	/* The texts are made with their NUL and in full; the caller may want less. */
@@ -299,13 +293,13 @@ static int64_t proc_readlink(struct inode *inode, struct process *process, char 
 }
 
 /* -EINVAL: an ordinary link, to be read. */
-static int proc_follow(struct inode *inode, struct process *process, struct inode **target, struct mount **mount)
+static int proc_follow(struct inode *inode, struct thread *thread, struct inode **target, struct mount **mount)
 {
 	struct proc_node *n = proc_node(inode);
 	struct proc_subject s;
 	if (!n->entry->follow)
 		return -EINVAL;
-	int r = subject_of(n, process, &s);
+	int r = subject_of(n, thread, &s);
 	if (r)
 		return r == -ESRCH ? -ENOENT : r;
 	struct path to = { NULL, NULL };
@@ -321,9 +315,9 @@ static int proc_follow(struct inode *inode, struct process *process, struct inod
 static int64_t fd_target(const struct proc_subject *s, char *to, size_t size)
 {
 	struct file *file = s->process->fds ? fd_file(s->process->fds, s->fd) : NULL;
-	if (!file || !s->reader->fs)
+	if (!file || !s->reader->process->fs)
 		return -ENOENT;
-	return path_describe(s->reader->fs, &file->path, to, size);
+	return path_describe(s->reader->process->fs, &file->path, to, size);
 }
 
 static int fd_follow(const struct proc_subject *s, struct path *to)
@@ -364,7 +358,7 @@ static int proc_open(struct inode *inode, struct file *file, struct thread *thre
 {
 	struct proc_node *n = proc_node(inode);
 	struct proc_subject s;
-	int r = subject_of(n, thread ? thread->process : NULL, &s);
+	int r = subject_of(n, thread, &s);
 	if (r)
 		return r;
 	if (is_directory(inode)) {
@@ -393,7 +387,7 @@ static int make_content(struct file *file, struct thread *thread, struct content
 {
 	struct proc_node *n = proc_node(file->path.inode);
 	struct proc_subject s;
-	int r = subject_of(n, thread ? thread->process : NULL, &s);
+	int r = subject_of(n, thread, &s);
 	if (r)
 		return r;
 	text_free(&content->text);
@@ -410,7 +404,7 @@ static int64_t read_memory(const struct proc_node *n, struct thread *thread, con
                            uint64_t *position)
 {
 	struct proc_subject s;
-	int error = subject_of(n, thread ? thread->process : NULL, &s);
+	int error = subject_of(n, thread, &s);
 	if (error || zone_of(&s) != content->zone || !content->zone)
 		return error == -ESRCH ? 0 : error;
 	int64_t r = n->entry->read(&s, io, *position);
@@ -455,7 +449,7 @@ static int64_t proc_file_write(struct file *file, struct thread *thread, struct 
 	uint64_t size = io->remaining;
 	if (!n->entry->store && !n->entry->setting)
 		return -EIO;
-	int r = subject_of(n, thread->process, &s);
+	int r = subject_of(n, thread, &s);
 	if (r)
 		return r;
 	if (size >= sizeof(bytes))
@@ -499,7 +493,15 @@ static struct inode *proc_release(struct inode *inode)
 	return parent;
 }
 
+/* A process sees its own descriptors, even when it is not dumpable and the folder is root's. */
+static bool proc_own(struct inode *inode, const struct thread *thread)
+{
+	const struct proc_node *n = proc_node(inode);
+	return (n->entry->kind == PROC_FDS || n->entry->kind == PROC_FDINFOS) && n->pid == thread->process->pid;
+}
+
 static const struct inode_ops proc_ops = {
+	.own = proc_own,
 	.lookup = proc_lookup,
 	.readdir = proc_readdir,
 	.parent = proc_parent,

@@ -23,7 +23,7 @@ struct proc_subject { /* whom an entry is about; all NULL for the system's */
 	struct process *process;
 	struct thread *thread; /* NULL: the process as a whole */
 	int fd;
-	const struct process *reader;
+	const struct thread *reader;
 };
 
 struct proc_entry {
@@ -48,9 +48,6 @@ struct proc_node {
 	int32_t pid, tid;
 	int fd;
 };
-
-/* May `reader` see descriptors, links and memory of the process? */
-bool proc_may_inspect(const struct process *reader, const struct process *process);
 
 extern const struct proc_entry proc_root_entry;
 extern const struct proc_entry proc_pid_children[];   /* proc_pid.c */

@@ -114,7 +114,7 @@ static void show_memory(struct text *text, const struct process *p)
 static void show_status(struct text *text, const struct proc_subject *s)
 {
 	struct process *p = s->process;
-	const struct credentials *c = &p->cred;
+	const struct credentials *c = s->thread ? &s->thread->cred : &p->cred;
 	const struct thread *t = any_thread(s);
 	uint64_t ignored, caught;
 	signal_sets(p, &ignored, &caught);
@@ -131,9 +131,9 @@ static void show_status(struct text *text, const struct proc_subject *s)
 	            p->thread_count, p->signals_queued, (unsigned long)p->limits[RLIMIT_SIGPENDING].soft,
 	            (unsigned long)(t ? t->pending.set : 0), (unsigned long)p->pending.set,
 	            (unsigned long)(t ? t->blocked : 0), (unsigned long)ignored, (unsigned long)caught);
-	unsigned long caps = cred_is_root(c) ? 0x1fffffffffful : 0;
 	text_printf(text, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t0\n",
-	            0ul, caps, caps, 0x1fffffffffful, 0ul, p->no_new_privs);
+	            (unsigned long)c->inheritable, (unsigned long)c->permitted, (unsigned long)c->effective,
+	            (unsigned long)c->bounding, (unsigned long)c->ambient, c->no_new_privs);
 	text_printf(text, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 	            (unsigned long)p->voluntary_switches, (unsigned long)p->involuntary_switches);
 }
@@ -175,8 +175,8 @@ static void show_comm(struct text *text, const struct proc_subject *s)
 static int store_comm(const struct proc_subject *s, const char *bytes, size_t size)
 {
 	(void)size;
-	if (!s->reader || !proc_may_inspect(s->reader, s->process))
-		return -EPERM;
+	if (!s->reader || s->reader->process != s->process)
+		return -EINVAL;
 	if (s->thread)
 		str_copy(s->thread->name, bytes, sizeof(s->thread->name));
 	if (!s->thread || s->thread->tid == s->process->pid)
@@ -280,9 +280,9 @@ static int follow_exe(const struct proc_subject *s, struct path *to)
 static int64_t target_exe(const struct proc_subject *s, char *to, size_t size)
 {
 	struct path path = { NULL, NULL };
-	if (follow_exe(s, &path) || !s->reader->fs)
+	if (follow_exe(s, &path) || !s->reader->process->fs)
 		return -ENOENT;
-	return path_describe(s->reader->fs, &path, to, size);
+	return path_describe(s->reader->process->fs, &path, to, size);
 }
 
 static int follow_cwd(const struct proc_subject *s, struct path *to)
@@ -303,12 +303,12 @@ static int follow_root(const struct proc_subject *s, struct path *to)
 
 static int64_t target_cwd(const struct proc_subject *s, char *to, size_t size)
 {
-	return s->process->fs && s->reader->fs ? path_describe(s->reader->fs, &s->process->fs->cwd, to, size) : -ENOENT;
+	return s->process->fs && s->reader->process->fs ? path_describe(s->reader->process->fs, &s->process->fs->cwd, to, size) : -ENOENT;
 }
 
 static int64_t target_root(const struct proc_subject *s, char *to, size_t size)
 {
-	return s->process->fs && s->reader->fs ? path_describe(s->reader->fs, &s->process->fs->root, to, size) : -ENOENT;
+	return s->process->fs && s->reader->process->fs ? path_describe(s->reader->process->fs, &s->process->fs->root, to, size) : -ENOENT;
 }
 
 #define OOM_ADJ_MAX 1000
@@ -327,7 +327,7 @@ static int store_oom_score_adj(const struct proc_subject *s, const char *bytes, 
 	if (!str_to_u64(bytes + negative, &value) || value > OOM_ADJ_MAX)
 		return -EINVAL;
 	adj = negative ? -(int32_t)value : (int32_t)value;
-	if (adj < s->process->oom_score_adj && !cred_is_root(&s->reader->cred))
+	if (adj < s->process->oom_score_adj && !privileged(&s->reader->cred, PRIV_LIMITS))
 		return -EACCES;
 	s->process->oom_score_adj = adj;
 	return 0;
@@ -393,7 +393,7 @@ const struct proc_entry proc_pid_children[] = {
 	{ "exe", PROC_LINK, 0777, true, .target = target_exe, .follow = follow_exe },
 	{ "cwd", PROC_LINK, 0777, true, .target = target_cwd, .follow = follow_cwd },
 	{ "root", PROC_LINK, 0777, true, .target = target_root, .follow = follow_root },
-	{ "fd", PROC_FDS, 0500, .inspect = true },
+	{ "fd", PROC_FDS, .mode = 0500 },
 	{ "fdinfo", PROC_FDINFOS, 0500, .inspect = true },
 	{ "task", PROC_TASKS, .mode = 0555 },
 	{ .name = NULL },

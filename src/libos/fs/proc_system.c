@@ -235,7 +235,7 @@ static void show_domainname(struct text *text, const struct proc_subject *s)
 
 static int store_name(const struct proc_subject *s, const char *bytes, size_t size, char *name)
 {
-	if (!s->reader || !cred_is_root(&s->reader->cred))
+	if (!s->reader || !privileged(&s->reader->cred, PRIV_HOST_NAME))
 		return -EPERM;
 	if (size >= sizeof(libos.hostname))
 		return -EINVAL;
@@ -412,13 +412,12 @@ static const struct proc_entry sys_children[] = {
 
 static int64_t target_self(const struct proc_subject *s, char *to, size_t size)
 {
-	return (int64_t)format(to, size, "%d", s->reader->pid);
+	return (int64_t)format(to, size, "%d", s->reader->process->pid);
 }
 
 static int64_t target_thread_self(const struct proc_subject *s, char *to, size_t size)
 {
-	int32_t tid = libos.sched.current ? libos.sched.current->tid : s->reader->pid;
-	return (int64_t)format(to, size, "%d/task/%d", s->reader->pid, tid);
+	return (int64_t)format(to, size, "%d/task/%d", s->reader->process->pid, s->reader->tid);
 }
 
 static int64_t target_mounts(const struct proc_subject *s, char *to, size_t size)

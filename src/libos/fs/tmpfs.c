@@ -227,9 +227,9 @@ static int64_t tmpfs_name(struct inode *inode, char *to, size_t size, struct ino
 	return e->length;
 }
 
-static int64_t tmpfs_readlink(struct inode *inode, struct process *process, char *to, size_t size)
+static int64_t tmpfs_readlink(struct inode *inode, struct thread *thread, char *to, size_t size)
 {
-	(void)process;
+	(void)thread;
 	size_t n = min_u64(size, inode->size);
 	memcpy(to, tmpfs_node(inode)->target, n);
 	return (int64_t)n;
@@ -277,6 +277,11 @@ const struct inode_ops tmpfs_ops = {
 bool inode_is_tmpfs(const struct inode *inode)
 {
 	return inode->ops == &tmpfs_ops;
+}
+
+void tmpfs_never_link(struct inode *inode)
+{
+	tmpfs_node(inode)->linkable = false;
 }
 
 /* Takes the whole tree apart, deepest directories first; what is open lives on without a name. */

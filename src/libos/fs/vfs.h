@@ -45,15 +45,17 @@ struct inode_ops {
 	              struct inode *to_dir, const char *to, size_t to_length, struct inode *replaced, uint32_t flags);
 	int (*readdir)(struct inode *dir, uint64_t position, readdir_emit emit, void *arg);
 	struct inode *(*parent)(struct inode *dir); /* a reference */
-	/* Symbolic links: at most size bytes, no NUL; the length. process: for /proc/self. */
-	int64_t (*readlink)(struct inode *inode, struct process *process, char *to, size_t size);
+	/* Symbolic links: at most size bytes, no NUL; the length. thread: who looks, for /proc. */
+	int64_t (*readlink)(struct inode *inode, struct thread *thread, char *to, size_t size);
 	/* "Magic" links of /proc (exe, cwd, fd/N): the inode itself, a reference; NULL op: use readlink. */
-	int (*follow)(struct inode *inode, struct process *process, struct inode **target, struct mount **mount);
+	int (*follow)(struct inode *inode, struct thread *thread, struct inode **target, struct mount **mount);
 	/* Files: the page-cache frame of page `index`; one reference is taken for the caller. create: make it when
 	 * there is a hole (else FRAME_NONE and 0). Only for file systems that have pages. */
 	int (*page)(struct inode *inode, uint64_t index, bool create, exo_frame_t *frame);
 	int (*truncate)(struct inode *inode, uint64_t size);
 	int (*setattr)(struct inode *inode); /* after mode, owner or times changed in the inode; may be NULL */
+	/* May the thread look into this directory although its mode says no? NULL: nobody may. */
+	bool (*own)(struct inode *dir, const struct thread *thread);
 	/* Fills in f_op and private of a fresh open file. */
 	int (*open)(struct inode *inode, struct file *file, struct thread *thread);
 	/* The last reference is gone. Gives the inode that it held, a parent directory, or NULL: the caller puts that, so that

@@ -97,7 +97,7 @@ int walk_lookup(struct walk *w, struct path *found)
 	if (!is_directory(dir))
 		return -ENOTDIR;
 	int r = inode_permission(dir, w->cred, MAY_EXEC);
-	if (r)
+	if (r && !(dir->ops->own && dir->ops->own(dir, w->thread)))
 		return r;
 	if (w->length > NAME_LENGTH_MAX)
 		return -ENAMETOOLONG;
@@ -146,7 +146,7 @@ int walk_follow(struct walk *w, const struct path *link)
 		return -ELOOP;
 	if (inode->ops->follow) {
 		struct path target = { NULL, NULL };
-		int r = inode->ops->follow(inode, w->thread->process, &target.inode, &target.mount);
+		int r = inode->ops->follow(inode, w->thread, &target.inode, &target.mount);
 		if (r != -EINVAL) {
 			if (r)
 				return r;
@@ -161,7 +161,7 @@ int walk_follow(struct walk *w, const struct path *link)
 	char *text = heap_alloc(room);
 	if (!text)
 		return -ENOMEM;
-	int64_t length = inode->ops->readlink(inode, w->thread->process, text, room - 1);
+	int64_t length = inode->ops->readlink(inode, w->thread, text, room - 1);
 	if (length <= 0) {
 		heap_free(text);
 		return length ? (int)length : -ENOENT;
@@ -265,7 +265,7 @@ int path_walk_as(struct thread *thread, const struct credentials *cred, int dirf
 
 int path_walk(struct thread *thread, int dirfd, const char *path, uint32_t flags, struct path *found)
 {
-	return path_walk_as(thread, &thread->process->cred, dirfd, path, flags, found);
+	return path_walk_as(thread, &thread->cred, dirfd, path, flags, found);
 }
 
 int path_walk_parent(struct thread *thread, int dirfd, const char *path, struct path *dir, const char **name,
@@ -273,7 +273,7 @@ int path_walk_parent(struct thread *thread, int dirfd, const char *path, struct 
 {
 	struct walk w;
 	struct path found = { NULL, NULL };
-	int r = walk_begin(&w, thread, &thread->process->cred, dirfd, path, 0);
+	int r = walk_begin(&w, thread, &thread->cred, dirfd, path, 0);
 	if (r)
 		return r;
 	r = walk_last(&w);

@@ -80,6 +80,7 @@ void answers_stop(struct process *p)
 void answers_update(struct process *p)
 {
 	struct exo_answer_page *page = p->answers;
+	const struct thread *t;
 
 	if (!page)
 		return;
@@ -88,12 +89,15 @@ void answers_update(struct process *p)
 		return;
 	answer(page, NR_GETPID, (uint64_t)p->pid);
 	answer(page, NR_GETPPID, p->parent ? (uint64_t)p->parent->pid : 0);
-	answer(page, NR_GETUID, p->cred.uid);
-	answer(page, NR_GETEUID, p->cred.euid);
-	answer(page, NR_GETGID, p->cred.gid);
-	answer(page, NR_GETEGID, p->cred.egid);
-	if (p->thread_count == 1)
-		answer(page, NR_GETTID, (uint64_t)process_any_thread(p)->tid);
+	if (p->thread_count != 1)
+		return;
+	/* These are each thread's own. */
+	t = process_any_thread(p);
+	answer(page, NR_GETUID, t->cred.uid);
+	answer(page, NR_GETEUID, t->cred.euid);
+	answer(page, NR_GETGID, t->cred.gid);
+	answer(page, NR_GETEGID, t->cred.egid);
+	answer(page, NR_GETTID, (uint64_t)t->tid);
 }
 
 void answers_hint(struct thread *self)

@@ -117,7 +117,7 @@ int64_t sys_clock_getres(struct thread *self, const uint64_t *args)
 
 static int64_t set_realtime(struct thread *self, uint64_t ns)
 {
-	if (!cred_is_root(&self->process->cred))
+	if (!privileged(&self->cred, PRIV_TIME))
 		return -EPERM;
 	libos.realtime_offset_ns += ns - libos_realtime();
 	return 0;
@@ -154,7 +154,7 @@ int64_t sys_settimeofday(struct thread *self, const uint64_t *args)
 	struct linux_timeval tv;
 
 	if (!args[0])
-		return cred_is_root(&self->process->cred) ? 0 : -EPERM;
+		return privileged(&self->cred, PRIV_TIME) ? 0 : -EPERM;
 	if (user_read(self->process->space, &tv, args[0], sizeof(tv)))
 		return -EFAULT;
 	if (tv.seconds < 0 || tv.us < 0 || tv.us >= 1000000 || tv.seconds >= INT64_MAX / NS_PER_SECOND)

@@ -13,6 +13,10 @@
 #define SCRIPT_DEPTH_MAX 5   /* nested #!, as Linux's bprm */
 #define SCRIPT_LINE_SIZE 256 /* BINPRM_BUF_SIZE */
 #define RFLAGS_INITIAL   0x202
+#define STACK_SECURE     (UINT64_C(8) << 20) /* _STK_LIM */
+#define READ_IMPLIES_EXEC 0x0400000u
+/* It, ADDR_NO_RANDOMIZE, ADDR_COMPAT_LAYOUT, MMAP_PAGE_ZERO: PER_CLEAR_ON_SETID (linux/personality.h) */
+#define PERSONALITY_DANGEROUS (READ_IMPLIES_EXEC | 0x0040000u | 0x0200000u | 0x0100000u)
 
 struct program { /* a program that is ready to run, and not yet anybody's */
 	struct vm_space *space;
@@ -20,8 +24,8 @@ struct program { /* a program that is ready to run, and not yet anybody's */
 	exo_cap_t ctx;
 	exo_frame_t frame;
 	struct credentials cred;
-	bool secure;
-	uint64_t entry, sp;
+	bool secure, gained;
+	uint64_t entry, sp, stack;
 };
 
 /* ---- which file ---- */
@@ -38,7 +42,7 @@ static int check_executable(struct thread *self, const struct file *file)
 	/* Not even root executes what nobody may. */
 	if (!(inode->mode & 0111))
 		return -EACCES;
-	return inode_permission(inode, &self->process->cred, MAY_EXEC);
+	return inode_permission(inode, &self->cred, MAY_EXEC);
 }
 
 static int open_program(struct thread *self, int dirfd, const char *path, struct file **file)
@@ -125,21 +129,34 @@ static int resolve_scripts(struct thread *self, struct exec_args *a, struct file
 
 /* ---- its memory ---- */
 
-static void set_ids(struct process *p, struct program *prog)
+/* Is the file-system context used by processes that exec does not end? They could move what the program stands on. */
+static bool fs_is_shared(const struct process *p)
+{
+	return p->fs->refs > 1;
+}
+
+static int fs_unshare(struct process *p)
+{
+	struct fs_context *own = fs_context_copy(p->fs);
+
+	if (!own)
+		return -ENOMEM;
+	fs_context_put(p->fs);
+	p->fs = own;
+	return 0;
+}
+
+static int set_ids(struct thread *self, struct program *prog)
 {
 	const struct inode *inode = file_inode(prog->file);
 	const struct mount *mount = prog->file->path.mount;
-	struct credentials *c = &prog->cred;
-	bool honoured = !p->no_new_privs && !(mount && (mount->flags & MS_NOSUID));
+	bool honoured = !(mount && (mount->flags & MS_NOSUID));
+	struct cred_file file = {
+		.set_uid = honoured && (inode->mode & S_ISUID), .uid = inode->uid,
+		.set_gid = honoured && (inode->mode & (S_ISGID | 0010)) == (S_ISGID | 0010), .gid = inode->gid,
+	};
 
-	*c = p->cred;
-	if (honoured && (inode->mode & S_ISUID))
-		c->euid = inode->uid;
-	if (honoured && (inode->mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
-		c->egid = inode->gid;
-	c->suid = c->fsuid = c->euid;
-	c->sgid = c->fsgid = c->egid;
-	prog->secure = c->uid != c->euid || c->gid != c->egid;
+	return cred_exec(&self->cred, &file, fs_is_shared(self->process), &prog->cred, &prog->secure, &prog->gained);
 }
 
 static const char *base_name(const char *path)
@@ -163,24 +180,30 @@ static void program_discard(struct program *prog)
 		file_put(prog->file);
 }
 
-static int program_load(struct process *p, struct exec_args *a, struct program *prog)
+static int program_load(struct thread *self, struct exec_args *a, struct program *prog)
 {
-	const struct rlimit64 *limits = p->limits;
+	const struct rlimit64 *limits = self->process->limits;
 	struct elf_image image;
 	int64_t top, sp;
 	int error;
 
 	memset(&image, 0, sizeof(image));
-	set_ids(p, prog);
+	error = set_ids(self, prog);
+	if (error)
+		return error;
+	/* Nobody makes a program with privileges run on a stack of a size that it does not expect. */
+	prog->stack = limits[RLIMIT_STACK].soft;
+	if (prog->secure && prog->stack > STACK_SECURE)
+		prog->stack = STACK_SECURE;
 	prog->space = vm_space_new(base_name(a->path));
 	if (!prog->space)
 		return -ENOMEM;
-	vm_set_limits(prog->space, limits[RLIMIT_AS].soft, limits[RLIMIT_DATA].soft, limits[RLIMIT_STACK].soft);
+	vm_set_limits(prog->space, limits[RLIMIT_AS].soft, limits[RLIMIT_DATA].soft, prog->stack);
 	error = elf_load(prog->space, prog->file, &image);
 	if (error)
 		return error;
 	vm_set_brk(prog->space, image.brk);
-	top = vm_stack_create(prog->space, limits[RLIMIT_STACK].soft);
+	top = vm_stack_create(prog->space, prog->stack);
 	if (top < 0)
 		return (int)top;
 	sp = exec_stack_build(a, prog->space, (uint64_t)top, &image, &prog->cred, prog->secure);
@@ -241,11 +264,18 @@ static void take_identity(struct thread *self, struct program *prog, struct exec
 		inode_put(p->exe);
 	p->exe = file_inode(prog->file);
 	inode_get(p->exe);
-	p->cred = prog->cred;
-	p->dumpable = !prog->secure;
-	if (prog->secure)
+	/* A file that its user may not read is not to be read from the process either. */
+	p->dumpable = prog->cred.uid == prog->cred.euid && prog->cred.gid == prog->cred.egid &&
+	              !inode_permission(p->exe, &self->cred, MAY_READ);
+	if (prog->secure) {
 		p->parent_death_signal = 0;
-	p->keep_caps = false;
+		p->limits[RLIMIT_STACK].soft = prog->stack;
+	}
+	p->personality &= ~READ_IMPLIES_EXEC; /* no 64-bit program has it */
+	if (prog->gained)
+		p->personality &= ~PERSONALITY_DANGEROUS;
+	/* From here on the first thread's number is its own, so that the process takes them too. */
+	cred_take(self, &prog->cred);
 	p->did_exec = true;
 	p->exit_signal = SIGCHLD;
 	p->execs++;
@@ -298,15 +328,20 @@ static int exec_file(struct thread *self, struct exec_args *a, struct file *file
 	struct signal_actions *fresh = NULL;
 	struct fd_table *fds = NULL;
 	int error = resolve_scripts(self, a, &prog.file);
+	bool shared;
 
 	if (!error)
-		error = program_load(p, a, &prog);
+		error = program_load(self, a, &prog);
 	if (!error && !(fresh = heap_alloc(sizeof(*fresh))))
 		error = -ENOMEM;
 	if (!error && fd_table_shared(p->fds) && !(fds = fd_table_copy(p->fds)))
 		error = -ENOMEM;
+	shared = fs_is_shared(p);
 	if (!error && p->thread_count > 1)
 		error = threads_end_others(self);
+	/* One of them may have begun to share it after the credentials were settled. */
+	if (!error && !shared && fs_is_shared(p))
+		error = fs_unshare(p);
 	if (error) {
 		heap_free(fresh);
 		if (fds)

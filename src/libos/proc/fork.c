@@ -45,13 +45,16 @@ static uint32_t processes_of_user(uint32_t uid)
 	return count;
 }
 
-static int check_limits(const struct process *p)
+static int check_limits(const struct thread *self)
 {
+	const struct process *p = self->process;
+	const struct credentials *c = &self->cred;
 	uint64_t limit = p->limits[RLIMIT_NPROC].soft;
 
 	if (libos.procs.count + 1 > PROCESS_MAX || libos.procs.thread_count + 1 > PROCESS_MAX)
 		return -EAGAIN;
-	if (limit != UINT64_MAX && !cred_is_root(&p->cred) && processes_of_user(p->cred.uid) >= limit)
+	if (limit != UINT64_MAX && c->uid != 0 && !privileged(c, PRIV_LIMITS) && !privileged(c, PRIV_PROCESSES) &&
+	    processes_of_user(c->uid) >= limit)
 		return -EAGAIN;
 	return 0;
 }
@@ -75,7 +78,6 @@ static struct signal_actions *actions_copy(const struct signal_actions *from, bo
 
 static void child_inherit(struct process *child, struct process *parent)
 {
-	child->cred = parent->cred;
 	memcpy(child->limits, parent->limits, sizeof(child->limits));
 	child->pgid = parent->pgid;
 	child->session = parent->session;
@@ -86,8 +88,6 @@ static void child_inherit(struct process *child, struct process *parent)
 	child->oom_score_adj = parent->oom_score_adj;
 	child->thp_disable = parent->thp_disable;
 	child->dumpable = parent->dumpable;
-	child->no_new_privs = parent->no_new_privs;
-	child->keep_caps = parent->keep_caps;
 	str_copy(child->name, parent->name, sizeof(child->name));
 	child->exe = parent->exe;
 	if (child->exe)
@@ -161,6 +161,7 @@ static void thread_inherit(struct thread *t, struct thread *self, const struct c
 		t->page->regs.fs_base = r->tls;
 	t->blocked = self->blocked;
 	t->timer_slack_ns = self->timer_slack_ns;
+	t->cred = self->cred;
 	str_copy(t->name, self->name, sizeof(t->name));
 	/* A signal stack stays with the program's memory; two threads in one memory must not share it. */
 	if (!(r->flags & CLONE_VM) || (r->flags & CLONE_VFORK))
@@ -252,6 +253,7 @@ static int64_t clone_process(struct thread *self, const struct clone_request *r)
 	}
 	t->process = child;
 	t->tid = child->pid = pid;
+	child->cred = self->cred;
 	thread_inherit(t, self, r);
 	set_exit_signal(child, p, r);
 	error = thread_go(t, self, child, r);
@@ -279,7 +281,7 @@ static int64_t clone_any(struct thread *self, const struct clone_request *r)
 	int error = check_flags(self, r);
 
 	if (!error)
-		error = check_limits(self->process);
+		error = check_limits(self);
 	if (error)
 		return error;
 	return r->flags & CLONE_THREAD ? clone_thread(self, r) : clone_process(self, r);

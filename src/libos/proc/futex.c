@@ -386,7 +386,7 @@ int64_t sys_get_robust_list(struct thread *self, const uint64_t *args)
 
 	if (!t)
 		return -ESRCH;
-	if (t->process != self->process && !cred_is_root(&self->process->cred))
+	if (!thread_may_inspect(self, t->process, true))
 		return -EPERM;
 	if (user_write(space, args[2], &size, sizeof(size)) ||
 	    user_write(space, args[1], &t->robust_list, sizeof(t->robust_list)))

@@ -154,6 +154,8 @@ static struct thread *make_init(void)
 	default_limits(p->limits);
 	t->process = p;
 	t->tid = p->pid;
+	cred_root(&t->cred);
+	p->cred = t->cred;
 	list_init(&t->sibling);
 	list_init(&t->run_node);
 	list_init(&t->hash);

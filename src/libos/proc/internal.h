@@ -124,9 +124,13 @@ bool signal_frame_push(struct thread *self, const struct signal_action *action, 
 #define SIGINFO_SIZE 128
 void siginfo_encode(const struct signal_info *info, void *bytes);
 void siginfo_decode(const void *bytes, struct signal_info *info);
-bool may_signal(const struct process *from, const struct process *to, int signo);
+bool may_signal(const struct thread *from, const struct process *to, int signo);
 
 #define SIGNAL_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+
+/* ---- capability.c ---- */
+/* Those requests of prctl() that are about capabilities. False: another one. */
+bool prctl_capabilities(struct thread *self, const uint64_t *args, int64_t *result);
 
 /* ---- exec ---- */
 struct exec_args; /* exec_args.h */

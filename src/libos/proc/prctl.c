@@ -3,7 +3,6 @@
 #include <libos/proc/internal.h>
 
 #define NAME_SIZE 16
-#define CAP_LAST 40
 #define TIMER_SLACK_NS 50000
 #define PR_GET_TID_ADDRESS 40
 /* linux/prctl.h */
@@ -51,7 +50,10 @@ int64_t sys_prctl(struct thread *self, const uint64_t *args)
 {
 	struct process *p = self->process;
 	uint64_t arg = args[1];
+	int64_t result;
 
+	if (prctl_capabilities(self, args, &result))
+		return result;
 	switch ((int)args[0]) {
 	case PR_SET_PDEATHSIG:
 		if (arg > SIGNAL_COUNT)
@@ -71,17 +73,8 @@ int64_t sys_prctl(struct thread *self, const uint64_t *args)
 		return set_name(self, arg);
 	case PR_GET_NAME:
 		return get_name(self, arg);
-	case PR_GET_KEEPCAPS:
-		return p->keep_caps;
-	case PR_SET_KEEPCAPS:
-		if (arg > 1)
-			return -EINVAL;
-		p->keep_caps = arg;
-		return 0;
 	case PR_GET_SECCOMP:
 		return 0;
-	case PR_CAPBSET_READ:
-		return arg > CAP_LAST ? -EINVAL : 1;
 	case PR_GET_TIMERSLACK: /* kept, and not needed: timers are as exact as they can be */
 		return self->timer_slack_ns ? (int64_t)self->timer_slack_ns : TIMER_SLACK_NS;
 	case PR_SET_TIMERSLACK:
@@ -112,10 +105,12 @@ int64_t sys_prctl(struct thread *self, const uint64_t *args)
 	case PR_SET_NO_NEW_PRIVS:
 		if (arg != 1 || args[2] || args[3] || args[4])
 			return -EINVAL;
-		p->no_new_privs = 1;
+		self->cred.no_new_privs = true;
+		if (self->tid == p->pid)
+			p->cred.no_new_privs = true;
 		return 0;
 	case PR_GET_NO_NEW_PRIVS:
-		return args[1] || args[2] || args[3] || args[4] ? -EINVAL : (int64_t)p->no_new_privs;
+		return args[1] || args[2] || args[3] || args[4] ? -EINVAL : (int64_t)self->cred.no_new_privs;
 	case PR_GET_TID_ADDRESS:
 		return user_write(p->space, arg, &self->clear_child_tid, sizeof(self->clear_child_tid)) ? -EFAULT : 0;
 	default:

@@ -11,6 +11,7 @@
 #include <exo/abi.h>
 
 #include <libos/lib/list.h>
+#include <libos/proc/cred.h>
 #include <libos/proc/signal.h>
 #include <libos/sched/sched.h>
 #include <libos/vm/vm.h>
@@ -20,19 +21,8 @@ struct fs_context;
 struct inode;
 struct tty;
 
-#define GROUPS_MAX 32
 #define PID_MAX 32768
 #define PROCESS_MAX 4000 /* fork gives EAGAIN beyond this, or RLIMIT_NPROC */
-
-struct credentials {
-	uint32_t uid, euid, suid, fsuid;
-	uint32_t gid, egid, sgid, fsgid;
-	uint32_t group_count;
-	uint32_t groups[GROUPS_MAX];
-};
-/* euid 0 may do everything that Linux's capabilities guard. */
-static inline bool cred_is_root(const struct credentials *c) { return c->euid == 0; }
-bool cred_in_group(const struct credentials *c, uint32_t gid); /* egid/fsgid or supplementary */
 
 struct rlimit64 {
 	uint64_t soft, hard; /* UINT64_MAX: none */
@@ -60,13 +50,13 @@ struct process {
 	struct vm_space *space;
 	struct fd_table *fds;             /* fs/file.h; may be shared (CLONE_FILES) */
 	struct fs_context *fs;            /* cwd, root, umask: fs/vfs.h; may be shared */
-	struct credentials cred;
+	struct credentials cred;          /* that others judge it by: cred.h */
 	struct signal_actions *actions;   /* may be shared (CLONE_SIGHAND) */
 	struct signal_pending pending;    /* sent to the process as a whole */
 	struct thread *signal_target;     /* that the last of them was offered to; NULL: none, or it has ended */
 	struct rlimit64 limits[RLIMIT_COUNT];
 	int32_t nice;
-	uint32_t personality, dumpable, no_new_privs;
+	uint32_t personality, dumpable;
 	int32_t oom_score_adj;            /* -1000 to 1000 */
 	bool thp_disable;
 
@@ -101,7 +91,7 @@ struct process {
 	struct exo_answer_page *answers;  /* the zone's answer page once it is worth it */
 	uint32_t answer_calls;
 	bool answer_program;              /* the zone has its answer program */
-	bool child_subreaper, keep_caps;
+	bool child_subreaper;
 	uint32_t sched_policy;
 	uint64_t max_resident_pages, children_max_resident;
 };
@@ -118,6 +108,8 @@ struct thread {
 	bool interruptible;               /* the sleep may end by a signal */
 	bool wake_pending, timed_out;
 	struct timer sleep_timer;
+
+	struct credentials cred;
 
 	exo_cap_t ctx;
 	exo_frame_t page_frame;

@@ -92,13 +92,13 @@ int64_t sys_times(struct thread *self, const uint64_t *args)
 
 /* ---- limits ---- */
 
-static int limit_set(struct process *caller, struct process *p, uint32_t which, const struct rlimit64 *new)
+static int limit_set(const struct thread *caller, struct process *p, uint32_t which, const struct rlimit64 *new)
 {
 	struct rlimit64 *limit = &p->limits[which];
 
 	if (new->soft > new->hard)
 		return -EINVAL;
-	if (new->hard > limit->hard && !cred_is_root(&caller->cred))
+	if (new->hard > limit->hard && !privileged(&caller->cred, PRIV_LIMITS))
 		return -EPERM;
 	*limit = *new;
 	if (which == RLIMIT_CPU)
@@ -109,11 +109,12 @@ static int limit_set(struct process *caller, struct process *p, uint32_t which, 
 	return 0;
 }
 
-static bool may_limit(const struct process *caller, const struct process *p)
+static bool may_limit(const struct thread *caller, const struct process *p)
 {
 	const struct credentials *c = &caller->cred, *t = &p->cred;
 
-	return caller == p || cred_is_root(c) || (c->uid == t->uid && c->uid == t->euid && c->uid == t->suid &&
+	return caller->process == p || privileged(c, PRIV_LIMITS) ||
+	       (c->uid == t->uid && c->uid == t->euid && c->uid == t->suid &&
 	                                          c->gid == t->gid && c->gid == t->egid && c->gid == t->sgid);
 }
 
@@ -130,11 +131,11 @@ int64_t sys_prlimit64(struct thread *self, const uint64_t *args)
 		return -EFAULT;
 	if (!p)
 		return -ESRCH;
-	if (!may_limit(caller, p))
+	if (!may_limit(self, p))
 		return -EPERM;
 	old = p->limits[which];
 	if (args[2]) {
-		error = limit_set(caller, p, which, &new);
+		error = limit_set(self, p, which, &new);
 		if (error)
 			return error;
 	}
@@ -162,5 +163,5 @@ int64_t sys_setrlimit(struct thread *self, const uint64_t *args)
 		return -EINVAL;
 	if (user_read(self->process->space, &new, args[1], sizeof(new)))
 		return -EFAULT;
-	return limit_set(self->process, self->process, which, &new);
+	return limit_set(self, self->process, which, &new);
 }

@@ -26,13 +26,13 @@ int64_t sys_getcpu(struct thread *self, const uint64_t *args)
 
 /* ---- nice values ---- */
 
-static bool concerns(const struct process *p, int which, int32_t who, const struct process *caller)
+static bool concerns(const struct process *p, int which, int32_t who, const struct thread *caller)
 {
 	switch (which) {
 	case PRIO_PROCESS:
-		return who ? p->pid == who : p == caller;
+		return who ? p->pid == who : p == caller->process;
 	case PRIO_PGRP:
-		return p->pgid == (who ? who : caller->pgid);
+		return p->pgid == (who ? who : caller->process->pgid);
 	default:
 		return p->cred.uid == (who ? (uint32_t)who : caller->cred.uid);
 	}
@@ -47,17 +47,27 @@ int64_t sys_getpriority(struct thread *self, const uint64_t *args)
 		return -EINVAL;
 	LIST_EACH(at, &libos.procs.all) {
 		/* The call gives 20 - nice, so that no result looks like an error. */
-		if (concerns(PROCESS_OF(at), which, (int32_t)args[1], self->process) && 20 - PROCESS_OF(at)->nice > best)
+		if (concerns(PROCESS_OF(at), which, (int32_t)args[1], self) && 20 - PROCESS_OF(at)->nice > best)
 			best = 20 - PROCESS_OF(at)->nice;
 	}
 	return best;
 }
 
-static int set_nice(const struct process *caller, struct process *p, int32_t nice)
+/* How a process runs is its user's to choose. */
+static bool may_schedule(const struct thread *caller, const struct process *p)
 {
-	if (!cred_is_root(&caller->cred) && caller->cred.euid != p->cred.uid && caller->cred.euid != p->cred.euid)
+	const struct credentials *c = &caller->cred;
+
+	return c->euid == p->cred.uid || c->euid == p->cred.euid || privileged(c, PRIV_SCHEDULE);
+}
+
+static int set_nice(const struct thread *caller, struct process *p, int32_t nice)
+{
+	if (!may_schedule(caller, p))
 		return -EPERM;
-	if (nice < p->nice && !cred_is_root(&caller->cred))
+	/* RLIMIT_NICE counts from 1 for nice 19 to 40 for nice -20. */
+	if (nice < p->nice && (uint64_t)(20 - nice) > p->limits[RLIMIT_NICE].soft &&
+	    !privileged(&caller->cred, PRIV_SCHEDULE))
 		return -EACCES;
 	p->nice = nice;
 	return 0;
@@ -78,9 +88,9 @@ int64_t sys_setpriority(struct thread *self, const uint64_t *args)
 	LIST_EACH(at, &libos.procs.all) {
 		int error;
 
-		if (!concerns(PROCESS_OF(at), which, (int32_t)args[1], self->process))
+		if (!concerns(PROCESS_OF(at), which, (int32_t)args[1], self))
 			continue;
-		error = set_nice(self->process, PROCESS_OF(at), nice);
+		error = set_nice(self, PROCESS_OF(at), nice);
 		if (error || result == -ESRCH)
 			result = error;
 	}
@@ -126,7 +136,7 @@ int64_t sys_sched_setscheduler(struct thread *self, const uint64_t *args)
 		return -ESRCH;
 	if (!ordinary((uint32_t)args[1]) || priority != 0)
 		return (uint32_t)args[1] == SCHED_FIFO || (uint32_t)args[1] == SCHED_RR ? -EPERM : -EINVAL;
-	if (!may_signal(self->process, p, 0))
+	if (!may_schedule(self, p))
 		return -EPERM;
 	p->sched_policy = (uint32_t)args[1];
 	return 0;
@@ -145,15 +155,19 @@ int64_t sys_sched_getparam(struct thread *self, const uint64_t *args)
 
 int64_t sys_sched_setparam(struct thread *self, const uint64_t *args)
 {
+	struct process *p;
 	int32_t priority;
 
 	if ((int32_t)args[0] < 0 || !args[1])
 		return -EINVAL;
 	if (user_read(self->process->space, &priority, args[1], sizeof(priority)))
 		return -EFAULT;
-	if (!target(self, args[0]))
+	p = target(self, args[0]);
+	if (!p)
 		return -ESRCH;
-	return priority ? -EINVAL : 0;
+	if (priority)
+		return -EINVAL;
+	return may_schedule(self, p) ? 0 : -EPERM;
 }
 
 int64_t sys_sched_get_priority_max(struct thread *self, const uint64_t *args)
@@ -181,7 +195,7 @@ int64_t sys_sched_setaffinity(struct thread *self, const uint64_t *args)
 
 	if (!p)
 		return -ESRCH;
-	if (!may_signal(self->process, p, 0))
+	if (!may_schedule(self, p))
 		return -EPERM;
 	if (args[1] && user_read(self->process->space, &first, args[2], sizeof(first)))
 		return -EFAULT;

@@ -194,14 +194,14 @@ int64_t sys_sigaltstack(struct thread *self, const uint64_t *args)
 
 /* ---- sending ---- */
 
-bool may_signal(const struct process *from, const struct process *to, int signo)
+bool may_signal(const struct thread *from, const struct process *to, int signo)
 {
 	const struct credentials *f = &from->cred, *t = &to->cred;
 
-	if (from == to || cred_is_root(f) || f->euid == t->suid || f->euid == t->uid || f->uid == t->suid ||
+	if (from->process == to || privileged(f, PRIV_SIGNAL) || f->euid == t->suid || f->euid == t->uid || f->uid == t->suid ||
 	    f->uid == t->uid)
 		return true;
-	return signo == SIGCONT && from->session == to->session;
+	return signo == SIGCONT && from->process->session == to->session;
 }
 
 /*
@@ -219,7 +219,7 @@ static int send_checked(struct thread *self, struct process *to, const struct si
 {
 	if (info->signo < 0 || info->signo > SIGNAL_COUNT)
 		return -EINVAL;
-	if (!may_signal(self->process, to, info->signo))
+	if (!may_signal(self, to, info->signo))
 		return -EPERM;
 	if (!info->signo || is_spared(self->process, to, info->signo))
 		return 0;
@@ -257,7 +257,7 @@ int64_t sys_kill(struct thread *self, const uint64_t *args)
 {
 	int32_t pid = (int32_t)args[0], signo = (int32_t)args[1];
 	struct signal_info info = {.signo = signo, .code = SI_USER, .pid = self->process->pid,
-	                           .uid = self->process->cred.uid};
+	                           .uid = self->cred.uid};
 	struct process *p;
 
 	if (pid == INT32_MIN)
@@ -284,7 +284,7 @@ static int64_t thread_kill(struct thread *self, int32_t tgid, int32_t tid, const
 		return -ESRCH;
 	if (info->signo < 0 || info->signo > SIGNAL_COUNT)
 		return -EINVAL;
-	if (!may_signal(self->process, t->process, info->signo))
+	if (!may_signal(self, t->process, info->signo))
 		return -EPERM;
 	if (!info->signo || is_spared(self->process, t->process, info->signo))
 		return 0;
@@ -294,7 +294,7 @@ static int64_t thread_kill(struct thread *self, int32_t tgid, int32_t tid, const
 int64_t sys_tkill(struct thread *self, const uint64_t *args)
 {
 	struct signal_info info = {.signo = (int32_t)args[1], .code = SI_TKILL, .pid = self->process->pid,
-	                           .uid = self->process->cred.uid};
+	                           .uid = self->cred.uid};
 
 	return thread_kill(self, 0, (int32_t)args[0], &info);
 }
@@ -302,7 +302,7 @@ int64_t sys_tkill(struct thread *self, const uint64_t *args)
 int64_t sys_tgkill(struct thread *self, const uint64_t *args)
 {
 	struct signal_info info = {.signo = (int32_t)args[2], .code = SI_TKILL, .pid = self->process->pid,
-	                           .uid = self->process->cred.uid};
+	                           .uid = self->cred.uid};
 
 	if ((int32_t)args[0] <= 0)
 		return -EINVAL;

@@ -30,7 +30,7 @@ static int64_t set_name(struct thread *self, const uint64_t *args, char *to)
 {
 	char name[UTS_LENGTH];
 
-	if (!cred_is_root(&self->process->cred))
+	if (!privileged(&self->cred, PRIV_HOST_NAME))
 		return -EPERM;
 	if ((int32_t)args[1] < 0 || args[1] >= UTS_LENGTH)
 		return -EINVAL;
@@ -110,7 +110,7 @@ int64_t sys_reboot(struct thread *self, const uint64_t *args)
 {
 	uint32_t second = (uint32_t)args[1];
 
-	if (!cred_is_root(&self->process->cred))
+	if (!privileged(&self->cred, PRIV_REBOOT))
 		return -EPERM;
 	if ((uint32_t)args[0] != LINUX_REBOOT_MAGIC1 ||
 	    (second != LINUX_REBOOT_MAGIC2 && second != LINUX_REBOOT_MAGIC2A && second != LINUX_REBOOT_MAGIC2B &&

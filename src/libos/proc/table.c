@@ -196,14 +196,3 @@ void session_put(struct session *s)
 		s->tty->session = NULL;
 	heap_free(s);
 }
-
-bool cred_in_group(const struct credentials *c, uint32_t gid)
-{
-	if (c->fsgid == gid || c->egid == gid)
-		return true;
-	for (uint32_t i = 0; i < c->group_count; i++) {
-		if (c->groups[i] == gid)
-			return true;
-	}
-	return false;
-}

@@ -191,7 +191,7 @@ int tty_open(struct tty *tty, struct file *file, struct thread *thread)
 {
 	bool takes = thread && !tty->plain && !(file->flags & O_NOCTTY) && (file->flags & O_ACCMODE) != O_WRONLY;
 
-	if (tty->exclusive && thread && !cred_is_root(&thread->process->cred))
+	if (tty->exclusive && thread && !privileged(&thread->cred, PRIV_TERMINAL))
 		return -EBUSY;
 	file->ops = &tty_file_ops;
 	file->private_data = tty;

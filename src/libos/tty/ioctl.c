@@ -189,7 +189,7 @@ static int64_t simulate(struct tty *tty, struct thread *thread, uint64_t arg)
 	uint8_t c;
 	int r;
 
-	if (!cred_is_root(&thread->process->cred))
+	if (!privileged(&thread->cred, PRIV_TERMINAL))
 		return -EPERM;
 	r = user_read(thread->process->space, &c, arg, 1);
 	if (r == 0)
@@ -204,7 +204,7 @@ static int64_t tell(struct thread *thread, uint64_t arg, uint32_t value)
 
 static int64_t hang_up(struct tty *tty, struct thread *thread)
 {
-	if (!cred_is_root(&thread->process->cred))
+	if (!privileged(&thread->cred, PRIV_HANG_UP))
 		return -EPERM;
 	tty_hangup(tty);
 	return 0;

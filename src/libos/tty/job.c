@@ -107,7 +107,7 @@ void tty_hangup(struct tty *tty)
 
 static int64_t set_controlling(struct tty *tty, struct file *file, struct thread *thread, uint64_t steal)
 {
-	bool root = cred_is_root(&thread->process->cred);
+	bool root = privileged(&thread->cred, PRIV_TERMINAL);
 
 	if (tty_is_leader(thread) && is_controlling(tty, thread))
 		return 0;

@@ -23,6 +23,11 @@ static int check_file(struct map_request *m, struct file *file)
 
 	if (mode == O_WRONLY)
 		return -EACCES;
+	if (file->path.mount != NULL && (file->path.mount->flags & MS_NOEXEC) != 0) {
+		if ((m->prot & PROT_EXEC) != 0)
+			return -EPERM;
+		m->max_prot &= ~(uint32_t)PROT_EXEC;
+	}
 	if (file->ops != NULL && file->ops->mmap != NULL) {
 		int r = file->ops->mmap(file, &anonymous);
 
