@@ -16,12 +16,15 @@ WORLD_TEST(vm_frames, buddies_come_together_again, 2048)
 		if (held[i].count != 0) {
 			for (uint64_t f = 0; f < held[i].count; f++)
 				taken[held[i].first + f - libos.frames.first]--;
-			frames_put(held[i].first, held[i].count);
+			if (n % 2)
+				frames_put(held[i].first, held[i].count);
+			else
+				frames_put_cold(held[i].first, held[i].count);
 			held[i].count = 0;
 			continue;
 		}
-		held[i].count = 1 + (test_random(&seed) >> 20) % 40;
-		held[i].first = frames_alloc_run(held[i].count, true);
+		held[i].count = n % 3 ? 1 + (test_random(&seed) >> 20) % 40 : FRAMES_COLD;
+		held[i].first = n % 3 ? frames_alloc_run(held[i].count, true) : frames_alloc_cold();
 		if (held[i].first == FRAME_NONE) {
 			held[i].count = 0;
 			continue;
@@ -54,6 +57,45 @@ WORLD_TEST(vm_frames, the_reserve_is_not_for_programs, 1024)
 	frame = frames_alloc(0, false);
 	cr_assert_neq(frame, FRAME_NONE);
 	frame_put(frame);
+	for (; last != FRAME_NONE; last = frame) {
+		frame = *(exo_frame_t *)frame_ptr(last);
+		frame_put(last);
+	}
+	world_check_clean();
+}
+
+/* What was kernel memory is so again, and nobody has touched it meanwhile. */
+WORLD_TEST(vm_frames, cold_blocks, 1024)
+{
+	exo_frame_t first = frames_alloc_cold(), other = frames_alloc_run(FRAMES_COLD, true), frame, last = FRAME_NONE;
+
+	cr_assert_eq(first % FRAMES_COLD, 0);
+	memset(frame_ptr(first), 0x5a, FRAMES_COLD * EXO_FRAME_SIZE);
+	frames_put_cold(first, FRAMES_COLD);
+	cr_assert(frames_check());
+	frames_put(other, FRAMES_COLD);
+	cr_assert_eq(frames_alloc_cold(), first);
+	for (uint64_t i = 0; i < FRAMES_COLD * EXO_FRAME_SIZE; i++)
+		cr_assert_eq(((uint8_t *)frame_ptr(first))[i], 0x5a);
+	/* One that somebody else still uses is no such block, nor a part of one. */
+	frame_get(first + 3);
+	frames_put_cold(first, FRAMES_COLD);
+	cr_assert_eq(libos.frames.cold_count, 0);
+	frame_put(first + 3);
+	first = frames_alloc_cold();
+	frames_put_cold(first, FRAMES_COLD - 1);
+	frame_put(first + FRAMES_COLD - 1);
+	cr_assert_eq(libos.frames.cold_count, 0);
+	/* When nothing else is left they serve for everything. */
+	first = frames_alloc_cold();
+	frames_put_cold(first, FRAMES_COLD);
+	cr_assert_eq(libos.frames.cold_count, 1);
+	while ((frame = frames_alloc(0, false)) != FRAME_NONE) {
+		*(exo_frame_t *)frame_ptr(frame) = last;
+		last = frame;
+	}
+	cr_assert_eq(libos.frames.free_count, 0);
+	cr_assert_eq(libos.frames.cold_count, 0);
 	for (; last != FRAME_NONE; last = frame) {
 		frame = *(exo_frame_t *)frame_ptr(last);
 		frame_put(last);

@@ -112,6 +112,20 @@ static bool break_fresh(void)
 	return true;
 }
 
+/* Cold blocks are warmed up when nothing else is left; false: there are none. */
+static bool warm(void)
+{
+	struct frames *frames = &libos.frames;
+
+	if (frames->cold_count == 0)
+		return false;
+	while (frames->cold_count > 0) {
+		frames->free_count -= FRAMES_COLD; /* free_block() counts them again */
+		free_block(frames->cold[--frames->cold_count], FRAMES_COLD_ORDER);
+	}
+	return true;
+}
+
 static void mark_used(exo_frame_t from, exo_frame_t to)
 {
 	for (exo_frame_t frame = from; frame < to; frame++)
@@ -171,7 +185,7 @@ exo_frame_t frames_alloc(unsigned order, bool for_user)
 	while (list_empty(&frames->free[at])) {
 		if (++at < FRAMES_ORDER_MAX)
 			continue;
-		if (!break_fresh())
+		if (!break_fresh() && !warm())
 			return FRAME_NONE;
 		at = order;
 	}
@@ -185,6 +199,36 @@ exo_frame_t frames_alloc(unsigned order, bool for_user)
 	for (uint64_t i = 0; i < size; i++)
 		info_of(frame + i)->refs = 1;
 	return frame;
+}
+
+exo_frame_t frames_alloc_cold(void)
+{
+	struct frames *frames = &libos.frames;
+	exo_frame_t first;
+
+	if (frames->cold_count == 0 || frames->free_count < FRAMES_COLD + frames->reserve)
+		return frames_alloc(FRAMES_COLD_ORDER, true);
+	first = frames->cold[--frames->cold_count];
+	frames->free_count -= FRAMES_COLD;
+	mark_used(first, first + FRAMES_COLD);
+	return first;
+}
+
+void frames_put_cold(exo_frame_t first, uint64_t count)
+{
+	struct frames *frames = &libos.frames;
+	bool whole = count == FRAMES_COLD && first % FRAMES_COLD == 0 && frames->cold_count < FRAMES_COLD_MAX;
+
+	for (uint64_t i = 0; whole && i < count; i++)
+		whole = info_of(first + i)->refs == 1;
+	if (!whole) {
+		frames_put(first, count);
+		return;
+	}
+	for (uint64_t i = 0; i < count; i++)
+		info_of(first + i)->refs = 0;
+	frames->cold[frames->cold_count++] = first;
+	frames->free_count += FRAMES_COLD;
 }
 
 static unsigned order_of(uint64_t count)
@@ -341,6 +385,10 @@ bool frames_check(void)
 			listed += size;
 		}
 	}
+	for (uint32_t i = 0; i < frames->cold_count; i++)
+		for (uint64_t k = 0; k < FRAMES_COLD; k++, listed++)
+			if (info_of(frames->cold[i] + k)->refs != 0 || info_of(frames->cold[i] + k)->head != 0)
+				return false;
 	for (unsigned i = 0; i < 2; i++)
 		listed += frames->fresh[i].end - frames->fresh[i].first;
 	for (uint64_t i = 0; i < frames->count; i++)

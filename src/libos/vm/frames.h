@@ -13,6 +13,12 @@
 #define FRAMES_RUN_MAX (UINT64_C(1) << (FRAMES_ORDER_MAX - 1))
 #define FRAME_NONE UINT64_MAX
 
+/* Blocks that nobody has touched since they were kernel memory, and that shall be so again: the kernel need not flush a
+ * translation for them, and breaks up no further large page of our window. */
+#define FRAMES_COLD     (UINT64_C(1) << FRAMES_COLD_ORDER)
+#define FRAMES_COLD_ORDER 4
+#define FRAMES_COLD_MAX 32
+
 struct frame_info { /* one per frame */
 	uint32_t refs;  /* 0: free */
 	uint16_t extra; /* the owner's own use; undefined when allocated */
@@ -27,6 +33,8 @@ struct frames {
 	uint64_t reserve;          /* frames kept for the LibOS itself and for exit paths */
 	struct frame_info *info;   /* indexed by frame - first */
 	struct list free[FRAMES_ORDER_MAX];
+	exo_frame_t cold[FRAMES_COLD_MAX]; /* free, and in no list either: the last is taken first */
+	uint32_t cold_count;
 	uint64_t window;
 	/* Free, in no list, and not touched yet, since a host backs only what is touched: below and above the image. */
 	struct frame_range {
@@ -47,6 +55,9 @@ exo_frame_t frames_alloc_run(uint64_t count, bool for_user);
 exo_frame_t frames_alloc_extent(uint64_t count);
 /* As many neighbours as are easily had for user pages, at most `want`: *got of them, or FRAME_NONE. */
 exo_frame_t frames_alloc_some(uint64_t want, uint64_t *got);
+/* A run of FRAMES_COLD neighbours for kernel memory, and back; any other run comes back by frames_put(). */
+exo_frame_t frames_alloc_cold(void);
+void frames_put_cold(exo_frame_t first, uint64_t count);
 exo_frame_t frame_alloc(void);        /* one, for a user page, contents undefined */
 exo_frame_t frame_alloc_zeroed(void); /* one, for a user page */
 void frame_get(exo_frame_t frame);    /* one more reference */

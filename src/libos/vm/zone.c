@@ -29,22 +29,31 @@ static void space_unlink(struct vm_space *space)
 	vm->space_count--;
 }
 
+_Static_assert(FUND_FIRST == FRAMES_COLD, "the first funds of most zones are blocks that come and go");
+
+static exo_frame_t fund_try(uint64_t *count)
+{
+	exo_frame_t first = *count == FRAMES_COLD ? frames_alloc_cold() : FRAME_NONE;
+
+	return first != FRAME_NONE ? first : frames_alloc_some(*count, count);
+}
+
 static exo_frame_t fund_alloc(uint64_t *count)
 {
-	exo_frame_t first = frames_alloc_some(*count, count);
+	exo_frame_t first = fund_try(count);
 
 	if (first == FRAME_NONE && vm_reclaim())
-		first = frames_alloc_some(*count, count);
+		first = fund_try(count);
 	return first;
 }
 
 static bool zone_start(struct vm_space *space, const char *name)
 {
 	uint64_t count = FUND_FIRST, zone;
-	exo_frame_t first = frames_alloc_run(count, true);
+	exo_frame_t first = frames_alloc_cold();
 
 	if (first == FRAME_NONE && vm_reclaim())
-		first = frames_alloc_run(count, true);
+		first = frames_alloc_cold();
 	if (first == FRAME_NONE)
 		return false;
 	if (exo_zone_create(libos.boot->zone, libos.boot->memory, first, count, name, str_length(name),
@@ -89,7 +98,7 @@ static void zone_end(struct vm_space *space)
 	if (status != EXO_OK && status != EXO_E_CAP)
 		libos_panic("zone %llx does not end: status %d", (unsigned long long)space->zone, status);
 	for (uint32_t i = 0; i < space->fund_count; i++)
-		frames_put(space->fund[i].first, space->fund[i].count);
+		frames_put_cold(space->fund[i].first, space->fund[i].count);
 }
 
 struct vm_space *vm_space_new(const char *name)
