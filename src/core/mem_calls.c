@@ -161,14 +161,21 @@ enum exo_status call_mem_query(struct zone *caller, struct cap *zone, exo_vaddr_
 }
 
 enum exo_status call_text_prepare(struct zone *caller, struct cap *memory, exo_frame_t first, uint64_t count,
-                                  uint64_t code_size, exo_vaddr_t address, uint64_t *value)
+                                  uint64_t code_size, exo_vaddr_t address, exo_vaddr_t thunks, uint64_t *value)
 {
+	uint64_t pages = (code_size + EXO_FRAME_SIZE - 1) >> EXO_FRAME_SHIFT, rest = count - pages;
+	struct hal_text text;
+
 	if (!cap_covers(memory, first, count))
 		return EXO_E_RANGE;
-	if (!range_is_valid(address, count, EXO_TEXT_MAX) || code_size > count << EXO_FRAME_SHIFT)
+	if (count > EXO_TEXT_MAX || pages > count || !range_is_valid(address, pages, EXO_TEXT_MAX) ||
+	    (rest > 0 && !range_is_valid(thunks, rest, EXO_TEXT_MAX)))
 		return EXO_E_ARG;
 	if (!frames_are_plain(first, count, false))
 		return EXO_E_OVERLAP;
-	*value = hal_text_prepare(hal_phys_ptr(first), code_size, address);
+	text = (struct hal_text){ .code = hal_phys_ptr(first), .size = code_size, .address = address,
+		                  .thunks = hal_phys_ptr(first + pages), .thunks_size = rest << EXO_FRAME_SHIFT,
+		                  .thunks_address = thunks };
+	*value = hal_text_prepare(&text);
 	return EXO_OK;
 }

@@ -266,9 +266,17 @@ EXO_NORETURN void hal_libos_run(struct hal_space *space, const struct exo_boot *
 
 /* ---- Text -------------------------------------------------------------- */
 
-/* See exo_text_prepare(). text: the copy; address: where it will run. Returns
- * the number of sites rewritten; 0 is always right. */
-uint64_t hal_text_prepare(void *text, uint64_t size, exo_vaddr_t address);
+/* See exo_text_prepare(). All of it is memory that the caller may write. */
+struct hal_text {
+	void *code;
+	uint64_t size;              /* bytes of code */
+	exo_vaddr_t address;        /* where it will run */
+	void *thunks;               /* room for code that takes the place of call sites */
+	uint64_t thunks_size;       /* bytes; whole pages */
+	exo_vaddr_t thunks_address; /* where that will be mapped */
+};
+/* Returns how much of the room is used, bytes: 0, which is always right: nothing was changed. Keeps nothing of `text`. */
+uint64_t hal_text_prepare(const struct hal_text *text);
 
 /* ---- Time, CPUs, events ------------------------------------------------ */
 

@@ -116,7 +116,7 @@ static int attack_syscalls(int instruction, long nr)
 	case SYS_mprotect: jump(at, nr, ZONE_R, 4096, 3, 0, 0, 0); break;
 	case SYS_munmap: jump(at, nr, ZONE_R, 4096, 0, 0, 0, 0); break;
 	case SYS_write: jump(at, nr, 2, (long)"escaped\n", 8, 0, 0, 0); break;
-	case SYS_pwrite64: jump(at, nr, FD_CONTROL, (long)"escaped\n", 8, CTL_ZONES, 0, 0); break;
+	case SYS_pwrite64: jump(at, nr, FD_CONTROL, (long)"escaped\n", 8, R_MDONE, 0, 0); break;
 	default: jump(at, nr, 0, 0, 0, 0, 0, 0); break;
 	}
 	if (nr == SYS_mmap && readable((uint64_t)probe))
@@ -351,8 +351,8 @@ int main(void)
 {
 	static const int calls[] = {SYS_mmap, SYS_mprotect, SYS_munmap, SYS_kill, SYS_tgkill, SYS_futex, SYS_fork, SYS_write,
 	                            SYS_pwrite64, SYS_prctl, SYS_ptrace, SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_exit_group};
-	static const uint64_t places[] = {STUB_TEXT, ZONE_R, ZONE_R + R_ORDERS, ZONE_R + R_LOAD, ZONE_BELL, ZONE_BELL + 0x1000,
-	                                  ZONE_ANSWERS, ZONE_THUNKS, SITE_TABLE_LOW};
+	static const uint64_t places[] = {STUB_TEXT, ZONE_R, ZONE_R + R_ORDERS, ZONE_R + R_LOAD, ZONE_R + R_MPOSTED,
+	                                  ZONE_ANSWERS, ZONE_ANSWERS + 0x1000, 0x8000};
 	static const int frames[] = {0, 8, 0x1000, 0x2000, 0x2001, 0x6e00, 0x7000, 0x7e00, 0x7ff8};
 
 	for (instruction = 0; hosted() && stub_syscall(instruction); instruction++)

@@ -6,6 +6,8 @@
 #include <exo/calls.h>
 
 #define PAGE      EXO_FRAME_SIZE
+#define THUNKS      UINT64_C(0x100000) /* for exo_text_prepare(): below the program */
+#define THUNK_PAGES 4
 #define STACK_TOP UINT64_C(0x7ffe00000000)
 #define STACK_PAGES 16
 #define FUND      256
@@ -134,14 +136,17 @@ static void load_segment(const uint8_t *elf, const uint8_t *header)
 	uint64_t offset = get(header + 8, 8), vaddr = get(header + 16, 8);
 	uint64_t file = get(header + 32, 8), size = get(header + 40, 8), flags = get(header + 4, 4);
 	uint64_t first = vaddr & ~(PAGE - 1), pages = (vaddr + size - first + PAGE - 1) / PAGE;
-	exo_frame_t frame = take(pages);
+	uint64_t thunks = flags & 1 ? THUNK_PAGES : 0;
+	exo_frame_t frame = take(pages + thunks);
 	uint8_t *to = (uint8_t *)frame_ptr(frame) + (vaddr - first);
 	uint32_t prot = EXO_PROT_READ | (flags & 2 ? EXO_PROT_WRITE : 0) | (flags & 1 ? EXO_PROT_EXEC : 0);
 
 	for (uint64_t i = 0; i < file; i++)
 		to[i] = elf[offset + i];
-	if (flags & 1)
-		may(exo_text_prepare(mini.boot->memory, frame, pages, vaddr - first + size, first, 0));
+	if (thunks) {
+		may(exo_text_prepare(mini.boot->memory, frame, pages + thunks, vaddr - first + size, first, THUNKS, 0));
+		map(THUNKS, frame + pages, thunks, prot);
+	}
 	map(first, frame, pages, prot);
 	if (first + pages * PAGE > mini.brk)
 		mini.brk = mini.brk_end = first + pages * PAGE;

@@ -190,7 +190,7 @@ CORE_TEST(devices, registers_are_no_memory)
 	IS(E_TYPE, exo_zone_fund(zone, mmio, FAKE_MMIO, 1, NULL));
 	IS(E_TYPE, exo_ctx_create(zone, mmio, FAKE_MMIO, NULL));
 	IS(E_TYPE, exo_zone_answers(zone, mmio, FAKE_MMIO, NULL));
-	IS(E_TYPE, exo_text_prepare(mmio, FAKE_MMIO, 1, PAGE, AT, NULL));
+	IS(E_TYPE, exo_text_prepare(mmio, FAKE_MMIO, 1, PAGE, AT, 0, NULL));
 	IS(E_TYPE, exo_share_pages(mmio, FAKE_MMIO, 1, zone, EXO_R_READ, NULL));
 }
 

@@ -122,13 +122,20 @@ CORE_TEST(hostile, text_prepare)
 {
 	exo_frame_t f = frames_take(4);
 
-	OK(exo_text_prepare(boot->memory, f, 4, 4 * PAGE, 0x400000, NULL));
-	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, 4 * PAGE + 1, 0x400000, NULL));
-	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, PAGE, 0x400001, NULL));
-	IS(E_ARG, exo_text_prepare(boot->memory, boot->memory_first, EXO_TEXT_MAX + 1, PAGE, 0x400000, NULL));
-	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, PAGE, EXO_USER_LIMIT - PAGE, NULL));
-	IS(E_RANGE, exo_text_prepare(boot->memory, f, UINT64_MAX, PAGE, 0x400000, NULL));
-	IS(E_RANGE, exo_text_prepare(boot->memory, 0, 1, PAGE, 0x400000, NULL));
+	OK(exo_text_prepare(boot->memory, f, 4, 4 * PAGE, 0x400000, 0, NULL));
+	OK(exo_text_prepare(boot->memory, f, 4, 3 * PAGE, 0x400000, 0x300000, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, 4 * PAGE + 1, 0x400000, 0, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, 0, 0x400000, 0x300000, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, UINT64_MAX, 0x400000, 0x300000, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, PAGE, 0x400001, 0x300000, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, PAGE, 0x400000, 0x300001, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, PAGE, 0x400000, 0, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, PAGE, 0x400000, EXO_USER_LIMIT - 2 * PAGE, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, PAGE, 0x400000, UINT64_MAX - PAGE + 1, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, boot->memory_first, EXO_TEXT_MAX + 1, PAGE, 0x400000, 0x300000, NULL));
+	IS(E_ARG, exo_text_prepare(boot->memory, f, 4, 2 * PAGE, EXO_USER_LIMIT - PAGE, 0x300000, NULL));
+	IS(E_RANGE, exo_text_prepare(boot->memory, f, UINT64_MAX, PAGE, 0x400000, 0x300000, NULL));
+	IS(E_RANGE, exo_text_prepare(boot->memory, 0, 1, PAGE, 0x400000, 0, NULL));
 }
 
 CORE_TEST(hostile, query)

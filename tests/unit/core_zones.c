@@ -68,7 +68,7 @@ CORE_TEST(zones, what_is_mapped_cannot_become_kernel_memory)
 	IS(E_OVERLAP, map_under(zone, boot->memory, 0x400000, frame + 3, 1, EXO_PROT_READ));
 	IS(E_OVERLAP, exo_ctx_create(zone, boot->memory, frame + 3, &other));
 	IS(E_OVERLAP, exo_zone_answers(zone, boot->memory, frame + 3, NULL));
-	IS(E_OVERLAP, exo_text_prepare(boot->memory, frame + 3, 1, 100, 0x400000, NULL));
+	IS(E_OVERLAP, exo_text_prepare(boot->memory, frame + 3, 1, 100, 0x400000, 0, NULL));
 }
 
 CORE_TEST(zones, the_machine_may_refuse)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define WORK_MIN      (UINT64_C(4) << 20) /* memory beside the image */
-#define CONTROL_SIZE  (CTL_ZONES + (uint64_t)ZONE_MAX * CTL_STRIDE)
+#define CONTROL_SIZE  ((uint64_t)ZONE_MAX * CTL_STRIDE)
 #define XSTATE_WANTED UINT32_C(0x2e7) /* x87 SSE AVX, AVX-512, PKRU */
 #define EXIT_PANIC    134
 
@@ -44,6 +44,8 @@ static uint32_t vector_components(void)
 	unsigned low, high, size, offset, ecx, edx, mask = 3;
 
 	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	__cpuid_count(0xd, 1, size, offset, ecx, edx);
+	host_machine.compacts = size & 2; /* XSAVEC */
 	for (unsigned i = 2; i < 32; i++) {
 		if (!(low & XSTATE_WANTED & 1U << i))
 			continue;

@@ -3,9 +3,10 @@
  *
  * split: the simulator is pinned to one core and the zones to another; both
  *   look for a while (SPIN_*) before they sleep. The zone that stopped last still
- *   looks on the zones' core: when another is next, it is told so (R_NEXT), wakes
- *   it and sleeps: thus no core that went idle has to be woken, which
- *   costs 40-60 us here.
+ *   looks on the zones' core: when another is next, that one's sleep is moved to a word of this one's
+ *   (W_WAKE), which is told so (R_NEXT), wakes it and sleeps: thus no core that went idle has to be woken,
+ *   which costs 40-60 us here, and no zone sees a word of another. Whoever came after this one the last time is
+ *   moved ahead, while it runs.
  * local: the simulator sits on the zones' core, nobody spins, every hand-over is a futex
  *   wake and a switch (about 2 us each way).
  * With several CPUs: local, wherever the host puts them.
@@ -37,6 +38,7 @@
 #define SLEEPER_CHECKS  20
 #define REVIEW_NS       5000000
 #define LOCAL_NS        40000000 /* at least this long local after trouble */
+#define LOOKS           24      /* for an answer between two pauses, at first: a pause is long */
 #define BUSY_SWITCHES   3        /* preemptions of us per review that are trouble */
 
 /* Once the machine has started, written by nobody. */
@@ -50,6 +52,7 @@ static struct {
 static _Thread_local struct {
 	bool split;
 	struct host_zone *active;  /* the zone that is awake on the zones' core */
+	struct host_zone *guest;   /* sleeps on its W_WAKE, as nobody else does on anybody's */
 	uint64_t review_at, local_until;
 	uint64_t event_at;         /* when a program may next be stopped for an event */
 	long switches;
@@ -61,14 +64,45 @@ static long futex(void *word, int op, uint32_t value, const struct timespec *tim
 	return syscall(SYS_futex, word, op, value, timeout, 0, 0);
 }
 
+/* Its own word to sleep on. */
 static void *bell_of(const struct host_zone *zone)
 {
-	return host_machine.control + CTL_BELL + 4 * zone->slot;
+	return zone->w + W_BELL;
 }
 
-static uint32_t *asleep_word(void)
+/* Moves the thread that sleeps on *from, as long as that is `value`, to sleep on *to. False: none did. */
+static bool move_sleeper(void *from, uint32_t value, void *to)
 {
-	return (uint32_t *)(void *)(host_machine.control + CTL_BELL + BELL_ASLEEP);
+	return syscall(SYS_futex, from, FUTEX_CMP_REQUEUE, 0, 1, to, value) == 1;
+}
+
+/* The guest, if it is not this zone, sleeps on its own word again. */
+static void send_home(const struct host_zone *but)
+{
+	struct host_zone *guest = cross.guest;
+
+	if (!guest)
+		return;
+	cross.guest = 0;
+	if (guest == but)
+		return;
+	/* If its host has woken it, it goes by itself. */
+	move_sleeper(guest->sleeps_on, load32(guest->sleeps_on, 0), bell_of(guest));
+	guest->sleeps_on = bell_of(guest);
+}
+
+static void set_active(struct host_zone *zone)
+{
+	send_home(zone);
+	cross.active = zone;
+}
+
+void host_cross_forget(const struct host_zone *zone)
+{
+	if (cross.active == zone || cross.guest == zone)
+		send_home(0);
+	if (cross.active == zone)
+		cross.active = 0;
 }
 
 /* How many turns of a looking loop take SPIN_ZONE_NS. */
@@ -96,7 +130,7 @@ static void set_split(bool split)
 		return;
 	cross.split = split;
 	sched_setaffinity(0, sizeof(cpu_set_t), split ? &places.sim_cpu : &places.zone_cpu);
-	cross.active = 0;
+	set_active(0);
 }
 
 void host_cross_start(void)
@@ -146,12 +180,6 @@ void host_cross_review(void)
 	cross.switches = switches;
 }
 
-void host_cross_forget(const struct host_zone *zone)
-{
-	if (cross.active == zone)
-		cross.active = 0;
-}
-
 /* R_TURN and R_NEXT at once, and a full barrier before W_ASLEEP is looked at. */
 static void tell(struct host_zone *zone, uint32_t next)
 {
@@ -165,19 +193,68 @@ static bool looks(const struct host_zone *zone)
 	return load32(zone->w, W_ASLEEP) == 0;
 }
 
-static void wake(struct host_zone *zone)
+/* Wakes its program thread, wherever that sleeps. */
+static void ring(const struct host_zone *zone)
+{
+	if (futex(zone->sleeps_on, FUTEX_WAKE, 1, 0) != 1 && zone->sleeps_on != bell_of(zone))
+		futex(bell_of(zone), FUTEX_WAKE, 1, 0);
+}
+
+/* Moves a sleeping zone to a word of the one that is active. False: it does not sleep. */
+static bool move_to_active(struct host_zone *zone)
+{
+	void *word = cross.active->w + W_WAKE;
+
+	if (!move_sleeper(zone->sleeps_on, load32(zone->sleeps_on, 0), word))
+		return false;
+	zone->sleeps_on = word;
+	cross.guest = zone;
+	return true;
+}
+
+/* The zone that looks on the zones' core shall wake this one and sleep. False: there is none, or it sleeps already. */
+static bool make_room(struct host_zone *zone)
 {
 	struct host_zone *active = cross.active;
 
-	cross.active = zone;
-	if (cross.split && active == zone && looks(zone))
+	if (!cross.split || !active || active == zone)
+		return false;
+	active->successor = zone;
+	if (!looks(active))
+		return false;
+	send_home(zone);
+	tell(active, looks(zone) ? NEXT_SLEEP : NEXT_WAKE);
+	return looks(active);
+}
+
+/* It has its turn. passed: the active one wakes it, and tries several times: so the two of us work at the same time. */
+static void wake(struct host_zone *zone, bool passed)
+{
+	if (cross.split && cross.active == zone && looks(zone))
 		return;
-	if (cross.split && active && active != zone) {
-		tell(active, zone->slot + 1);
-		if (looks(active))
-			return;
-	}
-	futex(bell_of(zone), FUTEX_WAKE, 1, 0);
+	/* One that is not asleep finds its turn by itself. */
+	if (passed && zone->sleeps_on != cross.active->w + W_WAKE)
+		move_to_active(zone);
+	set_active(zone);
+	if (!passed)
+		ring(zone);
+}
+
+/* While this zone runs: who came after it the last time may do so again. */
+static void expect(const struct host_zone *zone)
+{
+	struct host_zone *next = zone->successor;
+
+	if (!cross.guest && next && next != zone && !next->spare && cross.active == zone && !looks(next))
+		move_to_active(next);
+}
+
+bool host_cross_is_at_rest(struct host_zone *zone)
+{
+	if (!move_sleeper(bell_of(zone), zone->turn, zone->w + W_REST))
+		return false;
+	zone->sleeps_on = zone->w + W_REST;
+	return true;
 }
 
 /* CPU time that the zone's process has used. */
@@ -191,24 +268,10 @@ static uint64_t zone_cpu_ns(const struct host_zone *zone)
 	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
-/* Sleeps till *word is not `value` any more, somebody wakes us, or `until`. */
-static void sleep_on(void *word, uint32_t value, uint64_t now, uint64_t until)
-{
-	uint64_t span = until > now ? until - now : 0;
-	struct timespec timeout;
-
-	if (span > SLEEP_NS)
-		span = SLEEP_NS;
-	timeout.tv_sec = 0;
-	timeout.tv_nsec = (long)span;
-	/* How many CPUs sleep: a zone wakes if it is not 0. */
-	__atomic_fetch_add(asleep_word(), 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n((uint32_t *)word, __ATOMIC_SEQ_CST) == value)
-		futex(word, FUTEX_WAIT, value, &timeout);
-	__atomic_fetch_sub(asleep_word(), 1, __ATOMIC_RELEASE);
-}
-
 struct wait {
+	struct host_zone *zone;
+	uint8_t *word;       /* that the zone writes when it is done */
+	bool mapper;         /* for its mapper, not for its program */
 	uint64_t deadline;   /* as given */
 	uint64_t start;
 	uint64_t preempt_at; /* when the next signal is due */
@@ -216,8 +279,28 @@ struct wait {
 	uint64_t cpu_limit;  /* set with the first signal */
 	uint64_t first;      /* when that was */
 	uint32_t sleepy;     /* checks in a row that found it asleep */
-	void *nudge;         /* the word that the other side may sleep on */
 };
+
+/* Sleeps till the word is not `value` any more, somebody wakes us, or `until`. */
+static void sleep_on(const struct wait *wait, uint32_t value, uint64_t now, uint64_t until)
+{
+	uint32_t *word = (uint32_t *)(void *)wait->word;
+	uint8_t *r = wait->zone->r;
+	uint64_t span = until > now ? until - now : 0;
+	struct timespec timeout;
+
+	if (span > SLEEP_NS)
+		span = SLEEP_NS;
+	timeout.tv_sec = 0;
+	timeout.tv_nsec = (long)span;
+	/* The mapper wakes always. */
+	if (!wait->mapper)
+		__atomic_store_n((uint32_t *)(void *)(r + R_ASLEEP), 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(word, __ATOMIC_SEQ_CST) == value)
+		futex(word, FUTEX_WAIT, value, &timeout);
+	if (!wait->mapper)
+		store32(r, R_ASLEEP, 0);
+}
 
 static bool thread_sleeps(const char *path)
 {
@@ -258,9 +341,30 @@ static bool sleeps(const struct host_zone *zone)
 	return all;
 }
 
-/* The slow things while a zone runs. False: it is dead, or must die. */
-static bool attend(struct host_zone *zone, struct wait *wait, uint64_t now)
+/* Whoever is to be waited for may sleep. */
+static void nudge(const struct wait *wait)
 {
+	if (wait->mapper)
+		futex(wait->zone->r + R_MPOSTED, FUTEX_WAKE, 1, 0);
+	else
+		ring(wait->zone);
+}
+
+/* Says nothing of who sends it: the program can read the frame that the host makes for its handler. */
+static void preempt(const struct host_zone *zone)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = SIG_PREEMPT;
+	info.si_code = SI_QUEUE;
+	syscall(SYS_rt_tgsigqueueinfo, zone->pid, zone->pid, SIG_PREEMPT, &info);
+}
+
+/* The slow things while a zone runs. False: it is dead, or must die. */
+static bool attend(struct wait *wait, uint64_t now)
+{
+	struct host_zone *zone = wait->zone;
 	uint32_t died = __atomic_load_n(&host_children_died, __ATOMIC_RELAXED);
 
 	if (died != cross.children_died) {
@@ -281,7 +385,7 @@ static bool attend(struct host_zone *zone, struct wait *wait, uint64_t now)
 			return true;
 		if (host_zone_is_dead(zone) || zone_cpu_ns(zone) > wait->cpu_limit)
 			return false;
-		futex(wait->nudge, FUTEX_WAKE, 1, 0);
+		nudge(wait);
 		/* Several times in a row: a wake-up may be under way. */
 		wait->sleepy = now - wait->first > SLEEPER_NS && sleeps(zone) ? wait->sleepy + 1 : 0;
 		if (wait->sleepy > SLEEPER_CHECKS)
@@ -289,50 +393,53 @@ static bool attend(struct host_zone *zone, struct wait *wait, uint64_t now)
 	}
 	wait->preempt_at = now + PREEMPT_AGAIN_NS;
 	if (wait->deadline != CROSS_NO_PREEMPT)
-		syscall(SYS_tgkill, zone->pid, zone->pid, SIG_PREEMPT);
+		preempt(zone);
 	return true;
 }
 
 /* Waits till the word is `value`. */
-static enum cross_result await(struct host_zone *zone, uint8_t *page, unsigned offset, uint32_t value,
-                               uint64_t deadline, void *nudge)
+static enum cross_result await(struct wait *wait, uint32_t value)
 {
-	struct wait wait = {.deadline = deadline, .nudge = nudge,
-	                    .cpu_budget = offset == R_MDONE ? MAPPER_CPU_NS : PREEMPT_CPU_NS};
 	uint64_t now, spin_until = 0;
 	bool nudged = false;
 	uint32_t seen;
 
+	wait->cpu_budget = wait->mapper ? MAPPER_CPU_NS : PREEMPT_CPU_NS;
 	if (cross.split) {
 		for (int i = 0; i < 64; i++) {
-			if (load32(page, offset) == value)
-				return CROSS_STOPPED;
+			for (int j = 0; j < LOOKS; j++)
+				if (load32(wait->word, 0) == value)
+					return CROSS_STOPPED;
 			__builtin_ia32_pause();
+			if (!wait->mapper && i % 8 == 7)
+				expect(wait->zone);
 		}
 	}
 	now = hal_time_ns();
-	wait.start = now;
+	wait->start = now;
 	/* A zone that must not be signalled: look after it all the same. */
-	wait.preempt_at = deadline != CROSS_NO_PREEMPT ? deadline : now + PREEMPT_AGAIN_NS;
+	wait->preempt_at = wait->deadline != CROSS_NO_PREEMPT ? wait->deadline : now + PREEMPT_AGAIN_NS;
 	if (cross.split)
 		spin_until = now + SPIN_SIM_NS;
 	for (;;) {
-		seen = load32(page, offset);
+		seen = load32(wait->word, 0);
 		if (seen == value)
 			return CROSS_STOPPED;
-		if (!attend(zone, &wait, now))
-			return load32(page, offset) == value ? CROSS_STOPPED : CROSS_DEAD;
+		if (!attend(wait, now))
+			return load32(wait->word, 0) == value ? CROSS_STOPPED : CROSS_DEAD;
 		if (now < spin_until) {
-			for (int i = 0; i < 32 && load32(page, offset) == seen; i++)
+			if (!wait->mapper)
+				expect(wait->zone);
+			for (int i = 0; i < 32 && load32(wait->word, 0) == seen; i++)
 				__builtin_ia32_pause();
-			if (!nudged && now - wait.start > NUDGE_NS) {
+			if (!nudged && now - wait->start > NUDGE_NS) {
 				nudged = true;
-				futex(nudge, FUTEX_WAKE, 1, 0);
+				nudge(wait);
 			}
 		} else {
-			sleep_on(page + offset, seen, now, wait.preempt_at);
-			if (hal_time_ns() - wait.start > SLEEP_NS)
-				futex(nudge, FUTEX_WAKE, 1, 0);
+			sleep_on(wait, seen, now, wait->preempt_at);
+			if (hal_time_ns() - wait->start > SLEEP_NS)
+				nudge(wait);
 		}
 		now = hal_time_ns();
 	}
@@ -340,13 +447,20 @@ static enum cross_result await(struct host_zone *zone, uint8_t *page, unsigned o
 
 enum cross_result host_cross_enter(struct host_zone *zone, uint32_t action, uint64_t deadline)
 {
+	struct wait wait = {.zone = zone, .word = zone->w + W_STATE, .deadline = deadline};
+	enum cross_result result;
+	bool passed;
+
 	zone->turn++;
+	passed = make_room(zone);
 	store32(zone->r, R_ACTION, action);
 	store32(zone->r, R_SPIN, cross.split ? places.spin : 1);
-	__atomic_store_n((uint32_t *)bell_of(zone), zone->turn, __ATOMIC_RELEASE);
+	store32(zone->w, W_BELL, zone->turn);
 	tell(zone, 0);
-	wake(zone);
-	return await(zone, zone->w, W_STATE, zone->turn, deadline, bell_of(zone));
+	wake(zone, passed);
+	result = await(&wait, zone->turn);
+	zone->sleeps_on = bell_of(zone);
+	return result;
 }
 
 void host_cross_post(struct host_zone *zone, uint32_t count)
@@ -362,6 +476,8 @@ bool host_cross_map_done(const struct host_zone *zone)
 
 enum cross_result host_cross_map(struct host_zone *zone, uint32_t count)
 {
+	struct wait wait = {.zone = zone, .word = zone->r + R_MDONE, .mapper = true, .deadline = CROSS_NO_PREEMPT};
+
 	if (count)
 		host_cross_post(zone, count);
 	if (host_cross_map_done(zone))
@@ -370,6 +486,5 @@ enum cross_result host_cross_map(struct host_zone *zone, uint32_t count)
 		tell(zone, NEXT_MAPPER | (++zone->next_serial & 0xffff));
 	if (!cross.split || cross.active != zone || !looks(zone))
 		futex(zone->r + R_MPOSTED, FUTEX_WAKE, 1, 0);
-	return await(zone, zone->r, R_MDONE, zone->list, CROSS_NO_PREEMPT,
-	             zone->r + R_MPOSTED);
+	return await(&wait, zone->list);
 }

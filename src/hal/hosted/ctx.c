@@ -2,13 +2,14 @@
  * Contexts: entering, what a stop means, and where registers are.
  *
  * A context that is not in its zone's process lives in its context page (PAGED).
- * One that is, is stopped in a patched call (FAST: its registers are still in the CPU
+ * One that is, is stopped in a rewritten call (FAST: its registers are still in the CPU
  * or the message) or in a signal handler (FRAME: they are in the signal frame).
  * One process runs all contexts of a space, one at a time; when another is entered, the
  * old one is saved to its page first. So two CPUs that enter contexts of one space take turns.
  *
- * After a patched call rcx holds the return address as after `syscall`; r11 and
- * the arithmetic flags are lost. Nothing that follows the ABI looks at these.
+ * After a rewritten call rcx holds the return address as after `syscall`; r11 and
+ * the arithmetic flags are always the same (FLAGS_AFTER, but for a call that is answered in the zone). Nothing that
+ * follows the ABI looks at these.
  */
 #include "hosted.h"
 
@@ -27,22 +28,23 @@ struct ctx {
 	uint32_t frame;     /* offset of the signal frame in ZONE_W */
 	uint32_t fp;        /* offset of its vector state */
 	uint32_t entries;   /* for LOOK_EVERY */
+	uint32_t inside;    /* stops in a row that were not told of, since it stood inside of a thunk */
 	uint64_t status, value;
 };
 _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
 
 #define FLAGS_ALLOWED  UINT64_C(0x240dd5) /* ID AC OF DF TF SF ZF AF PF CF */
 #define FLAGS_FIXED    UINT64_C(0x202)
-#define MXCSR_DEFAULT  UINT32_C(0x1f80)
-#define MXCSR_OFFSET   24
-#define XSTATE_BV      512
 #define XSTATE_REST    520 /* the header's other 56 bytes must be 0 */
 #define FXSAVE_SIZE    512
 #define PKRU_KEY0      UINT32_C(3) /* access and write disabled, for key 0 */
 #define FRAME_SIZE     (FRAME_INFO + 128)
 #define VECTOR_GP      13
 #define VECTOR_PF      14
+#define USER_CS         0x33 /* Linux's: 64-bit code, data */
+#define USER_SS         0x2b
 #define TURN_NS        100000 /* how often a CPU looks whether the space is free */
+#define INSIDE_MAX 8  /* a thunk has fewer instructions to step through */
 #define LOOK_EVERY     16 /* entries between two looks at the clock */
 
 static struct ctx *ctx_of(struct hal_ctx *ctx)
@@ -101,8 +103,8 @@ static void copy_fast_regs(const struct ctx *ctx, struct exo_regs *regs)
 	regs->rax = load64(zone->w, W_NR);
 	regs->rcx = load64(zone->w, W_RET);
 	regs->rip = regs->rcx;
-	regs->rflags = FLAGS_FIXED;
-	regs->r11 = FLAGS_FIXED;
+	regs->rflags = FLAGS_AFTER;
+	regs->r11 = FLAGS_AFTER;
 	regs->fs_base = load64(zone->w, W_FS);
 	regs->gs_base = load64(zone->w, W_GS);
 }
@@ -212,6 +214,7 @@ static void load_regs(struct host_zone *zone, const struct exo_regs *from)
 	if (regs.gs_base >= EXO_USER_LIMIT)
 		regs.gs_base = 0;
 	memcpy(zone->r + R_LOAD, &regs, sizeof(regs));
+	memcpy(zone->r + R_IRET, (const uint64_t[]){regs.rip, USER_CS, regs.rflags, regs.rsp, USER_SS}, 5 * sizeof(uint64_t));
 }
 
 /* Puts the result of a call where a resume finds it. */
@@ -292,6 +295,7 @@ static bool syscall_stop(struct ctx *ctx, struct hal_trap *trap)
 	struct exo_ctx_page *page = ctx->page;
 
 	ctx->in_call = true;
+	ctx->inside = 0;
 	ctx->space->zone->strikes = 0;
 	trap->event = EXO_EV_SYSCALL;
 	page->nr = trap->nr;
@@ -337,6 +341,27 @@ static bool page_fault(struct ctx *ctx, struct hal_trap *trap, uint64_t error, u
 	return true;
 }
 
+/*
+ * The program stands where its own text has an instruction: nobody shall see that a call site was rewritten. False: where
+ * no such place is, or for a single step where the program would not have made one; it has to go on first. Who makes
+ * up something like a thunk to go on in is stopped there.
+ */
+static bool leave_thunk(struct ctx *ctx, struct exo_regs *regs, uint32_t signal)
+{
+	uint64_t original;
+	enum text_place place = host_text_place(ctx->space, regs->rip, &original);
+	bool goes_on = signal == SIGTRAP ? place != TEXT_PLAIN && place != TEXT_AT_CALL : place == TEXT_INSIDE;
+
+	if (goes_on && (signal == SIGTRAP || signal == SIG_PREEMPT) && ++ctx->inside <= INSIDE_MAX)
+		return false;
+	ctx->inside = 0;
+	if (place == TEXT_PLAIN || place == TEXT_INSIDE)
+		return true;
+	regs->rip = original;
+	store64(ctx->space->zone->w, ctx->frame + FRAME_GREGS + GREG_RIP, original);
+	return true;
+}
+
 static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, uint64_t deadline)
 {
 	struct host_zone *zone = ctx->space->zone;
@@ -356,13 +381,8 @@ static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, 
 	ctx->page->valid = 0;
 	ctx->in_call = false;
 	copy_frame_regs(ctx, &regs);
-	if (regs.rip - STUB_TEXT < STUB_SPAN) {
-		/* A moved instruction may fault; anything else in there is an attack. */
-		regs.rip = host_text_origin(regs.rip);
-		if (regs.rip == 0)
-			return dead(ctx, trap);
-		store64(w, (unsigned)frame + FRAME_GREGS + GREG_RIP, regs.rip);
-	}
+	if (regs.rip - STUB_TEXT < STUB_SPAN)
+		return dead(ctx, trap);
 	if (signal == SIGSYS && load32(w, (unsigned)frame + FRAME_ARCH) == ARCH_X86_64) {
 		trap->nr = (uint32_t)regs.rax;
 		trap->args[0] = regs.rdi;
@@ -377,12 +397,11 @@ static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, 
 	address = load64(w, (unsigned)frame + FRAME_GREGS + GREG_CR2);
 	vector = (uint32_t)load64(w, (unsigned)frame + FRAME_GREGS + GREG_TRAP) & 31;
 	if (signal == SIG_PREEMPT) {
-		if (host_events_pending())
-			trap->event = EXO_EV_PENDING;
-		else if (hal_time_ns() >= deadline)
-			trap->event = EXO_EV_QUANTUM;
-		else
+		bool pending = host_events_pending();
+
+		if (!pending && hal_time_ns() < deadline)
 			return false;
+		trap->event = pending ? EXO_EV_PENDING : EXO_EV_QUANTUM;
 	} else if (signal == SIGSYS) {
 		exception(trap, VECTOR_GP, 0); /* int 0x80: no such gate here */
 	} else if ((signal == SIGSEGV || signal == SIGBUS) && vector == VECTOR_PF) {
@@ -391,6 +410,8 @@ static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, 
 	} else {
 		exception(trap, vector, error);
 	}
+	if (!leave_thunk(ctx, &regs, signal))
+		return false;
 	ctx->page->regs = regs;
 	ctx->page->valid = EXO_CTX_GPRS;
 	return true;
@@ -495,8 +516,10 @@ static void enter(struct ctx *ctx, struct space *space, uint64_t deadline, struc
 	GUARD_REQUIRES(space->lock);
 static void enter(struct ctx *ctx, struct space *space, uint64_t deadline, struct hal_trap *trap)
 {
-	do {
+	for (;;) {
 		uint32_t action, mapper, load = ctx->page->load;
+		bool alive;
+
 		if (!space->zone || !take_over(ctx)) {
 			dead(ctx, trap);
 			return;
@@ -505,11 +528,18 @@ static void enter(struct ctx *ctx, struct space *space, uint64_t deadline, struc
 		if (space->zone && (action & ACTION_KIND) == ACTION_LOAD && wild(ctx, load, trap))
 			return;
 		mapper = host_order_before_entry(space);
-		if (!cross(space, action | mapper, deadline)) {
+		alive = cross(space, action | mapper, deadline);
+		if (host_space_move(space)) {
+			ctx->page->load = load;
+			continue;
+		}
+		if (!alive) {
 			dead(ctx, trap);
 			return;
 		}
-	} while (!stopped(ctx, trap, deadline));
+		if (stopped(ctx, trap, deadline))
+			return;
+	}
 }
 
 /* While another CPU has entered the space with another context: this one is in its page. False, with

@@ -1,6 +1,7 @@
 /*
  * Lengths of x86-64 instructions (Intel SDM vol. 2, appendix A), for the sweep
- * over program text. Only 64-bit mode. Unknown or invalid: length 0.
+ * over program text. Only 64-bit mode. BAD is what no processor executes there, for good; UNKNOWN what is reserved, or
+ * what processors disagree about.
  */
 #include "hosted.h"
 
@@ -8,7 +9,8 @@
 
 enum {
 	MODRM = 1, IMM8 = 2, IMMZ = 4 /* 4 bytes, 2 with prefix 66 */, IMM16 = 8,
-	IMMV = 16 /* 8 bytes with REX.W */, MOFFS = 32, GROUP3 = 64, BAD = 128, PREFIX = 256,
+	IMMV = 16 /* 8 bytes with REX.W */, MOFFS = 32, GROUP3 = 64, BAD = 128, PREFIX = 256, UNKNOWN = 512,
+	NEAR = 1024 /* a jump or call: with prefix 66, Intel's take 4 bytes and AMD's 2 */,
 };
 
 static uint16_t one[256], two[256];
@@ -23,11 +25,14 @@ static void span(uint16_t *table, unsigned from, unsigned to, uint16_t what)
 static void prepare(void)
 {
 	static const uint8_t bad[] = {0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f,
-	                              0x60, 0x61, 0x82, 0x9a, 0xce, 0xd4, 0xd5, 0xd6, 0xea};
+	                              0x60, 0x61, 0x82, 0x9a, 0xce, 0xd4, 0xd6, 0xea};
+	/* 0f 20 to 23, 24, 26: their ModRM byte is always of two registers. 0f 78, 79: SSE4a has immediates. 0f a6, a7: another maker's. */
+	static const uint8_t unknown[] = {0x04, 0x0a, 0x0c, 0x0f, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x36, 0x39, 0x3b, 0x3c,
+	                                  0x3d, 0x3e, 0x3f, 0x78, 0x79, 0x7a, 0x7b, 0xa6, 0xa7, 0xff};
 	static const uint8_t prefixes[] = {0x66, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x67, 0xf0};
 	static const uint8_t plain[] = {0x05, 0x06, 0x07, 0x08, 0x09, 0x0b, 0x0e, 0x30, 0x31, 0x32, 0x33, 0x34,
 	                                0x35, 0x37, 0x77, 0xa0, 0xa1, 0xa2, 0xa8, 0xa9, 0xaa};
-	static const uint8_t imm8[] = {0x0f, 0x70, 0x71, 0x72, 0x73, 0xa4, 0xac, 0xba, 0xc2, 0xc4, 0xc5, 0xc6};
+	static const uint8_t imm8[] = {0x70, 0x71, 0x72, 0x73, 0xa4, 0xac, 0xba, 0xc2, 0xc4, 0xc5, 0xc6};
 
 	for (unsigned i = 0; i < 0x40; i++)
 		one[i] = (i & 7) < 4 ? MODRM : (i & 7) == 4 ? IMM8 : IMMZ;
@@ -51,7 +56,8 @@ static void prepare(void)
 	span(one, 0xd0, 0xd3, MODRM);
 	span(one, 0xd8, 0xdf, MODRM);
 	span(one, 0xe0, 0xe7, IMM8);
-	one[0xe8] = one[0xe9] = IMMZ;
+	one[0xe8] = one[0xe9] = IMMZ | NEAR;
+	one[0xd5] = UNKNOWN; /* REX2 */
 	one[0xeb] = IMM8;
 	one[0xf6] = one[0xf7] = MODRM | GROUP3;
 	one[0xfe] = one[0xff] = MODRM;
@@ -60,13 +66,14 @@ static void prepare(void)
 	for (unsigned i = 0; i < sizeof(prefixes); i++)
 		one[prefixes[i]] = PREFIX;
 	span(two, 0, 255, MODRM);
-	span(two, 0x80, 0x8f, IMMZ);
+	span(two, 0x80, 0x8f, IMMZ | NEAR);
 	span(two, 0xc8, 0xcf, 0);
 	for (unsigned i = 0; i < sizeof(plain); i++)
 		two[plain[i]] = 0;
 	for (unsigned i = 0; i < sizeof(imm8); i++)
 		two[imm8[i]] = MODRM | IMM8;
-	two[0x04] = two[0x0a] = two[0x0c] = two[0x24] = two[0x25] = two[0x26] = two[0x27] = two[0x36] = BAD;
+	for (unsigned i = 0; i < sizeof(unknown); i++)
+		two[unknown[i]] = UNKNOWN;
 	ready = true;
 }
 
@@ -87,14 +94,14 @@ static unsigned modrm_length(const uint8_t *at)
 	return length + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
 }
 
-/* VEX and EVEX: at is behind the prefix bytes, at the opcode. */
-static unsigned vector_length(const uint8_t *at, unsigned map)
+/* VEX and EVEX: at is behind the prefix bytes, at the opcode. 0: not known. */
+static unsigned vector_length(const uint8_t *at, unsigned map, bool evex)
 {
 	unsigned length = 1;
 
-	if (map == 0 || map > 6)
+	if (map == 0 || map == 4 || map > (evex ? 6u : 3u))
 		return 0;
-	if (map == 1 && at[0] == 0x77)
+	if (map == 1 && at[0] == 0x77 && !evex)
 		return 1;
 	length += modrm_length(at + 1);
 	if (map == 3 || (map == 1 && two[at[0]] & IMM8))
@@ -102,23 +109,53 @@ static unsigned vector_length(const uint8_t *at, unsigned map)
 	return length;
 }
 
+/* The instruction at `code`, of which `at` bytes are prefixes, begins there with a VEX, EVEX or XOP prefix. */
+static unsigned measure_vector(const uint8_t *code, unsigned at)
+{
+	unsigned head, map, length;
+
+	switch (code[at]) {
+	case 0xc5:
+		head = 2;
+		map = 1;
+		break;
+	case 0xc4:
+		head = 3;
+		map = code[at + 1] & 31;
+		break;
+	case 0x62:
+		head = 4;
+		map = code[at + 1] & 7;
+		break;
+	default:
+		return DECODE_UNKNOWN;
+	}
+	length = vector_length(code + at + head, map, head == 4);
+	return length ? at + head + length : DECODE_UNKNOWN;
+}
+
+static bool is_vector(const uint8_t *at)
+{
+	return at[0] == 0xc5 || at[0] == 0xc4 || at[0] == 0x62 || (at[0] == 0x8f && (at[1] & 0x38) != 0);
+}
+
 static unsigned measure(const uint8_t *code)
 {
-	unsigned at = 0, wide = 0, small = 0, address = 0, length;
+	unsigned at = 0, wide = 0, small = 0, address = 0;
 	unsigned what;
 
 	for (; one[code[at]] & PREFIX && at < 14; at++) {
 		small |= code[at] == 0x66;
 		address |= code[at] == 0x67;
 	}
-	if ((code[at] & 0xf0) == 0x40)
+	if (is_vector(code + at))
+		return measure_vector(code, at);
+	if ((code[at] & 0xf0) == 0x40) {
 		wide = code[at++] & 8;
-	if (code[at] == 0xc5)
-		return (length = vector_length(code + at + 2, 1)) ? at + 2 + length : 0;
-	if (code[at] == 0xc4)
-		return (length = vector_length(code + at + 3, code[at + 1] & 31)) ? at + 3 + length : 0;
-	if (code[at] == 0x62)
-		return (length = vector_length(code + at + 4, code[at + 1] & 7)) ? at + 4 + length : 0;
+		/* A REX prefix that another prefix follows counts for nothing: no compiler makes that. */
+		if ((code[at] & 0xf0) == 0x40 || one[code[at]] & PREFIX || is_vector(code + at))
+			return DECODE_UNKNOWN;
+	}
 	if (code[at] == 0x0f) {
 		at++;
 		if (code[at] == 0x38 || code[at] == 0x3a)
@@ -129,6 +166,8 @@ static unsigned measure(const uint8_t *code)
 	}
 	if (what & BAD)
 		return 0;
+	if (what & UNKNOWN || (what & NEAR && small))
+		return DECODE_UNKNOWN;
 	at++;
 	if (what & GROUP3 && (code[at] >> 3 & 7) < 2)
 		what |= code[at - 1] == 0xf6 ? IMM8 : IMMZ;
@@ -161,5 +200,7 @@ unsigned host_decode_length(const uint8_t *code, uint64_t size)
 		memcpy(copy, code, size);
 		length = measure(copy);
 	}
-	return length <= 15 && length <= size ? length : 0;
+	if (length > 15)
+		return length == DECODE_UNKNOWN ? DECODE_UNKNOWN : 0;
+	return length <= size ? length : 0;
 }

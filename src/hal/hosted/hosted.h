@@ -49,8 +49,12 @@ struct host_zone {
 	uint32_t strikes; /* faults in a row that should not have been */
 	uint32_t next_serial;
 	bool ready;       /* the mapper has reported once */
-	bool answers;     /* an answer page of the LibOS's is attached */
+	bool used;        /* it ran another program before */
+	bool spare;       /* it runs none now */
 	uint8_t *r, *w;   /* our views of its page group */
+	void *sleeps_on;  /* the word that its program thread sleeps on, if it does */
+	struct host_zone *successor; /* that ran after it, the last time; perhaps it is no more */
+	uint64_t rests_at; /* when it was given back, by hal_time_ns() */
 	struct host_zone *next; /* in the pool */
 };
 
@@ -58,11 +62,11 @@ struct host_zone {
 bool host_zones_start(const char **message);
 /* Waits till it is there (its start takes a while; meanwhile the root image is read). */
 bool host_zones_ready(const char **message);
-/* Asks for spare processes, so that host_zone_take() finds one. Does not wait. */
+/* Looks after those that were given back, and asks for spare ones, so that host_zone_take() finds one. Does not wait. */
 void host_zones_refill(void);
-/* A process that maps nothing, or 0: the host refuses more. */
-struct host_zone *host_zone_take(void);
-/* Gives it back: it must map nothing of the guest's any more. */
+/* A process that maps nothing, or 0: the host refuses more. fresh: one that never ran a program. */
+struct host_zone *host_zone_take(bool fresh);
+/* Gives it back: it must map nothing of the guest's any more. Does not wait. */
 void host_zone_give(struct host_zone *zone);
 /* Ends the process; its pages are out of reach when this returns. */
 void host_zone_kill(struct host_zone *zone);
@@ -109,6 +113,9 @@ enum cross_result host_cross_map(struct host_zone *zone, uint32_t count);
 /* The same, but only posts it: the next host_cross_enter() with ACTION_MAPPER runs it. */
 void host_cross_post(struct host_zone *zone, uint32_t count);
 bool host_cross_map_done(const struct host_zone *zone);
+/* Its program has ended: does its thread sleep? Says the host. Then it sleeps until the next host_cross_enter(), whatever
+ * the program had in mind. */
+bool host_cross_is_at_rest(struct host_zone *zone);
 /* The zone's process is gone. */
 void host_cross_forget(const struct host_zone *zone);
 
@@ -128,6 +135,7 @@ struct space {
 	bool revoking;       /* some order takes something away */
 	exo_frame_t root;
 	struct host_zone *zone; /* 0: dead */
+	exo_frame_t answers;    /* the answer page; 0: none */
 	struct ctx *current;    /* whose registers the program thread holds */
 	bool entered;           /* a CPU waits for its program to stop, without the lock */
 	struct host_lock lock;
@@ -145,6 +153,8 @@ static inline struct space *space_of(const struct hal_space *space)
 
 /* The leaf entry for vaddr, or 0. */
 uint64_t *host_space_entry(const struct space *space, exo_vaddr_t vaddr);
+/* Copies from the space what its program may read. False: not all of it is there. */
+bool host_space_read(const struct space *space, exo_vaddr_t vaddr, void *to, uint64_t size);
 /* A fault that the LibOS need not hear of: the software table allows it. True:
  * orders were queued, the program can go on. */
 bool host_space_resolve(struct space *space, exo_vaddr_t vaddr, uint32_t access);
@@ -153,7 +163,8 @@ bool host_space_resolve(struct space *space, exo_vaddr_t vaddr, uint32_t access)
 void host_order_map(struct space *space, exo_vaddr_t vaddr, exo_frame_t frame, uint32_t prot, bool replaces);
 void host_order_unmap(struct space *space, exo_vaddr_t vaddr, uint64_t size);
 void host_order_protect(struct space *space, exo_vaddr_t vaddr, uint64_t size, uint32_t prot, bool takes);
-void host_order_answers(struct space *space, exo_frame_t frame);
+/* space->answers has changed. */
+void host_order_answers(struct space *space);
 /* May another page be mapped at once, or should it wait for a fault? */
 bool host_order_eager(const struct space *space, exo_vaddr_t vaddr, exo_frame_t frame, uint32_t prot);
 /* Runs what is queued and waits. */
@@ -168,16 +179,24 @@ bool host_window_reach(exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count);
 
 /* The zone has broken its machine. */
 void host_space_kill(struct space *space);
+/* The process died in its first turn, before it began with this program: of what an earlier one had left in it. The space gets
+ * a new one, and the turn can be tried again. False: it did not, or there is none. */
+bool host_space_move(struct space *space);
 
 /* ---- Text (text.c, decode.c) ---- */
 
-void host_text_start(uint64_t table_address, uint8_t *table, uint8_t *thunks);
-/* A program maps something over the table: patched code must go. */
-void host_text_conflict(exo_vaddr_t vaddr, uint64_t count);
-uint64_t host_text_table_end(void);
-/* For an instruction that was moved and faulted: where the program has it; 0: none. */
-exo_vaddr_t host_text_origin(exo_vaddr_t rip);
-/* Length of the instruction at code, 0: not known or cut off. */
+/* Where an instruction pointer of a program stands by its own text, of which parts may have been rewritten. */
+enum text_place {
+	TEXT_PLAIN,   /* where it says */
+	TEXT_BEFORE,  /* at *original; nothing of what was moved has been done */
+	TEXT_INSIDE,  /* between two instructions that were moved: no place of the original says that */
+	TEXT_AT_CALL, /* at the `syscall` at *original; what was moved has been done */
+	TEXT_IN_CALL, /* the same, and rcx already holds the return address */
+};
+/* Reads the program's memory, and believes nothing of it: what it says is true, or means the same to the program. */
+enum text_place host_text_place(const struct space *space, exo_vaddr_t rip, exo_vaddr_t *original);
+/* Length of the instruction at code; 0: there is none, or it is cut off; DECODE_UNKNOWN: there may be one. */
+#define DECODE_UNKNOWN 16
 unsigned host_decode_length(const uint8_t *code, uint64_t size);
 
 /* ---- Devices for zones (device.c, rtc.c) ---- */
@@ -224,7 +243,9 @@ struct options {
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 
-#define XSTATE_PKRU 9 /* Intel SDM vol. 1, 13.1 */
+#define XSTATE_PKRU   9 /* Intel SDM vol. 1, 13.1 */
+#define MXCSR_OFFSET  24 /* of the XSAVE image */
+#define MXCSR_DEFAULT UINT32_C(0x1f80)
 
 struct machine {
 	struct hal_boot_info boot;
@@ -234,6 +255,7 @@ struct machine {
 	int memory_fd, control_fd;
 	uint32_t cpus;        /* that we may use: 1 or more */
 	uint32_t xmask;       /* vector state components */
+	bool compacts;        /* it knows compacted XSAVE images */
 	uint32_t pkru_offset; /* of PKRU in the XSAVE image, if xmask has it */
 	uint64_t cycles_origin;
 };
@@ -245,7 +267,6 @@ void host_time_start(void);
 void host_hash_start(void); /* hash.c */
 /* The same for another CPU, on its thread. */
 void host_time_cpu_start(void);
-void host_order_no_answers(struct space *space);
 bool host_machine_start(const struct options *options, const char **message);
 /* Splits memory as --numa says: a number of nodes, or the sizes of all but the last. Before the machine starts;
  * false: *message. */

@@ -126,16 +126,12 @@ void host_order_protect(struct space *space, exo_vaddr_t vaddr, uint64_t size, u
 	range(space, SYS_mprotect, vaddr, size, host_prot(prot));
 }
 
-void host_order_answers(struct space *space, exo_frame_t frame)
+void host_order_answers(struct space *space)
 {
-	add(space, (struct order){SYS_mmap, ZONE_ANSWERS, EXO_FRAME_SIZE, PROT_READ, FD_MEMORY,
-	                          frame << EXO_FRAME_SHIFT});
-	space->revoking = true;
-}
-
-void host_order_no_answers(struct space *space)
-{
-	add(space, (struct order){SYS_mmap, ZONE_ANSWERS, EXO_FRAME_SIZE, PROT_READ, FD_CONTROL, CTL_ZERO});
+	if (space->answers)
+		add(space, (struct order){SYS_mmap, ZONE_ANSWERS, EXO_FRAME_SIZE, PROT_READ, FD_MEMORY, space->answers << EXO_FRAME_SHIFT});
+	else
+		add(space, (struct order){SYS_munmap, ZONE_ANSWERS, EXO_FRAME_SIZE, 0, 0, 0});
 	space->revoking = true;
 }
 
@@ -160,6 +156,8 @@ void host_order_flush(struct space *space)
 	count = close_list(space);
 	if (host_cross_map(space->zone, count) == CROSS_DEAD)
 		host_space_kill(space);
+	else
+		store32(space->zone->r, R_ANSWERS_ON, space->answers != 0);
 }
 
 uint32_t host_order_before_entry(struct space *space)

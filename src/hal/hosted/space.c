@@ -35,7 +35,7 @@ enum exo_status hal_space_init(struct hal_space *hal, struct hal_pool *pool)
 	memset(hal, 0, sizeof(*hal));
 	if (pool->count < HAL_SPACE_INIT_COST)
 		return EXO_E_FUNDS;
-	space->zone = host_zone_take();
+	space->zone = host_zone_take(false);
 	if (!space->zone)
 		return EXO_E_DEVICE;
 	host_lock_init(&space->lock);
@@ -82,17 +82,17 @@ void hal_space_destroy(struct hal_space *hal, struct hal_pool *pool)
 		/* What is queued need not be run; what is posted must have been. */
 		space->orders = space->grants = 0;
 		if (space->host_maps)
-			host_order_unmap(space, host_text_table_end(), EXO_USER_LIMIT - host_text_table_end());
-		if (space->zone && space->zone->answers)
-			host_order_no_answers(space);
+			host_order_unmap(space, EXO_USER_BASE, EXO_USER_LIMIT - EXO_USER_BASE);
+		if (space->answers) {
+			space->answers = 0;
+			host_order_answers(space);
+		}
 		host_order_flush(space);
 	}
 	zone = space->zone;
 	space->zone = 0;
-	if (zone) {
-		zone->answers = false;
+	if (zone)
 		host_zone_give(zone);
-	}
 	give_tables(space->root, LEVELS - 1, pool);
 	host_lock_give(&space->lock);
 	host_lock_fini(&space->lock);
@@ -179,13 +179,34 @@ static void forget_below(exo_frame_t frame, int level)
 	}
 }
 
+bool host_space_move(struct space *space)
+{
+	struct host_zone *old = space->zone, *zone;
+
+	if (!old || !old->used || old->turn != 1 || load32(old->w, W_STARTED))
+		return false;
+	zone = host_zone_take(true);
+	if (!zone)
+		return false;
+	memcpy(zone->r + R_PROGRAM, old->r + R_PROGRAM, EXO_ANSWER_PROGRAM_MAX * sizeof(struct exo_bpf_insn));
+	store32(zone->r, R_PROGRAM_ON, load32(old->r, R_PROGRAM_ON));
+	host_zone_kill(old);
+	space->zone = zone;
+	space->orders = space->grants = space->host_maps = 0;
+	space->revoking = false;
+	forget_below(space->root, LEVELS - 1);
+	if (space->answers)
+		host_order_answers(space);
+	return true;
+}
+
 /* Before a change: the host process must not run into the host's limit. */
 static void make_room(struct space *space)
 {
 	if (space->host_maps <= HOST_MAPS_MAX)
 		return;
 	forget_below(space->root, LEVELS - 1);
-	host_order_unmap(space, host_text_table_end(), EXO_USER_LIMIT - host_text_table_end());
+	host_order_unmap(space, EXO_USER_BASE, EXO_USER_LIMIT - EXO_USER_BASE);
 	space->host_maps = 1;
 }
 
@@ -194,8 +215,6 @@ void hal_space_map(struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t frame, 
 {
 	struct space *space = space_of(hal);
 
-	if (vaddr < host_text_table_end())
-		host_text_conflict(vaddr, count);
 	host_lock_take(&space->lock);
 	while (count) {
 		uint64_t pages = chunk(vaddr, count);
@@ -348,8 +367,8 @@ void hal_space_answers(struct hal_space *hal, exo_frame_t frame)
 
 	host_lock_take(&space->lock);
 	if (space->zone) {
-		space->zone->answers = true;
-		host_order_answers(space, frame);
+		space->answers = frame;
+		host_order_answers(space);
 	}
 	host_lock_give(&space->lock);
 }
@@ -433,6 +452,11 @@ static bool copy_pages(const struct space *space, exo_vaddr_t vaddr, uint8_t *by
 		size -= part;
 	}
 	return true;
+}
+
+bool host_space_read(const struct space *space, exo_vaddr_t vaddr, void *to, uint64_t size)
+{
+	return vaddr < EXO_USER_LIMIT && size <= EXO_USER_LIMIT - vaddr && copy_pages(space, vaddr, to, size, false);
 }
 
 /* The LibOS's own space is this process. */

@@ -1,38 +1,37 @@
 /*
  * Rewriting system-call sites in program text, so that a call needs no signal.
  *
- * A site becomes `jmp *slot`, seven bytes, where slot is an absolute address in a table that
- * all zones see (SITE_TABLE_*); the table leads to the site's thunk, which does what
- * the replaced instructions did, puts the return address in rcx as `syscall` does, and goes on to
- * stub_fast. The stack is not touched (there may be a red zone below it).
+ * A site becomes a jump to its *thunk*, which does what the replaced instructions did, puts the return address in
+ * rcx as `syscall` does, and goes on to stub_fast. The stack is not touched (there may be a red zone below it).
+ * Thunks lie in frames of the text's own, which the LibOS maps with it. They are guest memory like the
+ * text: no other text has them, and they go when it goes. Nothing is kept here.
  *
- * `syscall` has two bytes, so instructions before it move into the thunk, up to
- * seven in all: most often the `mov imm32, %eax`. What moves:
+ * The jump takes five bytes, so instructions before the `syscall` move into the thunk: most often the one
+ * `mov imm32, %eax`. The `syscall` itself stays, so that whoever jumps there, or is sent back to it after a signal, finds it.
+ * What moves:
  *   only instructions from a short list that cannot fault or jump, with register
  *   operands, `lea`, or (the first one only, since a fault there finds the site unchanged:
- *   the thunk's address is translated back) one memory operand;
+ *   the address is translated back) one memory operand;
  *   nothing that a direct jump of the text leads into, nothing rip-relative.
- * Or, where that fails, `syscall` becomes a short jump to seven bytes of padding behind a
+ * Or, where that fails, `syscall` becomes a short jump to five bytes of padding behind a
  * jump or return nearby, that no jump leads to.
  *
  * Boundaries are proven, not guessed: decoding starts at 16 addresses in a row some way before the
  * site, one of which is a true boundary as no instruction is longer than 15 bytes; where all
- * that did not run into nonsense have met, they are on the true boundaries. Jump targets
+ * that did not run into nonsense have met, they are on the true boundaries. An instruction that may be valid and whose
+ * length is not known proves nothing. Jump targets
  * with 32-bit distances are found by looking at every byte that might be the opcode of
  * one, those with 8-bit distances by decoding around the site. What this cannot see is a computed jump to the second or third
  * instruction before a `syscall`; no compiler makes such a thing, and who does it gets
  * a trap instruction or a wild jump, harming only itself.
- *
- * If a program ever maps something over the table (only possible where the host does not let us
- * put it below EXO_USER_BASE), all sites get their old bytes back.
  */
 #include "hosted.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define JUMP_SIZE     7
-#define WINDOW_MAX    17
+#define JUMP_SIZE     5
+#define MOVED_MAX     10
 #define NO_CHAIN      UINT64_MAX
 #define CALLS_MAX     1024 /* sites of one text that are looked at: some 10 us each at worst */
 #define CHAINS        16  /* one more than the longest instruction */
@@ -40,33 +39,38 @@
 #define SETTLED       160 /* …and by where the chains must have met */
 #define TAIL          270 /* how far behind it goes on, if padding is wanted; else as far as NEAR */
 #define NEAR          150 /* who jumps to what is this near a site is of interest */
+#define PADDING_NEAR  120 /* within reach of a short jump */
 #define BLOCK_SHIFT   8
-#define HASH_SIZE     (2 * SITE_MAX)
+#define ENTRY_ALIGN   16  /* where compilers let functions begin */
 #define STUB_FAST     STUB_TEXT /* first in stub.S */
 
-struct site {
-	uint8_t *at;      /* in guest memory: where the window is */
-	uint64_t address; /* of the window */
-	uint8_t size;     /* of the window */
-	uint8_t old[WINDOW_MAX];
-	uint8_t moved;    /* bytes of it that run in the thunk */
-	uint8_t *call;    /* the `syscall` that jumps to the window, when it is elsewhere */
+/*
+ * A page of thunks: a head, then thunks of THUNK_SIZE bytes:
+ *   what moved | lea SITE_END(%rip), %rcx | jmp *HEAD(%rip) | int3… | how many bytes moved
+ */
+struct thunk_head {
+	uint64_t stub_fast, magic;
 };
+#define THUNK_MAGIC     UINT64_C(0x666565746b6e7568)
+#define THUNK_SIZE      24
+#define THUNK_LEA       3  /* bytes of `lea` and `jmp` before their distances */
+#define THUNK_JMP       2
+#define THUNK_TAIL      (THUNK_LEA + 4 + THUNK_JMP + 4)
+#define THUNKS_PER_PAGE ((EXO_FRAME_SIZE - sizeof(struct thunk_head)) / THUNK_SIZE)
+#define INT3            0xcc
+_Static_assert(MOVED_MAX + THUNK_TAIL < THUNK_SIZE, "a thunk fits");
 
-static struct {
-	uint64_t address; /* of the table, in zones */
-	uint8_t *table, *thunks;
-	uint32_t count;
-	bool off;
-	struct site site[SITE_MAX];
-	uint16_t hash[HASH_SIZE];
-} text;
+static const uint8_t lea_rcx[THUNK_LEA] = {0x48, 0x8d, 0x0d}, jmp_memory[THUNK_JMP] = {0xff, 0x25};
 
 /* One text while it is prepared. */
 struct sweep {
 	uint8_t *code;
 	uint64_t size;
 	exo_vaddr_t address;
+	uint8_t *thunks;       /* the frames for them… */
+	uint64_t thunks_size;
+	exo_vaddr_t thunks_at; /* …and where they will be mapped */
+	uint64_t thunk_count;
 	uint8_t *targets; /* bit per byte near sites: a direct jump leads here */
 	uint8_t *near;    /* of each block of bytes: is some of it near a site? */
 	uint64_t *calls;  /* offsets of bytes that look like `syscall` */
@@ -89,66 +93,6 @@ static void set_bit(uint8_t *bits, uint64_t at)
 static bool begins(const struct sweep *sweep, uint64_t at)
 {
 	return at - sweep->first < sizeof(sweep->starts) && sweep->starts[at - sweep->first];
-}
-
-void host_text_start(uint64_t table_address, uint8_t *table, uint8_t *thunks)
-{
-	text.address = table_address;
-	text.table = table;
-	text.thunks = thunks;
-}
-
-uint64_t host_text_table_end(void)
-{
-	uint64_t end = text.address + SITE_TABLE_SIZE;
-
-	return end < EXO_USER_BASE ? EXO_USER_BASE : end;
-}
-
-static void make_jump(uint8_t *at, uint32_t index)
-{
-	uint32_t slot = (uint32_t)text.address + 8 * index;
-
-	at[0] = 0xff;
-	at[1] = 0x24;
-	at[2] = 0x25;
-	memcpy(at + 3, &slot, 4);
-}
-
-static bool is_jump(const uint8_t *at, uint32_t index)
-{
-	uint8_t jump[JUMP_SIZE];
-
-	make_jump(jump, index);
-	return memcmp(at, jump, JUMP_SIZE) == 0;
-}
-
-void host_text_conflict(exo_vaddr_t vaddr, uint64_t count)
-{
-	if (text.off || vaddr + (count << EXO_FRAME_SHIFT) <= text.address)
-		return;
-	text.off = true;
-	for (uint32_t i = 0; i < text.count; i++) {
-		struct site *site = &text.site[i];
-		/* The frame may be something else by now. */
-		if (is_jump(site->at, i))
-			memcpy(site->at, site->old, site->size);
-		else
-			continue;
-		if (site->call)
-			memcpy(site->call, "\x0f\x05", 2);
-	}
-}
-
-exo_vaddr_t host_text_origin(exo_vaddr_t rip)
-{
-	uint64_t offset = rip - ZONE_THUNKS;
-	uint32_t index = (uint32_t)(offset / THUNK_SIZE);
-
-	if (offset >= ZONE_THUNKS_SIZE || index >= __atomic_load_n(&text.count, __ATOMIC_ACQUIRE) || offset % THUNK_SIZE != 0 ||
-	    text.site[index].moved == 0)
-		return 0;
-	return text.site[index].address;
 }
 
 /* ---- the sweep ---- */
@@ -254,15 +198,17 @@ static bool is_short_jump(uint8_t opcode)
 }
 
 /* Follows one chain till it meets an earlier one, or the end. Returns where, or
- * NO_CHAIN: it runs into nonsense. */
-static uint64_t run_chain(struct sweep *sweep, uint64_t at, uint64_t end)
+ * NO_CHAIN: it runs into nonsense. *known: false: nobody knows whether it does. */
+static uint64_t run_chain(struct sweep *sweep, uint64_t at, uint64_t end, bool *known)
 {
 	uint64_t path[LEAD];
 	unsigned steps = 0;
 
 	while (at < end && !begins(sweep, at)) {
 		unsigned length = host_decode_length(sweep->code + at, sweep->size - at);
-		if (length == 0)
+		if (length == DECODE_UNKNOWN)
+			*known = false;
+		if (length == 0 || length == DECODE_UNKNOWN)
 			return NO_CHAIN;
 		path[steps++] = at;
 		at += length;
@@ -278,7 +224,7 @@ static bool follow(struct sweep *sweep, uint64_t end)
 	while (sweep->reached < end && sweep->reached < sweep->size) {
 		uint64_t at = sweep->reached;
 		unsigned length = host_decode_length(sweep->code + at, sweep->size - at);
-		if (length == 0)
+		if (length == 0 || length == DECODE_UNKNOWN)
 			return false;
 		sweep->starts[at - sweep->first] = 1;
 		if (length == 2 && is_short_jump(sweep->code[at]))
@@ -293,13 +239,15 @@ static bool look_around(struct sweep *sweep, uint64_t site)
 {
 	uint64_t first = site > LEAD ? site - LEAD : 0, settled = site > SETTLED ? site - SETTLED : 0;
 	uint64_t met = 0;
-	bool alive = false;
+	bool alive = false, known = true;
 
 	/* Marks of a neighbour's chains say nothing here. */
 	sweep->first = first;
 	memset(sweep->starts, 0, sizeof(sweep->starts));
 	for (unsigned i = 0; i < (first ? CHAINS : 1); i++) {
-		uint64_t at = run_chain(sweep, first + i, settled);
+		uint64_t at = run_chain(sweep, first + i, settled, &known);
+		if (!known)
+			return false;
 		if (at == NO_CHAIN)
 			continue;
 		/* The first one meets nobody; who meets nobody after it disagrees. */
@@ -338,10 +286,10 @@ static bool movable_opcode(const uint8_t *op, bool *memory)
 	switch (op[0]) {
 	case 0x01: case 0x03: case 0x09: case 0x0b: case 0x21: case 0x23: case 0x29: case 0x2b:
 	case 0x31: case 0x33: case 0x39: case 0x3b: case 0x63: case 0x81: case 0x83: case 0x85:
-	case 0x8b: case 0xc7:
+	case 0x89: case 0x8b:
 		return true;
-	case 0x89:
-		return true;
+	case 0xc7:
+		return (modrm >> 3 & 7) == 0; /* another one is xbegin, which jumps */
 	case 0x0f:
 		return op[1] == 0xb6 || op[1] == 0xb7 || op[1] == 0xbe || op[1] == 0xbf ||
 		       (op[1] & 0xf0) == 0x40;
@@ -373,95 +321,78 @@ static uint64_t before(const struct sweep *sweep, uint64_t at)
 	return at;
 }
 
-/* Start of a window of at least JUMP_SIZE bytes that ends behind the syscall at `at`;
+/* Start of a window of at least JUMP_SIZE bytes that ends where the syscall at `at` begins;
  * `at` if there is none. */
 static uint64_t find_window(const struct sweep *sweep, uint64_t at)
 {
 	uint64_t start = at;
 
-	while (at + 2 - start < JUMP_SIZE) {
+	while (at - start < JUMP_SIZE) {
 		uint64_t previous = before(sweep, start);
 		/* A jump into the window's inside would land in our bytes. */
-		if (previous == start || bit(sweep->targets, start))
+		if (previous == start || (start != at && bit(sweep->targets, start)))
 			return at;
-		if (!movable(sweep->code + previous, (unsigned)(start - previous),
-		             at + 2 - previous >= JUMP_SIZE))
+		if (!movable(sweep->code + previous, (unsigned)(start - previous), at - previous >= JUMP_SIZE))
 			return at;
 		start = previous;
 	}
-	return at + 2 - start <= WINDOW_MAX ? start : at;
+	return at - start <= MOVED_MAX ? start : at;
 }
 
 /* ---- patching ---- */
 
-static uint32_t hash_of(const struct site *site)
+/* The distance of a jump or operand to `to` that ends at `end`, into `bytes`. False: it is too far. */
+static bool put_distance(uint8_t *bytes, exo_vaddr_t end, exo_vaddr_t to)
 {
-	uint64_t hash = site->address * UINT64_C(0x9e3779b97f4a7c15);
+	int64_t distance = (int64_t)(to - end);
+	int32_t narrow = (int32_t)distance;
 
-	return (uint32_t)(hash >> 40) % HASH_SIZE;
+	memcpy(bytes, &narrow, sizeof(narrow));
+	return narrow == distance;
 }
 
-/* The index of an equal site, or of a new one with its thunk; SITE_MAX: table full. */
-static uint32_t intern(const struct site *site, uint64_t return_to)
+static uint64_t thunk_offset(uint64_t index)
 {
-	uint32_t slot = hash_of(site), index;
-	uint64_t target;
-	uint8_t *thunk, *end;
-	int32_t distance;
-
-	for (; text.hash[slot]; slot = (slot + 1) % HASH_SIZE) {
-		struct site *other = &text.site[text.hash[slot] - 1];
-		if (other->address == site->address && other->size == site->size &&
-		    other->moved == site->moved && memcmp(other->old, site->old, site->size) == 0) {
-			other->at = site->at;
-			other->call = site->call;
-			return (uint32_t)(text.hash[slot] - 1);
-		}
-	}
-	if (text.count == SITE_MAX)
-		return SITE_MAX;
-	index = text.count;
-	text.site[index] = *site;
-	/* Another CPU may look for the site as soon as a program can run into it (host_text_origin()). */
-	__atomic_store_n(&text.count, index + 1, __ATOMIC_RELEASE);
-	text.hash[slot] = (uint16_t)(index + 1);
-	thunk = text.thunks + index * THUNK_SIZE;
-	memcpy(thunk, site->old, site->moved);
-	end = thunk + site->moved;
-	if (return_to <= UINT32_MAX) {
-		*end++ = 0xb9; /* mov imm32, %ecx */
-		memcpy(end, &return_to, 4);
-		end += 4;
-	} else {
-		*end++ = 0x48; /* movabs imm64, %rcx */
-		*end++ = 0xb9;
-		memcpy(end, &return_to, 8);
-		end += 8;
-	}
-	target = ZONE_THUNKS + index * THUNK_SIZE;
-	*end++ = 0xe9;
-	distance = (int32_t)((int64_t)STUB_FAST - (int64_t)(target + (uint64_t)(end - thunk) + 4));
-	memcpy(end, &distance, 4);
-	memcpy(text.table + 8 * index, &target, 8);
-	return index;
+	return index / THUNKS_PER_PAGE * EXO_FRAME_SIZE + sizeof(struct thunk_head) + index % THUNKS_PER_PAGE * THUNK_SIZE;
 }
 
-static bool patch_window(const struct sweep *sweep, uint64_t start, uint64_t at)
+/* Puts the jump to a new thunk into `jump`: the thunk does the `moved` bytes of `code`, then the call that returns to return_to.
+ * from: where the jump will be. False: there is no room, or it is out of reach. */
+static bool make_thunk(struct sweep *sweep, uint8_t jump[JUMP_SIZE], exo_vaddr_t from, const uint8_t *code, unsigned moved,
+                       exo_vaddr_t return_to)
 {
-	struct site site = {
-		.at = sweep->code + start,
-		.address = sweep->address + start,
-		.size = (uint8_t)(at + 2 - start),
-		.moved = (uint8_t)(at - start),
-	};
-	uint32_t index;
+	const struct thunk_head head = {STUB_FAST, THUNK_MAGIC};
+	uint64_t offset = thunk_offset(sweep->thunk_count), page = offset & ~(EXO_FRAME_SIZE - 1);
+	uint8_t bytes[THUNK_SIZE], *end = bytes + moved;
+	exo_vaddr_t at = sweep->thunks_at + offset;
 
-	memcpy(site.old, site.at, site.size);
-	index = intern(&site, sweep->address + at + 2);
-	if (index == SITE_MAX)
+	if (offset + THUNK_SIZE > sweep->thunks_size)
 		return false;
-	memset(site.at, 0xcc, site.size);
-	make_jump(site.at, index);
+	memset(bytes, INT3, sizeof(bytes));
+	memcpy(bytes, code, moved);
+	memcpy(end, lea_rcx, THUNK_LEA);
+	memcpy(end + THUNK_LEA + 4, jmp_memory, THUNK_JMP);
+	bytes[THUNK_SIZE - 1] = (uint8_t)moved;
+	jump[0] = 0xe9;
+	if (!put_distance(end + THUNK_LEA, at + moved + THUNK_LEA + 4, return_to) ||
+	    !put_distance(end + THUNK_LEA + 4 + THUNK_JMP, at + moved + THUNK_TAIL, sweep->thunks_at + page) ||
+	    !put_distance(jump + 1, from + JUMP_SIZE, at))
+		return false;
+	memcpy(sweep->thunks + page, &head, sizeof(head));
+	memcpy(sweep->thunks + offset, bytes, sizeof(bytes));
+	sweep->thunk_count++;
+	return true;
+}
+
+/* The instructions from `start` to the `syscall` at `at` move. */
+static bool patch_window(struct sweep *sweep, uint64_t start, uint64_t at)
+{
+	uint8_t jump[JUMP_SIZE];
+
+	if (!make_thunk(sweep, jump, sweep->address + start, sweep->code + start, (unsigned)(at - start), sweep->address + at + 2))
+		return false;
+	memset(sweep->code + start, INT3, at - start);
+	memcpy(sweep->code + start, jump, JUMP_SIZE);
 	return true;
 }
 
@@ -476,45 +407,44 @@ static bool is_padding(const uint8_t *code, unsigned length)
 
 	while (at < length && (code[at] == 0x66 || code[at] == 0x2e))
 		at++;
-	return (length == at + 1 && (code[at] == 0x90 || code[at] == 0xcc)) ||
-	       (code[at] == 0x0f && code[at + 1] == 0x1f);
+	if (at + 1 == length)
+		return code[at] == 0x90 || code[at] == INT3;
+	return at + 1 < length && code[at] == 0x0f && code[at + 1] == 0x1f;
 }
 
-/* JUMP_SIZE bytes of padding from `from`, unreachable but by us. */
-static bool padding_at(const struct sweep *sweep, uint64_t from)
+/* At least JUMP_SIZE bytes of padding from `from`, unreachable but by us: how many that are to the end of the last instruction;
+ * 0: there are none. A function may begin with padding (to be patched itself). */
+static uint64_t padding_at(const struct sweep *sweep, uint64_t from)
 {
 	uint64_t previous = before(sweep, from), at = from;
 
 	if (previous == from || !ends_flow(sweep->code + previous, (unsigned)(from - previous)))
-		return false;
+		return 0;
 	while (at < from + JUMP_SIZE) {
 		unsigned length = at < sweep->size ? host_decode_length(sweep->code + at, sweep->size - at) : 0;
-		if (length == 0 || !begins(sweep, at) || bit(sweep->targets, at) ||
-		    !is_padding(sweep->code + at, length))
-			return false;
+		if (length == 0 || length == DECODE_UNKNOWN || !begins(sweep, at) || bit(sweep->targets, at) ||
+		    (sweep->address + at) % ENTRY_ALIGN == 0 || !is_padding(sweep->code + at, length))
+			return 0;
 		at += length;
 	}
-	return true;
+	return at - from;
 }
 
 /* `syscall` -> short jump to padding, which holds the long one. */
 static bool patch_short(struct sweep *sweep, uint64_t at)
 {
-	uint64_t from = at > 120 ? at - 120 : 0, to = at + 2 + 120;
-	struct site site;
-	uint32_t index;
+	uint64_t from = at > PADDING_NEAR ? at - PADDING_NEAR : 0, to = at + 2 + PADDING_NEAR, size;
+	uint8_t jump[JUMP_SIZE];
 
 	(void)follow(sweep, at + TAIL);
 	for (uint64_t pad = from; pad < to && pad < sweep->size; pad++) {
-		if (!begins(sweep, pad) || !padding_at(sweep, pad))
+		if (!begins(sweep, pad) || (size = padding_at(sweep, pad)) == 0)
 			continue;
-		site = (struct site){.at = sweep->code + pad, .address = sweep->address + pad,
-		                     .size = JUMP_SIZE, .call = sweep->code + at};
-		memcpy(site.old, site.at, JUMP_SIZE);
-		index = intern(&site, sweep->address + at + 2);
-		if (index == SITE_MAX)
+		if (!make_thunk(sweep, jump, sweep->address + pad, jump, 0, sweep->address + at + 2))
 			return false;
-		make_jump(site.at, index);
+		/* What is left of the padding is one-byte instructions, so that boundaries can be found behind it. */
+		memset(sweep->code + pad, INT3, size);
+		memcpy(sweep->code + pad, jump, JUMP_SIZE);
 		sweep->code[at] = 0xeb;
 		sweep->code[at + 1] = (uint8_t)(int8_t)((int64_t)pad - (int64_t)(at + 2));
 		set_bit(sweep->targets, pad); /* taken */
@@ -523,38 +453,110 @@ static bool patch_short(struct sweep *sweep, uint64_t at)
 	return false;
 }
 
-static uint64_t patch_all(struct sweep *sweep)
+static void patch_all(struct sweep *sweep)
 {
-	uint64_t changed = 0;
-
 	for (uint32_t i = 0; i < sweep->call_count; i++) {
 		uint64_t at = sweep->calls[i], start;
 		if (!look_around(sweep, at) || !begins(sweep, at))
 			continue;
 		start = find_window(sweep, at);
-		if (start != at ? patch_window(sweep, start, at) : patch_short(sweep, at))
-			changed++;
+		if (start != at)
+			(void)patch_window(sweep, start, at);
+		else
+			(void)patch_short(sweep, at);
 	}
-	return changed;
 }
 
-uint64_t hal_text_prepare(void *code, uint64_t size, exo_vaddr_t address)
+uint64_t hal_text_prepare(const struct hal_text *text)
 {
-	struct sweep sweep = {.code = code, .size = size, .address = address};
-	uint64_t changed = 0;
+	struct sweep sweep = {.code = text->code, .size = text->size, .address = text->address,
+	                      .thunks = text->thunks, .thunks_size = text->thunks_size, .thunks_at = text->thunks_address};
 
-	if (text.off || size < JUMP_SIZE)
+	if (text->size < JUMP_SIZE || text->thunks_size < EXO_FRAME_SIZE)
 		return 0;
-	sweep.targets = calloc(1, size / 8 + 1 + (size >> BLOCK_SHIFT) + 1);
+	sweep.targets = calloc(1, sweep.size / 8 + 1 + (sweep.size >> BLOCK_SHIFT) + 1);
 	sweep.calls = malloc(CALLS_MAX * sizeof(*sweep.calls));
 	if (sweep.targets && sweep.calls) {
-		sweep.near = sweep.targets + size / 8 + 1;
+		sweep.near = sweep.targets + sweep.size / 8 + 1;
 		find_calls(&sweep);
 		if (sweep.call_count)
 			find_jumps(&sweep);
-		changed = patch_all(&sweep);
+		patch_all(&sweep);
 	}
 	free(sweep.targets);
 	free(sweep.calls);
-	return changed;
+	return sweep.thunk_count ? thunk_offset(sweep.thunk_count - 1) + THUNK_SIZE : 0;
+}
+
+/* ---- where a program stands ---- */
+
+/* A thunk as it is in a program's memory, which nobody trusts. */
+struct thunk {
+	exo_vaddr_t at, end; /* end: of the call */
+	unsigned moved;
+};
+
+/* Where the jump at `at` leads; 0: there is none. */
+static exo_vaddr_t jump_at(const struct space *space, exo_vaddr_t at)
+{
+	uint8_t jump[JUMP_SIZE];
+	int32_t distance;
+
+	if (!host_space_read(space, at, jump, sizeof(jump)) || jump[0] != 0xe9)
+		return 0;
+	memcpy(&distance, jump + 1, 4);
+	return at + JUMP_SIZE + (uint64_t)(int64_t)distance;
+}
+
+/* Is there a thunk that `rip` is in, to which its site leads? */
+static bool thunk_read(const struct space *space, exo_vaddr_t rip, struct thunk *thunk)
+{
+	uint64_t offset = rip & (EXO_FRAME_SIZE - 1), page = rip - offset;
+	uint8_t bytes[THUNK_SIZE], call[2];
+	struct thunk_head head;
+	unsigned moved;
+	int32_t distance;
+
+	if (offset < sizeof(head) || offset >= sizeof(head) + THUNKS_PER_PAGE * THUNK_SIZE ||
+	    !host_space_read(space, page, &head, sizeof(head)) || head.stub_fast != STUB_FAST || head.magic != THUNK_MAGIC)
+		return false;
+	thunk->at = rip - (offset - sizeof(head)) % THUNK_SIZE;
+	if (!host_space_read(space, thunk->at, bytes, sizeof(bytes)))
+		return false;
+	thunk->moved = moved = bytes[THUNK_SIZE - 1];
+	if (moved > MOVED_MAX || memcmp(bytes + moved, lea_rcx, THUNK_LEA) != 0 ||
+	    memcmp(bytes + moved + THUNK_LEA + 4, jmp_memory, THUNK_JMP) != 0)
+		return false;
+	memcpy(&distance, bytes + moved + THUNK_LEA + 4 + THUNK_JMP, 4);
+	if (thunk->at + moved + THUNK_TAIL + (uint64_t)(int64_t)distance != page)
+		return false;
+	memcpy(&distance, bytes + moved + THUNK_LEA, 4);
+	thunk->end = thunk->at + moved + THUNK_LEA + 4 + (uint64_t)(int64_t)distance;
+	if (!host_space_read(space, thunk->end - 2, call, sizeof(call)))
+		return false;
+	if (moved)
+		return call[0] == 0x0f && call[1] == 0x05 && jump_at(space, thunk->end - 2 - moved) == thunk->at;
+	return call[0] == 0xeb && jump_at(space, thunk->end + (uint64_t)(int64_t)(int8_t)call[1]) == thunk->at;
+}
+
+enum text_place host_text_place(const struct space *space, exo_vaddr_t rip, exo_vaddr_t *original)
+{
+	exo_vaddr_t to = jump_at(space, rip);
+	struct thunk thunk;
+	uint64_t done;
+
+	/* The jump in the padding; that of a window is where the program has it. */
+	if (to && thunk_read(space, to, &thunk) && thunk.at == to && thunk.moved == 0) {
+		*original = thunk.end - 2;
+		return TEXT_BEFORE;
+	}
+	if (!thunk_read(space, rip, &thunk))
+		return TEXT_PLAIN;
+	done = rip - thunk.at;
+	*original = thunk.end - 2 - (done == 0 ? thunk.moved : 0);
+	if (done == 0)
+		return TEXT_BEFORE;
+	if (done < thunk.moved)
+		return TEXT_INSIDE;
+	return done == thunk.moved ? TEXT_AT_CALL : TEXT_IN_CALL;
 }

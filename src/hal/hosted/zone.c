@@ -1,12 +1,17 @@
 /*
  * Processes of zones: the zygote that makes them, and a pool of spare ones.
  *
- * A zone that ended is not killed but parked: everything of the guest's is
- * unmapped, then the program thread must copy a random number from ZONE_R to
- * ZONE_W. As nothing but the stub can be executed in it by then, an answer
- * shows that the thread is in the stub's waiting loop; on the way it has put signal
- * mask, signal stack and protection keys in order, and the next entry
- * replaces every register. No answer: the process is killed.
+ * A zone that ended is not killed but used again. Then nothing that its program did may reach the next
+ * one, and nobody waits for it to say so:
+ *   what can be executed: the mapper has unmapped all of the guest's, and reported where no program can
+ *     write; the stub's text is left, which nobody can write.
+ *   where the thread is: asleep in the one system call that its filter lets it make. The host says so: it
+ *     has moved one sleeper from this zone's W_BELL, where only this zone's program thread can sleep, to W_REST,
+ *     from where only we wake. A thread that is not there is looked at again later, and killed if it does not come.
+ *   what it does next: goes on behind that system call, with what we write into ZONE_W meanwhile: to STUB_FRESH,
+ *     which replaces every register. Signal mask and signal stack it never could change.
+ * If the old program left its thread so that the first signal kills it (a stack pointer at the end of the signal stack), the new
+ * program gets another process (host_space_move()).
  */
 #include "hosted.h"
 
@@ -27,15 +32,18 @@
 
 #define POOL_SPARES 3   /* made ahead */
 #define ATTEMPTS    4
-#define POOL_MAX    64  /* parked ones kept */
+#define POOL_MAX    64  /* kept, at rest or ready */
+#define REST_NS     50000000 /* who does not sleep so long after its end is killed */
+#define SETTLE_MAX  4   /* looked at in one go */
 #define HWCAP2_FSGSBASE_BIT 2
 
 extern const uint8_t stub_image[], stub_image_end[];
 
 static struct {
 	struct host_zone zone[ZONE_MAX];
-	struct host_zone *parked;
-	uint32_t parked_count;
+	struct host_zone *ready; /* can be taken: the last one that came first */
+	struct host_zone *rest;  /* given back, not yet looked at: the first one that came first */
+	uint32_t pool_count;     /* of both */
 	uint32_t slots;     /* ever used */
 	uint32_t wanted;    /* asked of the zygote, not yet answered */
 	uint32_t order[ZONE_MAX]; /* slots asked for, in order */
@@ -103,16 +111,16 @@ static int spawn(int stub, int command)
 	return pid;
 }
 
-/* The zygote's first words: the address of the site table; 0: it has died. */
-static uint64_t greeting(int command)
+/* The zygote's first words. False: it has died. */
+static bool greeting(int command)
 {
 	struct pollfd wait = {.fd = command, .events = POLLIN};
-	uint64_t table;
+	uint64_t words;
 
 	while (poll(&wait, 1, 20) <= 0)
 		if (zones.zygote <= 0 || waitpid(zones.zygote, 0, WNOHANG) != 0)
-			return 0;
-	return read(command, &table, sizeof(table)) == sizeof(table) ? table : 0;
+			return false;
+	return read(command, &words, sizeof(words)) == sizeof(words) && words == ZYGOTE_READY;
 }
 
 bool host_zones_start(const char **message)
@@ -130,16 +138,16 @@ bool host_zones_start(const char **message)
 
 bool host_zones_ready(const char **message)
 {
-	uint64_t table = 0;
+	bool there = false;
 
 	if (zones.command)
 		return true;
 	/* The host may have put its stack where the stub wants to be: try again. */
-	for (int attempt = 0; !table && attempt < ATTEMPTS; attempt++) {
+	for (int attempt = 0; !there && attempt < ATTEMPTS; attempt++) {
 		if (attempt)
 			zones.zygote = spawn(zones.stub, zones.pair[1]);
-		table = greeting(zones.pair[0]);
-		if (!table && zones.zygote > 0) {
+		there = greeting(zones.pair[0]);
+		if (!there && zones.zygote > 0) {
 			kill(zones.zygote, SIGKILL);
 			collect(zones.zygote);
 		}
@@ -147,10 +155,9 @@ bool host_zones_ready(const char **message)
 	close(zones.pair[1]);
 	close(zones.stub);
 	*message = "the zone process does not start: memfd, execveat and seccomp must be allowed here";
-	if (!table)
+	if (!there)
 		return false;
 	zones.command = zones.pair[0];
-	host_text_start(table, host_machine.control + CTL_TABLE, host_machine.control + CTL_THUNKS);
 	host_zones_refill();
 	return true;
 }
@@ -162,27 +169,38 @@ static void forget_program(struct host_zone *zone)
 	memset(zone->r + R_PROGRAM, 0, EXO_ANSWER_PROGRAM_MAX * sizeof(struct exo_bpf_insn));
 }
 
+/* Loading this puts every component that the processor has in its first state. */
+static void make_clean(uint8_t *image)
+{
+	uint32_t mxcsr = MXCSR_DEFAULT;
+	/* In the compacted form it needs no room for those that it does not have. */
+	uint64_t compacted = host_machine.compacts ? UINT64_C(1) << 63 : 0;
+
+	memset(image, 0, XSTATE_BV + 64);
+	memcpy(image + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+	memcpy(image + XSTATE_BV + 8, &compacted, sizeof(compacted));
+}
+
 static void zone_prepare(struct host_zone *zone, uint32_t slot)
 {
-	uint8_t *group = host_machine.control + CTL_ZONES + (uint64_t)slot * CTL_STRIDE;
+	uint8_t *group = host_machine.control + (uint64_t)slot * CTL_STRIDE;
 
 	memset(zone, 0, sizeof(*zone));
 	zone->slot = slot;
 	zone->r = group;
 	zone->w = group + CTL_W;
+	zone->sleeps_on = zone->w + W_BELL;
+	zone->spare = true;
 	store32(zone->r, R_SPIN, 1);
-	store64(zone->r, R_BELL, ZONE_BELL + 4 * slot);
 	store64(zone->r, R_XMASK, host_machine.xmask);
+	make_clean(zone->r + R_CLEAN);
 	store32(zone->r, R_SLOT, slot);
-	store32(zone->r, R_PARENT, (uint32_t)getpid());
 	/* An empty list: its report says that the mapper is there. */
 	store32(zone->r, R_MDONE, 0);
 	store32(zone->r, R_MCOUNT, 0);
-	store64(zone->r, R_MWAKE, ZONE_R + R_MDONE);
 	store32(zone->r, R_MPOSTED, 1);
 	store64(zone->r, R_TURN, 0);
 	forget_program(zone);
-	store32(host_machine.control, CTL_BELL + 4 * slot, 0);
 	store32(zone->w, W_STATE, 1); /* not yet there */
 	zone->list = 1;
 }
@@ -207,11 +225,11 @@ static bool ask(void)
 	return true;
 }
 
-static void park(struct host_zone *zone)
+static void put_ready(struct host_zone *zone)
 {
-	zone->next = zones.parked;
-	zones.parked = zone;
-	zones.parked_count++;
+	zone->next = zones.ready;
+	zones.ready = zone;
+	zones.pool_count++;
 }
 
 /* Takes one answer of the zygote. */
@@ -236,18 +254,8 @@ static bool hear(bool wait)
 	zone->pid = pid > 0 ? (int)pid : 0;
 	if (!zone->pid)
 		return false;
-	park(zone);
+	put_ready(zone);
 	return true;
-}
-
-void host_zones_refill(void)
-{
-	host_lock_take(&zones_lock);
-	while (hear(false))
-		;
-	while (zones.parked_count + zones.wanted < POOL_SPARES && ask())
-		;
-	host_lock_give(&zones_lock);
 }
 
 /* Its slot is free when this returns. */
@@ -282,22 +290,85 @@ static bool zone_ready(struct host_zone *zone)
 	return true;
 }
 
-static struct host_zone *take(void)
+/* It sleeps on W_REST: nothing of the last program may be seen by the next one, or guide its thread. */
+static void make_fresh(struct host_zone *zone)
+{
+	forget_program(zone);
+	store64(zone->r, R_RESULT, 0);
+	memset(zone->r + R_LOAD, 0, R_ORDERS - R_LOAD);
+	memset(zone->r + R_ORDERS, 0, ORDER_MAX * ORDER_SIZE);
+	memset(zone->w, 0, ZONE_W_SIZE);
+	store64(zone->w, W_RETURN, STUB_FRESH);
+	store32(zone->w, W_ASLEEP, 1);
+	store64(zone->r, R_TURN, 0);
+	zone->turn = 0;
+	zone->strikes = 0;
+	zone->used = true;
+}
+
+/* Looks at those that were given back. */
+static void settle(void)
+{
+	struct host_zone **at = &zones.rest, *zone;
+
+	for (unsigned i = 0; i < SETTLE_MAX && (zone = *at); i++) {
+		bool rests = host_cross_is_at_rest(zone);
+
+		if (!rests && hal_time_ns() - zone->rests_at < REST_NS) {
+			at = &zone->next;
+			continue;
+		}
+		*at = zone->next;
+		zones.pool_count--;
+		if (rests) {
+			make_fresh(zone);
+			put_ready(zone);
+		} else {
+			end(zone);
+		}
+	}
+}
+
+void host_zones_refill(void)
+{
+	host_lock_take(&zones_lock);
+	settle();
+	while (hear(false))
+		;
+	while (zones.pool_count + zones.wanted < POOL_SPARES && ask())
+		;
+	host_lock_give(&zones_lock);
+}
+
+/* The place in the list of those that are ready; 0: none there. */
+static struct host_zone **find_ready(bool fresh)
+{
+	struct host_zone **at = &zones.ready;
+
+	while (*at && fresh && (*at)->used)
+		at = &(*at)->next;
+	return *at ? at : 0;
+}
+
+static struct host_zone *take(bool fresh)
 {
 	/* One may have been killed, or be half made where the host has no room for a thread more. */
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		struct host_zone *zone;
+		struct host_zone **at, *zone;
 
+		settle();
 		while (hear(false))
 			;
-		if (!zones.parked && (zones.wanted || ask()))
+		if (!find_ready(fresh) && (zones.wanted || ask()))
 			hear(true);
-		zone = zones.parked;
-		if (!zone)
+		at = find_ready(fresh);
+		if (!at)
 			return 0;
-		zones.parked = zone->next;
-		zones.parked_count--;
+		zone = *at;
+		*at = zone->next;
+		zones.pool_count--;
 		zone->next = 0;
+		zone->spare = false;
 		if (zone_ready(zone))
 			return zone;
 		end(zone);
@@ -305,7 +376,7 @@ static struct host_zone *take(void)
 	return 0;
 }
 
-struct host_zone *host_zone_take(void)
+struct host_zone *host_zone_take(bool fresh)
 {
 	struct host_zone *zone;
 	const char *message;
@@ -313,46 +384,27 @@ struct host_zone *host_zone_take(void)
 	if (!host_zones_ready(&message))
 		return 0;
 	host_lock_take(&zones_lock);
-	zone = take();
+	zone = take(fresh);
 	host_lock_give(&zones_lock);
 	return zone;
 }
 
-static uint32_t parked_count(void)
-{
-	uint32_t count;
-
-	host_lock_take(&zones_lock);
-	count = zones.parked_count;
-	host_lock_give(&zones_lock);
-	return count;
-}
-
 void host_zone_give(struct host_zone *zone)
 {
-	uint64_t nonce = 0;
+	struct host_zone **at = &zones.rest;
 
-	if (parked_count() >= POOL_MAX || getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce) ||
-	    load64(zone->w, W_NONCE) == nonce) {
-		host_zone_kill(zone);
-		return;
-	}
-	store64(zone->r, R_NONCE, nonce);
-	if (host_cross_enter(zone, ACTION_PARK, CROSS_NO_PREEMPT) != CROSS_STOPPED ||
-	    load64(zone->w, W_NONCE) != nonce) {
-		host_zone_kill(zone);
-		return;
-	}
-	/* Not W_STATE and the stub's scratch words: the thread is using them. */
-	store64(zone->r, R_RESULT, 0);
-	forget_program(zone);
-	memset(zone->r + R_LOAD, 0, 0x1000);
-	memset(zone->r + R_ORDERS, 0, ORDER_MAX * ORDER_SIZE);
-	memset(zone->w + W_NR, 0, W_NONCE - W_NR);
-	memset(zone->w + W_SAVE, 0, ZONE_W_SIZE - W_SAVE);
-	zone->strikes = 0;
+	zone->spare = true;
 	host_lock_take(&zones_lock);
-	park(zone);
+	if (zones.pool_count >= POOL_MAX) {
+		end(zone);
+	} else {
+		zone->rests_at = hal_time_ns();
+		while (*at)
+			at = &(*at)->next;
+		zone->next = 0;
+		*at = zone;
+		zones.pool_count++;
+	}
 	host_lock_give(&zones_lock);
 }
 

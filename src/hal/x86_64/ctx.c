@@ -407,11 +407,9 @@ void hal_ctx_save(struct hal_ctx *ctx)
 	c->page->valid = EXO_CTX_GPRS | EXO_CTX_FP;
 }
 
-uint64_t hal_text_prepare(void *text, uint64_t size, exo_vaddr_t address)
+uint64_t hal_text_prepare(const struct hal_text *text)
 {
 	/* A system call costs as little here as any other way in. */
 	(void)text;
-	(void)size;
-	(void)address;
 	return 0;
 }

@@ -74,7 +74,7 @@ static int map_file_pages(struct loader *l, const struct elf_segment *s, uint64_
 /* Large text is mapped in pieces, each of which can have a text copy in one run of frames. */
 static int map_file_part(struct loader *l, const struct elf_segment *s, uint64_t start, uint64_t end)
 {
-	uint64_t piece = (s->flags & PF_X) != 0 ? FRAMES_RUN_MAX * PAGE_SIZE : end - start;
+	uint64_t piece = (s->flags & PF_X) != 0 ? TEXT_PAGES_MAX * PAGE_SIZE : end - start;
 	uint64_t code_size = (s->vaddr & (PAGE_SIZE - 1)) + s->filesz;
 	int r = 0;
 
@@ -254,12 +254,13 @@ int elf_load(struct vm_space *space, struct file *file, struct elf_image *image)
 		return r;
 	*image = (struct elf_image){ .phnum = l->header.phnum, .phent = sizeof(struct elf_segment) };
 	r = choose_bias(l, PIE_BASE);
+	space->image_end = PAGE_UP(l->extent.end + l->bias);
 	if (r == 0)
 		r = load_segments(l);
 	if (r == 0) {
 		image->entry = image->program_entry = l->header.entry + l->bias;
 		image->phdr = find_table(l);
-		image->brk = l->extent.end + l->bias;
+		image->brk = thunks_above(space, l->extent.end + l->bias);
 		s = find_segment(l, PT_GNU_STACK);
 		image->stack_exec = s != NULL && (s->flags & PF_X) != 0;
 		vm_set_brk(space, image->brk);

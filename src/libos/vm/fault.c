@@ -400,6 +400,7 @@ static struct region *grow_down(struct vm_space *space, uint64_t address)
 		return NULL;
 	if (space_charge(space, region->start - start, region->prot, region->flags) != 0)
 		return NULL;
+	thunks_yield(space, start, region->start);
 	region->offset -= region->start - start;
 	region->start = start;
 	return region;
@@ -422,6 +423,8 @@ int vm_fault(struct vm_space *space, uint64_t address, uint32_t access, int *sig
 	*signo = SIGSEGV;
 	*code = SEGV_MAPERR;
 	if (address < EXO_USER_LIMIT) {
+		if ((access & (EXO_ACCESS_EXEC | EXO_ACCESS_PRESENT)) == EXO_ACCESS_EXEC && thunks_fault(space, address))
+			return 0;
 		region = region_find(space, address);
 		if (region == NULL)
 			region = grow_down(space, address);

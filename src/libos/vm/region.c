@@ -83,16 +83,16 @@ struct region *region_copy(struct vm_space *space, const struct region *from, ui
 	region->object = from->object;
 	if (region->object != NULL)
 		region->object->refs++;
-	region->text = from->text;
-	if (region->text != NULL)
-		region->text->refs++;
+	if (from->text != NULL && region_text_set(region, from->text) != 0) {
+		region_free(region);
+		return NULL;
+	}
 	return region;
 }
 
 void region_free(struct region *region)
 {
-	if (region->text != NULL)
-		text_put(region->text);
+	region_text_clear(region);
 	if (region->object != NULL)
 		object_put(region->object);
 	if (region->file != NULL) {
@@ -126,6 +126,7 @@ void region_insert(struct vm_space *space, struct region *region)
 {
 	uint32_t i = region_index(space, region->start);
 
+	thunks_yield(space, region->start, region->end);
 	memmove(&space->regions[i + 1], &space->regions[i],
 	        (space->region_count - i) * sizeof(struct region *));
 	space->regions[i] = region;
@@ -224,13 +225,14 @@ uint64_t region_gap(struct vm_space *space, uint64_t length)
 		top = occupied_from(space->regions[i]);
 	while (i > 0) {
 		const struct region *below = space->regions[--i];
+		uint64_t place = thunks_avoid(space, below->end, top, length);
 
-		if (below->end <= top && top - below->end >= length)
-			return top - length;
+		if (place != 0)
+			return place;
 		if (occupied_from(below) < top)
 			top = occupied_from(below);
 	}
-	return top >= EXO_USER_BASE + length && top - length >= EXO_USER_BASE ? top - length : 0;
+	return thunks_avoid(space, EXO_USER_BASE, top, length);
 }
 
 uint64_t region_gap_between(struct vm_space *space, uint64_t start, uint64_t end, uint64_t length)

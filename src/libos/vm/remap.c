@@ -54,11 +54,7 @@ static int64_t remap_move(struct vm_space *space, struct region *region, const s
 	if (regions_reserve(space, 5) != 0)
 		return -ENOMEM;
 	/* The new region begins where the old part does in its file or object; text copies are bound to an address. */
-	if (region->text != NULL) {
-		pages_remove_cached(space, region->start, region->end);
-		text_put(region->text);
-		region->text = NULL;
-	}
+	region_leave_text(region);
 	made = region_copy(space, region, m->address, m->address + PAGE_SIZE);
 	if (made == NULL)
 		return -ENOMEM;
@@ -97,6 +93,7 @@ static bool remap_extend(struct vm_space *space, struct region *region, uint64_t
 	}
 	if (space_charge(space, new_end - end, region->prot, region->flags) != 0)
 		return false;
+	thunks_yield(space, end, new_end);
 	region->end = new_end;
 	regions_join(space, region->start, new_end);
 	return true;

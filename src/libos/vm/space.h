@@ -68,7 +68,14 @@ struct vm_object {
 	struct table pages; /* by offset; entries as pte_make(frame, 0), one reference each */
 };
 
-/* ---- prepared copies of program text, see text.c ---- */
+/* ---- prepared copies of program text, see text.c and thunks.c ---- */
+
+/* Frames behind a text's for what the kernel's rewritten call sites need, before it is known how many they are: for the most
+ * sites that the simulator rewrites in one text. And the most of a text itself that is prepared in one piece. */
+#define THUNK_PAGES   7u
+#define TEXT_PAGES_MAX (EXO_TEXT_MAX - THUNK_PAGES)
+_Static_assert(EXO_TEXT_MAX <= FRAMES_RUN_MAX, "a text is one run of frames");
+
 struct text_copy {
 	struct list node;     /* inode_vm.texts; in no list once it is stale */
 	struct list all;      /* libos.vm.texts */
@@ -78,6 +85,15 @@ struct text_copy {
 	uint64_t count;       /* pages = frames */
 	uint64_t code_size;
 	exo_frame_t first;
+	uint64_t thunks;      /* where the frames behind the text's must be mapped, */
+	uint64_t thunk_count; /* this many; 0: no site was rewritten */
+};
+
+/* The thunks of one text in one space: mapped while some region shows that text. In no region, so no program sees them. */
+struct thunk_map {
+	struct thunk_map *next;
+	struct text_copy *text;
+	uint32_t users;       /* regions of this space */
 };
 
 struct inode_vm { /* inode->text */
@@ -126,6 +142,7 @@ struct vm_space {
 	struct frame_run fund[FUND_STEPS];
 	uint32_t fund_count;
 
+	struct thunk_map *thunks;
 	struct region **regions; /* sorted, not overlapping */
 	uint32_t region_count, region_capacity;
 	uint32_t region_hint;
@@ -141,6 +158,7 @@ struct vm_space {
 
 	uint64_t resident, cached;    /* pages present; those with PTE_CACHE */
 	uint64_t minor_faults;
+	uint64_t image_end;           /* of the program that was loaded */
 	uint64_t brk_start, brk_end;
 	uint64_t stack_top, mmap_base;
 	uint64_t arg_start, arg_end, env_start, env_end;
@@ -240,5 +258,24 @@ void region_attach_text(struct region *region, uint64_t code_size); /* finds or 
 void region_leave_text(struct region *region);
 void text_put(struct text_copy *text);
 bool texts_reclaim(void);
+
+/* thunks.c */
+/* A place for the thunks of a text that begins at `start`, within reach; 0: there is none. */
+uint64_t thunks_place(struct vm_space *space, uint64_t start);
+/* Where the heap may begin: at `address`, or behind the thunks that are behind the image. */
+uint64_t thunks_above(const struct vm_space *space, uint64_t address);
+/* Is the place of a text's thunks free here, or have they got it already? */
+bool thunks_fit(struct vm_space *space, const struct text_copy *text);
+/* The region shows the text from now on, or no longer (if it did). 0 or -ENOMEM. */
+int region_text_set(struct region *region, struct text_copy *text);
+void region_text_clear(struct region *region);
+/* Something else gets [start, end): whoever has thunks there shows its file's own bytes. */
+void thunks_yield(struct vm_space *space, uint64_t start, uint64_t end);
+/* The highest place of `length` bytes that ends at `top` or below it and has no thunks; 0: there is none at `bottom` or above. */
+uint64_t thunks_avoid(const struct vm_space *space, uint64_t bottom, uint64_t top, uint64_t length);
+/* Maps those that `address` belongs to, if a commit has failed. False: there are none. */
+bool thunks_fault(struct vm_space *space, uint64_t address);
+/* The zone is gone, and with it their mappings. */
+void thunks_end(struct vm_space *space);
 
 #endif

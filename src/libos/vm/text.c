@@ -65,8 +65,8 @@ static void text_free(struct text_copy *text)
 {
 	list_remove(&text->node);
 	list_remove(&text->all);
-	frames_put(text->first, text->count);
-	libos.vm.text_frames -= text->count;
+	frames_put(text->first, text->count + text->thunk_count);
+	libos.vm.text_frames -= text->count + text->thunk_count;
 	heap_free(text);
 }
 
@@ -122,12 +122,29 @@ static bool text_fill(struct inode *inode, struct text_copy *text)
 	return true;
 }
 
+/* Has the kernel rewrite call sites in the copy; what is not needed of the frames behind it goes back. */
+static bool text_prepare(struct text_copy *text)
+{
+	uint64_t used = 0;
+	enum exo_status status = exo_text_prepare(libos.boot->memory, text->first, text->count + THUNK_PAGES, text->code_size,
+	                                          text->vaddr, text->thunks, &used);
+
+	if (status != EXO_OK)
+		return false;
+	text->thunk_count = PAGE_UP(used) >> PAGE_SHIFT;
+	libos.vm.text_frames -= THUNK_PAGES - text->thunk_count;
+	frames_put(text->first + text->count + text->thunk_count, THUNK_PAGES - text->thunk_count);
+	return true;
+}
+
 static struct text_copy *text_make(struct inode *inode, const struct region *region, uint64_t code_size)
 {
 	uint64_t count = (region->end - region->start) >> PAGE_SHIFT;
+	uint64_t thunks = thunks_place(region->space, region->start);
 	struct text_copy *text;
 
-	if (count > FRAMES_RUN_MAX || count > EXO_TEXT_MAX || !text_room(inode_vm(inode), count))
+	if (count > TEXT_PAGES_MAX || PAGE_UP(code_size) != region->end - region->start || thunks == 0 ||
+	    !text_room(inode_vm(inode), count + THUNK_PAGES))
 		return NULL;
 	text = heap_zalloc(sizeof(*text));
 	if (text == NULL)
@@ -136,16 +153,17 @@ static struct text_copy *text_make(struct inode *inode, const struct region *reg
 	text->vaddr = region->start;
 	text->count = count;
 	text->code_size = code_size;
-	text->first = frames_alloc_run(count, true);
+	text->thunks = thunks;
+	text->thunk_count = THUNK_PAGES;
+	text->first = frames_alloc_run(count + THUNK_PAGES, true);
 	if (text->first == FRAME_NONE) {
 		heap_free(text);
 		return NULL;
 	}
 	list_init(&text->node);
 	list_push_back(all_texts(), &text->all);
-	libos.vm.text_frames += count;
-	if (!text_fill(inode, text) ||
-	    exo_text_prepare(libos.boot->memory, text->first, count, code_size, text->vaddr, NULL) != EXO_OK) {
+	libos.vm.text_frames += count + THUNK_PAGES;
+	if (!text_fill(inode, text) || !text_prepare(text)) {
 		text_free(text);
 		return NULL;
 	}
@@ -153,10 +171,25 @@ static struct text_copy *text_make(struct inode *inode, const struct region *reg
 	return text;
 }
 
+/* The copy for these addresses, whose thunks have their place in the region's space; NULL: there is none. */
+static struct text_copy *text_find(const struct inode *inode, const struct region *region, uint64_t code_size)
+{
+	uint64_t count = (region->end - region->start) >> PAGE_SHIFT;
+
+	LIST_EACH(node, &inode_vm(inode)->texts) {
+		struct text_copy *text = LIST_ENTRY(node, struct text_copy, node);
+
+		if (text->vaddr == region->start && text->count == count && text->code_size == code_size &&
+		    text->index == region->offset >> PAGE_SHIFT && thunks_fit(region->space, text))
+			return text;
+	}
+	return NULL;
+}
+
 void region_attach_text(struct region *region, uint64_t code_size)
 {
 	struct inode *inode = file_inode(region->file);
-	uint64_t count = (region->end - region->start) >> PAGE_SHIFT;
+	struct text_copy *text;
 
 	if ((region->prot & (PROT_EXEC | PROT_WRITE)) != PROT_EXEC || (region->flags & REGION_SHARED) != 0)
 		return;
@@ -164,30 +197,19 @@ void region_attach_text(struct region *region, uint64_t code_size)
 	 * like a call site may be data. */
 	if (region->offset == 0)
 		return;
-	LIST_EACH(node, &inode_vm(inode)->texts) {
-		struct text_copy *text = LIST_ENTRY(node, struct text_copy, node);
-
-		if (text->vaddr == region->start && text->count == count && text->code_size == code_size &&
-		    text->index == region->offset >> PAGE_SHIFT) {
-			text->refs++;
-			region->text = text;
-			return;
-		}
-	}
-	region->text = text_make(inode, region, code_size);
-	if (region->text != NULL)
-		region->text->refs++;
+	text = text_find(inode, region, code_size);
+	if (text == NULL)
+		text = text_make(inode, region, code_size);
+	if (text != NULL)
+		(void)region_text_set(region, text);
 }
 
 void region_leave_text(struct region *region)
 {
-	struct text_copy *text = region->text;
-
-	if (text == NULL)
+	if (region->text == NULL)
 		return;
 	pages_remove_cached(region->space, region->start, region->end);
-	region->text = NULL;
-	text_put(text);
+	region_text_clear(region);
 }
 
 bool texts_reclaim(void)

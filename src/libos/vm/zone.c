@@ -173,6 +173,7 @@ void vm_space_put(struct vm_space *space)
 	pages_free_all(space);
 	if (space->answers != FRAME_NONE)
 		frame_put(space->answers);
+	thunks_end(space);
 	for (uint32_t i = 0; i < space->region_count; i++)
 		region_free(space->regions[i]);
 	heap_free(space->regions);

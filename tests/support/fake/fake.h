@@ -68,6 +68,7 @@ struct fake {
 	bool no_sha;              /* as if the processor had no SHA extensions */
 	bool space_fails;         /* hal_space_init() says E_DEVICE */
 	bool no_mmio_maps;        /* registers cannot be mapped; before fake_boot() */
+	uint64_t thunks;          /* bytes that each prepared text uses for them; it then begins with FAKE_TEXT, their pages with FAKE_THUNK */
 	bool runs_programs;       /* what hal_space_program() says; none is run */
 	const char *input;        /* console input not yet read */
 	uint64_t input_size;
@@ -113,6 +114,9 @@ struct fake {
 	const struct exo_bpf_insn *answer_program; /* the last one */
 	uint64_t enters, flushes, tables, spaces, contexts; /* the last three: alive now */
 };
+
+#define FAKE_TEXT  0xa1
+#define FAKE_THUNK 0xb2
 
 extern struct fake fake;
 

@@ -179,12 +179,15 @@ bool fake_window_reach(exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count)
 	return *count > 0;
 }
 
-uint64_t hal_text_prepare(void *text, uint64_t size, exo_vaddr_t address)
+uint64_t hal_text_prepare(const struct hal_text *text)
 {
-	(void)text;
-	(void)size;
-	(void)address;
-	return 0;
+	uint64_t used = fake.thunks < text->thunks_size ? fake.thunks : 0;
+
+	for (uint64_t at = 0; at < used; at += EXO_FRAME_SIZE)
+		((uint8_t *)text->thunks)[at] = FAKE_THUNK;
+	if (text->size > 0)
+		*(uint8_t *)text->code = FAKE_TEXT;
+	return used;
 }
 
 /* ---- Time and events --------------------------------------------------- */

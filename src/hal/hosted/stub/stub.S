@@ -3,13 +3,13 @@
  * and for why a program that jumps in here gains nothing.
  *
  * The program thread is in one of two kinds of stop:
- *   fast   a patched call site jumped to stub_fast: everything but rcx, r11 and
+ *   fast   a rewritten call site jumped to stub_fast: everything but rcx, r11 and
  *          rax is still in the registers (the six arguments also in the message);
  *   frame  a signal handler runs: the registers are in the signal frame.
  * It posts a message, then waits for R_TURN to change: a while by looking, then
- * asleep on its bell. Handlers run with no signal blocked, so that leaving one is
- * a matter of loading registers, with no rt_sigreturn. A preemption signal that
- * comes while the stub runs is dropped; the simulator sends it again. (An answer program stops for it.)
+ * asleep on that word. Handlers run with no signal blocked, and are left by iretq: the thread's
+ * one system call is futex(), so that no program can change the signal mask or the signal stack. A preemption
+ * signal that comes while the stub runs is dropped; the simulator sends it again. (An answer program stops for it.)
  *
  * Nothing here uses a stack, and no register or memory content is trusted by
  * anyone: what this code does wrong harms this zone only.
@@ -20,7 +20,6 @@
 #define SYS_mprotect 10
 #define SYS_munmap 11
 #define SYS_rt_sigprocmask 14
-#define SYS_rt_sigreturn 15
 #define SYS_pwrite64 18
 #define SYS_exit_group 231
 #define SYS_futex 202
@@ -28,9 +27,14 @@
 #define SYS_close_range 436
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
+#define USER_CS 0x33
+#define USER_SS 0x2b
+#define FLAGS_CLEAN 2
+#define FLAG_TF 0x100
+#define WAKE_TRIES 8
 
-/* R, W, BELL, ANSWERS: the page groups; their addresses are in stub.ld. */
-/* A patched call into the message. */
+/* R, W, ANSWERS: the page groups; their addresses are in stub.ld. */
+/* A rewritten call into the message. */
 .macro call_message
 	mov	%rax, W + W_NR(%rip)
 	mov	%rdi, W + W_ARGS(%rip)
@@ -50,14 +54,51 @@
 	mov	W + W_ARGS + 40(%rip), %r9
 .endm
 
+/* Of the frame in rbx. Linux has put components that it does not have in their first state, but for the protection keys. */
+.macro load_vectors
+	mov	FRAME_GREGS + GREG_FPSTATE(%rbx), %rcx
+	mov	XSTATE_BV(%rcx), %eax
+	mov	XSTATE_BV + 4(%rcx), %edx
+	or	R + R_XMASK(%rip), %eax
+	xrstor64 (%rcx)
+.endm
+
+/* Of the frame at rsp, but rsp itself. */
+.macro load_frame
+	mov	FRAME_GREGS + 0(%rsp), %r8
+	mov	FRAME_GREGS + 8(%rsp), %r9
+	mov	FRAME_GREGS + 16(%rsp), %r10
+	mov	FRAME_GREGS + 24(%rsp), %r11
+	mov	FRAME_GREGS + 32(%rsp), %r12
+	mov	FRAME_GREGS + 40(%rsp), %r13
+	mov	FRAME_GREGS + 48(%rsp), %r14
+	mov	FRAME_GREGS + 56(%rsp), %r15
+	mov	FRAME_GREGS + 64(%rsp), %rdi
+	mov	FRAME_GREGS + 72(%rsp), %rsi
+	mov	FRAME_GREGS + 80(%rsp), %rbp
+	mov	FRAME_GREGS + 88(%rsp), %rbx
+	mov	FRAME_GREGS + 96(%rsp), %rdx
+	mov	FRAME_GREGS + 104(%rsp), %rax
+	mov	FRAME_GREGS + 112(%rsp), %rcx
+.endm
+
+/* Back to the program, with r11 and flags that tell nothing of what was done here. */
+.macro call_over
+	mov	$FLAGS_AFTER, %r11d
+	cmp	%r11, %r11
+	jmp	*%rcx
+.endm
+
 	.section .text.stub, "ax"
 stub_text:
 
-/* ---- the patched call: rax number, rcx where to return to ---- */
+/* ---- the rewritten call: rax number, rcx where to return to ---- */
 	.globl stub_fast
 stub_fast:
 	cmp	$448, %rax
 	jae	1f
+	cmpl	$0, R + R_ANSWERS_ON(%rip)
+	je	1f
 	bt	%rax, ANSWERS(%rip)
 	jnc	2f
 	lea	ANSWERS + 512(%rip), %r11
@@ -72,7 +113,7 @@ fast_post:
 	mov	R + R_TURN(%rip), %r11
 	mov	%r11d, %eax
 	xchg	%eax, W + W_STATE(%rip)
-	cmpl	$0, BELL + BELL_ASLEEP(%rip)
+	cmpl	$0, R + R_ASLEEP(%rip)
 	jne	fast_slow
 	mov	R + R_SPIN(%rip), %eax
 2:	cmp	%r11, R + R_TURN(%rip)
@@ -86,7 +127,7 @@ fast_post:
 	cmpl	$0, R + R_ACTION(%rip)
 	jne	fast_slow
 	mov	R + R_RESULT(%rip), %rax
-	jmp	*%rcx
+	call_over
 
 /*
  * The answer program (exo/context.h), in R_PROGRAM; the core has checked it. The instructions that programs for
@@ -199,7 +240,7 @@ answer_zero:
 	jmp	1b
 answer_end:
 	call_registers
-	jmp	*%rcx
+	call_over
 answer_pass:
 	call_registers
 	mov	%rcx, W + W_RET(%rip)
@@ -214,8 +255,6 @@ fast_go: /* eax: the action without ACTION_MAPPER */
 	movzbl	%al, %eax
 	cmp	$ACTION_LOAD, %eax
 	je	load
-	cmp	$ACTION_PARK, %eax
-	je	park
 	mov	W + W_ARGS(%rip), %rdi
 	mov	W + W_ARGS + 8(%rip), %rsi
 	mov	W + W_ARGS + 16(%rip), %rdx
@@ -226,7 +265,7 @@ fast_go: /* eax: the action without ACTION_MAPPER */
 	cmp	$ACTION_SAVE, %eax
 	je	fast_save
 	mov	R + R_RESULT(%rip), %rax
-	jmp	*%rcx
+	call_over
 
 fast_save:
 	mov	%rbx, W + W_SAVE + LOAD_RBX(%rip)
@@ -246,14 +285,6 @@ fast_save:
 	mov	W + W_ARGS + 16(%rip), %rdx
 	jmp	fast_post
 
-/* The signal mask, the signal stack and the protection keys may be what a forged
- * sigreturn of the program left: one more, from a frame of ours, replaces them all. */
-park:
-	mov	R + R_NONCE(%rip), %rax
-	mov	%rax, W + W_NONCE(%rip)
-	lea	clean_frame(%rip), %rsp
-	jmp	do_sigreturn
-
 /*
  * Waits until the turn that was posted is over; r8: where to go on then, with
  * eax = R_ACTION. Clobbers rax rcx rdx rsi rdi r9 r10 r11; keeps rbx and rsp.
@@ -262,7 +293,7 @@ park:
 wait:
 	mov	W + W_STATE(%rip), %r9d
 	mov	%r9, %r10
-	cmpl	$0, BELL + BELL_ASLEEP(%rip)
+	cmpl	$0, R + R_ASLEEP(%rip)
 	je	wait_look
 	lea	W + W_STATE(%rip), %rdi
 	mov	$FUTEX_WAKE, %esi
@@ -282,7 +313,7 @@ wait_sleep:
 	mov	R + R_TURN(%rip), %rax
 	cmp	%rax, %r10
 	jne	wait_changed
-	mov	R + R_BELL(%rip), %rdi
+	lea	W + W_BELL(%rip), %rdi
 	mov	$FUTEX_WAIT, %esi
 	mov	%r9d, %edx
 	lea	wait_woken(%rip), %r11
@@ -301,15 +332,20 @@ wait_changed:
 	jz	wait_look
 	test	%eax, %eax
 	js	wait_mapper
-	/* Another zone's turn: wake it, and make room. */
-	dec	%eax
-	and	$(ZONE_MAX - 1), %eax
-	lea	BELL(%rip), %rdi
-	lea	(%rdi, %rax, 4), %rdi
+	cmp	$NEXT_WAKE, %eax
+	jne	wait_sleep
+	/* Another zone's turn: wake it, and make room. The simulator moves it to our word meanwhile. */
+	movl	$WAKE_TRIES, W + W_TRIES(%rip)
+	lea	W + W_WAKE(%rip), %rdi
 	mov	$FUTEX_WAKE, %esi
 	mov	$1, %edx
-	lea	wait_sleep(%rip), %r11
+1:	lea	2f(%rip), %r11
 	jmp	do_futex_save
+2:	test	%eax, %eax
+	jnz	wait_sleep
+	decl	W + W_TRIES(%rip)
+	jnz	1b
+	jmp	wait_sleep
 wait_mapper:
 	lea	wait_look(%rip), %r11
 	mov	%r11, W + W_RIP(%rip)
@@ -348,14 +384,14 @@ call_mapper:
 
 /* rdi, esi, edx as for futex(); returns to r11. Keeps r8, r9 and r10. */
 do_futex_save:
-	mov	%r11, W + W_RIP + 8(%rip)
+	mov	%r11, W + W_RETURN(%rip)
 	mov	%r10, W + W_RIP + 16(%rip)
 	xor	%r10d, %r10d
 	mov	$SYS_futex, %eax
 	syscall
 at_futex:
 	mov	W + W_RIP + 16(%rip), %r10
-	jmp	*W + W_RIP + 8(%rip)
+	jmp	*W + W_RETURN(%rip)
 
 /* ---- all registers from R_LOAD; r11d: ACTION_* ---- */
 load:
@@ -373,12 +409,6 @@ load:
 	wrfsbase %rax
 	mov	R + R_LOAD + LOAD_GS(%rip), %rax
 	wrgsbase %rax
-	xor	%eax, %eax
-	testl	$0x100, R + R_LOAD + LOAD_FLAGS(%rip)
-	cmovnz	R + R_LOAD + LOAD_RIP(%rip), %rax
-	mov	%rax, W + W_STEP(%rip)
-	lea	R + R_LOAD + LOAD_FLAGS(%rip), %rsp
-	popfq
 	mov	R + R_LOAD + LOAD_RAX(%rip), %rax
 	mov	R + R_LOAD + LOAD_RBX(%rip), %rbx
 	mov	R + R_LOAD + LOAD_RCX(%rip), %rcx
@@ -394,22 +424,26 @@ load:
 	mov	R + R_LOAD + LOAD_R13(%rip), %r13
 	mov	R + R_LOAD + LOAD_R14(%rip), %r14
 	mov	R + R_LOAD + LOAD_R15(%rip), %r15
+	lea	R + R_LOAD + LOAD_FLAGS(%rip), %rsp
+	testl	$FLAG_TF, (%rsp)
+	jnz	load_step
+	popfq
 	mov	R + R_LOAD + LOAD_RSP(%rip), %rsp
 	jmp	*R + R_LOAD + LOAD_RIP(%rip)
+
+	/* All that is left at once: the first trap is the one behind the program's first instruction. */
+load_step:
+	lea	clean_flags(%rip), %rsp
+	popfq /* iretq fails with NT set */
+	lea	R + R_IRET(%rip), %rsp
+	iretq
 
 /* ---- signals: edi number, rdx ucontext, rsp the frame ---- */
 	.globl stub_signal
 stub_signal:
+	mov	%rsp, %rbx
 	mov	FRAME_GREGS - FRAME_UC + GREG_RIP(%rdx), %rax
-	/* A jump cannot set the trap flag for the next instruction only, sigreturn can: so
-	 * the program's first step after a load begins here. */
-	cmp	$5, %edi
-	jne	2f
-	cmp	W + W_STEP(%rip), %rax
-	jne	2f
-	movq	$0, W + W_STEP(%rip)
-	jmp	do_sigreturn
-2:	lea	stub_text(%rip), %rcx
+	lea	stub_text(%rip), %rcx
 	sub	%rcx, %rax
 	cmp	$STUB_SPAN, %rax
 	jae	1f
@@ -419,24 +453,23 @@ stub_signal:
 	cmp	$answer_end - answer_run, %rcx
 	jae	2f
 	lea	answer_pass(%rip), %rax
-	mov	%rax, FRAME_GREGS + GREG_RIP(%rsp)
-	jmp	do_sigreturn
+	mov	%rax, FRAME_GREGS + GREG_RIP(%rbx)
+	jmp	go_back
 2:	cmp	$SIG_PREEMPT, %edi
-	je	do_sigreturn
+	je	go_back
 	jmp	1f
 	/* SIGTRAP: a program with the trap flag set */
 3:	test	%rax, %rax /* at stub_fast? */
-	jnz	do_sigreturn
+	jnz	go_back
 	/* It would be stepped through all that follows, and lose the flag: its call
 	 * becomes one as at a site that is not rewritten. */
-	mov	FRAME_GREGS + 112(%rsp), %rax
-	mov	%rax, FRAME_GREGS + GREG_RIP(%rsp)
-	mov	FRAME_GREGS + GREG_FLAGS(%rsp), %rax
-	mov	%rax, FRAME_GREGS + 24(%rsp)
-	movl	$ARCH_X86_64, FRAME_ARCH(%rsp)
+	mov	FRAME_GREGS + 112(%rbx), %rax
+	mov	%rax, FRAME_GREGS + GREG_RIP(%rbx)
+	mov	FRAME_GREGS + GREG_FLAGS(%rbx), %rax
+	mov	%rax, FRAME_GREGS + 24(%rbx)
+	movl	$ARCH_X86_64, FRAME_ARCH(%rbx)
 	mov	$31, %edi /* SIGSYS */
-1:	mov	%rsp, %rbx
-	mov	%edi, W + W_KIND(%rip)
+1:	mov	%edi, W + W_KIND(%rip)
 	mov	%rbx, W + W_FRAME(%rip)
 	rdfsbase %rax
 	mov	%rax, W + W_FS(%rip)
@@ -452,53 +485,62 @@ frame_go:
 	movzbl	%al, %eax
 	cmp	$ACTION_LOAD, %eax
 	je	load
-	cmp	$ACTION_PARK, %eax
-	je	park
-	/* Resume: the vector state, then the rest, from the frame. */
-	testl	$0x100, FRAME_GREGS + GREG_FLAGS(%rbx)
-	jnz	frame_step
-	mov	FRAME_GREGS + GREG_FPSTATE(%rbx), %rcx
-	mov	R + R_XMASK(%rip), %eax
-	mov	R + R_XMASK + 4(%rip), %edx
-	xrstor64 (%rcx)
+	testl	$FLAG_TF, FRAME_GREGS + GREG_FLAGS(%rbx)
+	jnz	go_back
+	/* The vector state, then the rest, from the frame in rbx. A signal in here puts its frame below
+	 * rsp: so rsp stays below what has still to be read, and leaves the signal stack with the last load. */
+	load_vectors
 	mov	FRAME_GREGS + GREG_RIP(%rbx), %rax
 	mov	%rax, W + W_RIP(%rip)
 	mov	FRAME_GREGS + GREG_FLAGS(%rbx), %rax
-	/* A signal in here would put its frame below rsp: so rsp stays below what
-	 * has still to be read, and leaves the signal stack with the last load. */
 	mov	%rax, -8(%rbx)
 	lea	-8(%rbx), %rsp
 	popfq
-	mov	FRAME_GREGS + 0(%rsp), %r8
-	mov	FRAME_GREGS + 8(%rsp), %r9
-	mov	FRAME_GREGS + 16(%rsp), %r10
-	mov	FRAME_GREGS + 24(%rsp), %r11
-	mov	FRAME_GREGS + 32(%rsp), %r12
-	mov	FRAME_GREGS + 40(%rsp), %r13
-	mov	FRAME_GREGS + 48(%rsp), %r14
-	mov	FRAME_GREGS + 56(%rsp), %r15
-	mov	FRAME_GREGS + 64(%rsp), %rdi
-	mov	FRAME_GREGS + 72(%rsp), %rsi
-	mov	FRAME_GREGS + 80(%rsp), %rbp
-	mov	FRAME_GREGS + 88(%rsp), %rbx
-	mov	FRAME_GREGS + 96(%rsp), %rdx
-	mov	FRAME_GREGS + 104(%rsp), %rax
-	mov	FRAME_GREGS + 112(%rsp), %rcx
+	load_frame
 	mov	FRAME_GREGS + 120(%rsp), %rsp
 	jmp	*W + W_RIP(%rip)
 
-	/* With the trap flag each of these would be a step. */
-frame_step:
+	/* Slower, but needs nothing outside of the frame: back into the stub, wherever that was, or to the program with the
+	 * trap flag set. What iretq takes is put together over fields of the frame that nobody reads any more. */
+go_back:
 	mov	%rbx, %rsp
-do_sigreturn:
+	push	$FLAGS_CLEAN
+	popfq /* iretq fails with NT set */
+	load_vectors
+	mov	FRAME_GREGS + GREG_FLAGS(%rbx), %rax
+	mov	FRAME_GREGS + 120(%rbx), %rcx
+	movq	$USER_CS, FRAME_GREGS + GREG_RIP + 8(%rbx)
+	mov	%rax, FRAME_GREGS + GREG_RIP + 16(%rbx)
+	mov	%rcx, FRAME_GREGS + GREG_RIP + 24(%rbx)
+	movq	$USER_SS, FRAME_GREGS + GREG_RIP + 32(%rbx)
+	load_frame
+	lea	FRAME_GREGS + GREG_RIP(%rsp), %rsp
+	iretq
+
+/* No handler returns: Linux only wants an address. */
 	.globl stub_restorer
 stub_restorer:
-	/* On entry of a handler rsp is one word below where the call wants it. */
-	add	$8, %rsp
-	mov	$SYS_rt_sigreturn, %eax
-	syscall
-at_sigreturn:
 	hlt
+
+/*
+ * A thread that ran another program before. It slept in do_futex_save, the only system call that it can make, as the
+ * host has told the simulator (zone.c), which then put this address where that goes on. Whatever the
+ * old program left in registers ends here; of memory, only what the simulator wrote is read.
+ */
+	.section .text.fresh, "ax"
+fresh:
+	fninit /* some processors keep the address of the last x87 instruction otherwise */
+	lea	clean_flags(%rip), %rsp
+	popfq
+	mov	$-1, %eax
+	mov	$-1, %edx
+	xrstor64 R + R_CLEAN(%rip)
+	movl	$1, W + W_STARTED(%rip)
+	xor	%r9d, %r9d
+	xor	%r10d, %r10d
+	lea	fast_go(%rip), %r8
+	jmp	wait_look
+	.section .text.stub, "ax"
 
 /* ---- the mapper thread: registers and read-only memory only ---- */
 	.globl mapper_start
@@ -550,9 +592,9 @@ at_mapper:
 	mov	$4, %edx
 	mov	R + R_SLOT(%rip), %r10d
 	shl	$16, %r10 /* CTL_STRIDE */
-	add	$(CTL_ZONES + R_MDONE), %r10
+	add	$R_MDONE, %r10
 	syscall
-	mov	R + R_MWAKE(%rip), %rdi
+	lea	R + R_MDONE(%rip), %rdi
 	mov	$FUTEX_WAKE, %esi
 	mov	$0x7fffffff, %edx
 	mov	$SYS_futex, %eax
@@ -613,15 +655,8 @@ zygote_entry:
 no_signals:
 	.quad 0
 
-/* As Linux writes it for a handler: nothing blocked, our signal stack, initial
- * vector state (no fpstate), and on to fast_post. */
-clean_frame:
-	.quad 0
-	.quad 6, 0 /* SIGCONTEXT_SS, STRICT_RESTORE_SS */
-	.quad ZONE_W + W_STACK, 0, W_STACK_SIZE
-	.zero GREG_RIP
-	.quad fast_post, 2, 0x33 | 0x2b << 48
-	.zero FRAME_INFO - FRAME_GREGS - GREG_ERROR
+clean_flags:
+	.quad FLAGS_CLEAN
 
 /*
  * Classic BPF over struct seccomp_data: nr at 0, arch 4, instruction pointer (after
@@ -644,7 +679,6 @@ clean_frame:
 	.long \value
 .endm
 #define JEQ JUMP 0x15,
-#define JGE JUMP 0x35,
 #define ALLOW 0x7fff0000
 #define TRAP  0x00030000
 #define KILL  0x80000000
@@ -659,19 +693,26 @@ program_filter:
 2:	LD	12
 	JEQ	STUB_HI, 2f, program_trap
 2:	LD	8
-	JEQ	STUB_LO+at_futex-stub_text, 3f, 2f
-2:	JEQ	STUB_LO+at_sigreturn-stub_text, 2f, program_trap
+	JEQ	STUB_LO+at_futex-stub_text, 2f, program_trap
 2:	LD	0
-	JEQ	SYS_rt_sigreturn, program_allow, program_trap
-3:	LD	0
 	JEQ	SYS_futex, 2f, program_trap
-2:	LD	24
-	JGE	2, program_trap, 2f
 2:	LD	20
 	JEQ	STUB_HI, 2f, program_trap
+2:	LD	24
+	JEQ	FUTEX_WAIT, 2f, 3f
+	/* Its own two words, and for as long as it takes. */
+2:	LD	40
+	JEQ	0, 2f, program_trap
+2:	LD	44
+	JEQ	0, 2f, program_trap
 2:	LD	16
-	JGE	ZONE_R_LO, 2f, program_trap
-2:	JGE	ZONE_BELL_LO+ZONE_BELL_SIZE, program_trap, program_allow
+	JEQ	ZONE_W_LO+W_BELL, program_allow, 2f
+2:	JEQ	ZONE_R_LO+R_MDONE, program_allow, program_trap
+3:	JEQ	FUTEX_WAKE, 2f, program_trap
+2:	LD	16
+	JEQ	ZONE_W_LO+W_STATE, program_allow, 2f
+2:	JEQ	ZONE_R_LO+R_MPOSTED, program_allow, 2f
+2:	JEQ	ZONE_W_LO+W_WAKE, program_allow, program_trap
 program_allow:
 	RETURN	ALLOW
 program_trap:

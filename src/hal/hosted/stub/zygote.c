@@ -19,7 +19,6 @@
 #define SIGCHLD_NUMBER 17
 #define SIGKILL_NUMBER 9
 #define SA_FLAGS 0x4c000004UL /* RESTORER | ONSTACK | NODEFER | SIGINFO */
-#define MAP_FIXED_NEW 0x100000
 
 struct kernel_action {
 	uint64_t handler, flags, restorer, mask;
@@ -95,16 +94,17 @@ static void start_mapper(void)
 	must(result, 31);
 }
 
-static _Noreturn void be_zone(uint32_t slot)
+/* parent: the simulator's process id. */
+static _Noreturn void be_zone(uint32_t slot, long parent)
 {
-	uint64_t group = CTL_ZONES + (uint64_t)slot * CTL_STRIDE;
+	uint64_t group = (uint64_t)slot * CTL_STRIDE;
 	struct kernel_stack stack = {.base = ZONE_W + W_STACK, .size = W_STACK_SIZE};
 
 	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), 30);
 	must(map_control(ZONE_R, ZONE_R_SIZE, PROT_READ, group, MAP_FIXED), 32);
 	must(map_control(ZONE_W, ZONE_W_SIZE, PROT_READ | PROT_WRITE, group + CTL_W, MAP_FIXED), 33);
 	/* The simulator may have died before the line above about its death. */
-	if (call(__NR_getppid, 0, 0, 0, 0, 0, 0) != *(volatile uint32_t *)(ZONE_R + R_PARENT))
+	if (call(__NR_getppid, 0, 0, 0, 0, 0, 0) != parent)
 		quit(34);
 	must(call(__NR_sigaltstack, (long)&stack, 0, 0, 0, 0, 0), 35);
 	start_mapper();
@@ -113,21 +113,11 @@ static _Noreturn void be_zone(uint32_t slot)
 }
 
 /* Everything that the host's exec left goes away but the stub itself. */
-static uint64_t arrange_memory(void)
+static void arrange_memory(void)
 {
-	uint64_t table = SITE_TABLE_LOW;
-
 	must(call(__NR_munmap, 0, STUB_TEXT, 0, 0, 0, 0), 10);
 	must(call(__NR_munmap, INIT_STACK + INIT_STACK_SIZE,
 	          HOST_TOP - (INIT_STACK + INIT_STACK_SIZE), 0, 0, 0, 0), 11);
-	must(map_control(ZONE_BELL, ZONE_BELL_SIZE, PROT_READ, CTL_BELL, MAP_FIXED), 12);
-	must(map_control(ZONE_ANSWERS, 0x1000, PROT_READ, CTL_ZERO, MAP_FIXED), 13);
-	must(map_control(ZONE_THUNKS, ZONE_THUNKS_SIZE, PROT_READ | PROT_EXEC, CTL_THUNKS, MAP_FIXED), 14);
-	if (map_control(table, SITE_TABLE_SIZE, PROT_READ, CTL_TABLE, MAP_FIXED_NEW) != (long)table) {
-		table = SITE_TABLE_HIGH;
-		must(map_control(table, SITE_TABLE_SIZE, PROT_READ, CTL_TABLE, MAP_FIXED), 15);
-	}
-	return table;
 }
 
 /* Errors end the process; the simulator reads end-of-file and says so. */
@@ -135,24 +125,26 @@ void zygote_main(void)
 {
 	static const unsigned char signals[] = {4, 5, 7, 8, 11, SIG_PREEMPT, 31};
 	static const uint64_t all = ~0UL;
-	uint64_t table;
+	uint64_t greeting = ZYGOTE_READY;
 	uint32_t slot;
+	long parent;
 
 	/* Not the terminal's: ^C must not reach zones. */
 	call(__NR_setsid, 0, 0, 0, 0, 0, 0);
 	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), 1);
+	parent = call(__NR_getppid, 0, 0, 0, 0, 0, 0);
 	must(call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), 2);
 	call(__NR_close_range, FD_COMMAND + 1, ~0U, 0, 0, 0, 0);
 	call(__NR_close_range, 0, FD_MEMORY - 1, 0, 0, 0, 0);
 	must(call(__NR_rt_sigprocmask, 2, (long)&all, 0, 8, 0, 0), 3);
 	for (unsigned i = 0; i < sizeof(signals); i++)
 		set_action(signals[i]);
-	table = arrange_memory();
-	call(__NR_write, FD_COMMAND, (long)&table, sizeof(table), 0, 0, 0);
+	arrange_memory();
+	call(__NR_write, FD_COMMAND, (long)&greeting, sizeof(greeting), 0, 0, 0);
 	while (call(__NR_read, FD_COMMAND, (long)&slot, sizeof(slot), 0, 0, 0) == sizeof(slot)) {
 		long pid = call(__NR_clone, CLONE_PARENT | SIGCHLD_NUMBER, 0, 0, 0, 0, 0);
 		if (pid == 0)
-			be_zone(slot);
+			be_zone(slot, parent);
 		call(__NR_write, FD_COMMAND, (long)&pid, sizeof(pid), 0, 0, 0);
 	}
 	quit(0);
