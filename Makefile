@@ -40,7 +40,7 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C) src/hal/x86_64/virtq.c
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers fuzz fuzz-build unit stress layers budget format coverage clean docs
+.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers fuzz fuzz-build unit stress layers stack budget format coverage clean docs
 
 help:  ## This list
 	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
@@ -392,6 +392,14 @@ bench-peers: hosted iso  ## The same beside User-Mode Linux, gVisor and Linux in
 
 layers: hosted v6-sim  ## Prove that dependencies point one way
 	@tools/layers
+# ---- stacks: gcc tells the frame of each function and whom it calls -------------------
+STACK_CI := $(patsubst %.c,build/stack/%.ci,$(LIBOS_C))
+build/stack/%.ci: %.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,STACK)
+	gcc $(filter-out $(GUARDS),$(FREE)) $(UFLAGS) -g0 -fcallgraph-info=su -dumpdir $(@D)/ -MMD -MP -MF $(@:.ci=.d) -MT $@ -S -o /dev/null $<
+stack: $(STACK_CI)  ## Prove that the LibOS's stacks are large enough
+	@tools/stack
 budget:  ## Count the lines of the kernel and of long files
 	@tools/budget
 

@@ -104,36 +104,32 @@ void mount_put(struct mount *m)
 	heap_free(m);
 }
 
-static bool has_child(const struct mount *m)
+/* Some mount on a directory of this one, or NULL. */
+static struct mount *child_of(const struct mount *m)
 {
 	LIST_EACH(at, &libos.vfs.mounts) {
 		if (LIST_ENTRY(at, struct mount, node)->parent == m)
-			return true;
+			return LIST_ENTRY(at, struct mount, node);
 	}
-	return false;
+	return NULL;
 }
 
 int mount_remove(struct mount *m, bool lazy)
 {
+	bool last = false;
 	if (!m->parent)
 		return -EBUSY;
-	if (!lazy && (m->refs > 1 || has_child(m)))
+	if (!lazy && (m->refs > 1 || child_of(m)))
 		return -EBUSY;
-	if (lazy) {
-		for (;;) { /* what is mounted inside goes with it */
-			struct mount *child = NULL;
-			LIST_EACH(at, &libos.vfs.mounts) {
-				struct mount *c = LIST_ENTRY(at, struct mount, node);
-				if (c->parent == m)
-					child = c;
-			}
-			if (!child)
-				break;
-			mount_remove(child, true);
-		}
+	/* What is mounted inside goes with it, the innermost first. */
+	while (!last) {
+		struct mount *at = m, *child;
+		while ((child = child_of(at)) != NULL)
+			at = child;
+		last = at == m;
+		mount_detach(at);
+		mount_put(at);
 	}
-	mount_detach(m);
-	mount_put(m);
 	return 0;
 }
 
