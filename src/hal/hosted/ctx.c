@@ -43,6 +43,9 @@ _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
 #define VECTOR_PF      14
 #define USER_CS         0x33 /* Linux's: 64-bit code, data */
 #define USER_SS         0x2b
+#define PF_WRITE       2 /* SDM vol. 3, figure 4-12 */
+#define PF_FETCH       16
+#define VSYSCALL       UINT64_C(0xffffffffff600000)
 #define TURN_NS        100000 /* how often a CPU looks whether the space is free */
 #define INSIDE_MAX 8  /* a thunk has fewer instructions to step through */
 #define LOOK_EVERY     16 /* entries between two looks at the clock */
@@ -328,9 +331,9 @@ static bool page_fault(struct ctx *ctx, struct hal_trap *trap, uint64_t error, u
 {
 	uint32_t access = EXO_ACCESS_READ;
 
-	if (error & 2)
+	if (error & PF_WRITE)
 		access = EXO_ACCESS_WRITE;
-	else if (error & 16)
+	else if (error & PF_FETCH)
 		access = EXO_ACCESS_EXEC;
 	if (host_space_resolve(ctx->space, address, access))
 		return false;
@@ -404,6 +407,11 @@ static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, 
 		trap->event = pending ? EXO_EV_PENDING : EXO_EV_QUANTUM;
 	} else if (signal == SIGSYS) {
 		exception(trap, VECTOR_GP, 0); /* int 0x80: no such gate here */
+	} else if (signal == SIGSEGV && regs.rip - VSYSCALL < EXO_FRAME_SIZE) {
+		/* The host's own page, which it serves without a fault; what it refuses there comes with the
+		 * vector of whatever was last. */
+		if (!page_fault(ctx, trap, PF_FETCH, regs.rip))
+			return false;
 	} else if ((signal == SIGSEGV || signal == SIGBUS) && vector == VECTOR_PF) {
 		if (!page_fault(ctx, trap, error, address))
 			return false;

@@ -48,6 +48,14 @@ int threads_end_others(struct thread *self);
 /* Kernel memory ran out under a program: says who, and kills it. */
 EXO_NORETURN void process_out_of_memory(struct thread *self);
 
+/* ---- emulate.c ---- */
+/* After a general protection fault: true if it was an instruction that Linux answers in the processor's place. The thread goes
+ * on behind it; or info->signo is not 0: that signal comes of it. */
+bool emulate_umip(struct thread *self, struct signal_info *info);
+/* After a fault: true if it was a call of the vsyscall page. The thread is where it returns to, with the system call's
+ * number in rax, and that call is to be made. */
+bool emulate_vsyscall(struct thread *self);
+
 /* ---- answers.c ---- */
 /* Counts a call that an answer page could serve; attaches one when it is worth it. */
 void answers_hint(struct thread *self);

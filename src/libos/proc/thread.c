@@ -12,6 +12,9 @@
 enum { VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5, VECTOR_UD = 6, VECTOR_NM = 7,
        VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MF = 16, VECTOR_AC = 17, VECTOR_XM = 19 };
 
+/* The error code of a page fault, as the processor pushes it (SDM vol. 3, 4.7). */
+enum { FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_USER = 4, FAULT_FETCH = 16 };
+
 /* ---- contexts ---- */
 
 int thread_context_new(struct vm_space *space, exo_cap_t *ctx, exo_frame_t *frame)
@@ -175,6 +178,13 @@ void process_out_of_memory(struct thread *self)
 
 /* ---- events ---- */
 
+static void signal_of_fault(struct thread *self, const struct signal_info *info, uint32_t vector, uint32_t error)
+{
+	self->fault_vector = vector;
+	self->fault_error = error;
+	signal_force(self, info);
+}
+
 static void fault(struct thread *self)
 {
 	const struct exo_ctx_page *page = self->page;
@@ -191,11 +201,9 @@ static void fault(struct thread *self)
 		process_out_of_memory(self);
 	info.address = address;
 	self->fault_address = address;
-	self->fault_vector = VECTOR_PF;
-	/* The error code as the processor pushes it: present, write, user, fetch (SDM vol. 3, 4.7). */
-	self->fault_error = 4 | (access & EXO_ACCESS_PRESENT ? 1 : 0) | (access & EXO_ACCESS_WRITE ? 2 : 0) |
-	                    (access & EXO_ACCESS_EXEC ? 16 : 0);
-	signal_force(self, &info);
+	signal_of_fault(self, &info, VECTOR_PF, FAULT_USER | (access & EXO_ACCESS_PRESENT ? FAULT_PRESENT : 0) |
+	                                            (access & EXO_ACCESS_WRITE ? FAULT_WRITE : 0) |
+	                                            (access & EXO_ACCESS_EXEC ? FAULT_FETCH : 0));
 }
 
 /* The first unmasked exception of the status bits, in the order of Linux's fpu__exception_code(). */
@@ -225,11 +233,27 @@ static int fpe_of(struct thread *self, uint32_t vector)
 	return vector == VECTOR_MF ? fpe_code(status & ~control & 0x3f) : fpe_code(mxcsr & ~(mxcsr >> 7) & 0x3f);
 }
 
+/* true: it was no fault of the program's, or has its signal. */
+static bool is_emulated(struct thread *self)
+{
+	struct signal_info info;
+
+	if (!emulate_umip(self, &info))
+		return false;
+	if (info.signo != 0) {
+		self->fault_address = info.address;
+		signal_of_fault(self, &info, VECTOR_PF, FAULT_USER | FAULT_WRITE);
+	}
+	return true;
+}
+
 static void exception(struct thread *self)
 {
 	uint32_t vector = self->page->vector;
 	struct signal_info info = {.signo = SIGSEGV, .code = SI_KERNEL, .address = self->page->regs.rip};
 
+	if (vector == VECTOR_GP && is_emulated(self))
+		return;
 	switch (vector) {
 	case VECTOR_DE:
 		info.signo = SIGFPE;
@@ -265,9 +289,7 @@ static void exception(struct thread *self)
 		info.address = 0;
 		break;
 	}
-	self->fault_vector = vector;
-	self->fault_error = self->page->error;
-	signal_force(self, &info);
+	signal_of_fault(self, &info, vector, self->page->error);
 }
 
 static void events_handle(void)
@@ -287,8 +309,9 @@ static void pending_events(struct thread *self)
 		sched_give_way(self);
 }
 
-/* A handler has returned to a call that is made again: its number and arguments are where `syscall` has them. */
-static uint32_t resume_call(struct thread *self)
+/* The call that the registers ask for, as `syscall` has them: one that is made again since a handler has returned to it, or
+ * one of the vsyscall page. */
+static uint32_t take_call(struct thread *self)
 {
 	struct exo_ctx_page *page = self->page;
 	const struct exo_regs *r = &page->regs;
@@ -316,7 +339,7 @@ static void system_call(struct thread *self)
 		result = syscall_dispatch(self);
 		page = self->page; /* exec makes a new context */
 		if (self->resumes) {
-			nr = resume_call(self);
+			nr = take_call(self);
 			if (!thread_needs_attention(self))
 				continue;
 			result = -ERESTARTNOINTR;
@@ -380,7 +403,12 @@ static void handle(struct thread *self, uint32_t event)
 		system_call(self);
 		break;
 	case EXO_EV_FAULT:
-		fault(self);
+		if (self->page->address >= EXO_USER_LIMIT && emulate_vsyscall(self)) {
+			(void)take_call(self);
+			system_call(self);
+		} else {
+			fault(self);
+		}
 		break;
 	case EXO_EV_EXCEPTION:
 		exception(self);
