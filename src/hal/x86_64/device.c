@@ -27,12 +27,25 @@
 /* What is behind boot.mmio, in the same order. */
 static volatile uint8_t *registers[HAL_EXTENTS];
 
-static bool is_ram(uint64_t address)
+/* Any of it. What is memory may be the kernel's, and so is no register, whatever tables or habit say. */
+static bool is_ram(uint64_t address, uint64_t size)
 {
 	for (uint32_t i = 0; i < machine.loader.ram_count; i++)
-		if (address >= machine.loader.ram[i].start && address < machine.loader.ram[i].end)
+		if (address < machine.loader.ram[i].end && machine.loader.ram[i].start < address + size)
 			return true;
 	return false;
+}
+
+/* The firmware, to be read only. */
+static void rom_offer(struct hal_boot_info *boot, unsigned which)
+{
+	uint64_t address = ROM_FIRST << EXO_FRAME_SHIFT, size = ROM_COUNT << EXO_FRAME_SHIFT;
+
+	if (is_ram(address, size))
+		return;
+	registers[which] = memory_map_device(address, size);
+	boot->mmio[which] = (struct hal_extent){ ROM_FIRST, ROM_COUNT };
+	boot->mmio_read_only[which] = true;
 }
 
 /* A counter that any program may be shown. Only to be read: a timer that sends its interrupts as messages writes
@@ -43,7 +56,7 @@ static void hpet_offer(struct hal_boot_info *boot, unsigned which)
 	volatile uint8_t *at;
 	uint32_t period;
 
-	if (address == 0 || address % EXO_FRAME_SIZE != 0 || is_ram(address))
+	if (address == 0 || address % EXO_FRAME_SIZE != 0 || is_ram(address, EXO_FRAME_SIZE))
 		return;
 	at = memory_map_device(address, EXO_FRAME_SIZE);
 	period = *(volatile uint32_t *)(at + HPET_PERIOD);
@@ -66,10 +79,8 @@ void device_offer(struct hal_boot_info *boot)
 		boot->ports[2] = (struct hal_extent){ COM2_PORT, 8 };
 		boot->irqs[1] = (struct hal_extent){ COM2_LINE, 1 };
 	}
-	registers[0] = memory_map_device(ROM_FIRST << EXO_FRAME_SHIFT, ROM_COUNT << EXO_FRAME_SHIFT);
-	boot->mmio[0] = (struct hal_extent){ ROM_FIRST, ROM_COUNT };
-	boot->mmio_read_only[0] = true;
-	hpet_offer(boot, 1);
+	rom_offer(boot, 0);
+	hpet_offer(boot, boot->mmio[0].count > 0);
 	boot->mmio_maps = true;
 }
 
