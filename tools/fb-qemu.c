@@ -111,7 +111,7 @@ static void usage(FILE *to)
 	      "  --cpu MODEL      QEMU's CPU model (max)\n"
 	      "  --cpus N         2: programs run on a CPU of their own (2 if the host has two)\n"
 	      "  --numa N         memory in N nodes\n"
-	      "  --isolation MODE page tables of ring 3 without the kernel: on, off, or auto: where they are needed (off)\n"
+	      "  --isolation MODE page tables of ring 3 without the kernel: on, off, or auto: where they are needed (auto)\n"
 	      "  --machine TYPE   QEMU's machine (q35)\n"
 	      "  --kernel OPTION  an option of the kernel's, as on the boot loader's line\n"
 	      "  --qemu ARG       one more argument for QEMU\n"

@@ -88,7 +88,7 @@ static const char *reason(bool found)
 {
 	if (boot_option_is("isolation", "on"))
 		return "asked for";
-	if (!boot_option_is("isolation", "auto"))
+	if (boot_option_is("isolation", "off"))
 		return NULL;
 	if (found)
 		return "ring 3 reaches ring 0's stacks";
@@ -165,7 +165,7 @@ static void tell(const char *why)
 	char text[80];
 
 	text_format(text, sizeof(text), "isolation %s: %s\n", why ? "on" : "off",
-	            why ? why : boot_option_is("isolation", "auto") ? "not needed" : "not asked for");
+	            why ? why : boot_option_is("isolation", "off") ? "asked for" : "not needed");
 	control_write(text);
 	if (!machine.control)
 		log_text(text);
