@@ -244,7 +244,7 @@ struct exo_audit_record {
 	uint16_t what;     /* EXO_AUDIT_* */
 	uint16_t call;     /* call number, or enum exo_event */
 	uint32_t status;   /* verdict: enum exo_status */
-	uint32_t sequence; /* a gap shows what was dropped */
+	uint32_t sequence; /* of the zone's refusals, or of the CPU's other records: a gap shows what was dropped */
 };
 #define EXO_AUDIT_ENTER  1 /* transition into a zone */
 #define EXO_AUDIT_LEAVE  2 /* transition back to who entered it: its LibOS, or the quantum vector */

@@ -2,14 +2,15 @@
  * Audit rings.
  */
 #include <core/audit.h>
+#include <core/state.h>
 
 void audit_add(struct audit *audit, uint16_t what, uint32_t zone, uint16_t call, exo_cap_t cap,
                enum exo_status status, uint64_t time_ns)
 {
-	uint32_t head = audit->routine_head++;
+	uint32_t head = audit->head++;
 
-	if (head - audit->routine_tail == AUDIT_ROUTINE) {
-		audit->routine_tail++;
+	if (head - audit->tail == AUDIT_ROUTINE) {
+		audit->tail++;
 		audit->dropped++;
 	}
 	audit->routine[head % AUDIT_ROUTINE] = (struct exo_audit_record){
@@ -18,34 +19,94 @@ void audit_add(struct audit *audit, uint16_t what, uint32_t zone, uint16_t call,
 	};
 }
 
-void audit_refuse(struct audit *audit, uint32_t zone, uint16_t call, exo_cap_t cap,
-                  enum exo_status status, uint64_t time_ns)
-{
-	uint32_t head = audit->refusal_head++;
+/* ---- Refusals ---------------------------------------------------------- */
 
-	if (head - audit->refusal_tail == AUDIT_REFUSALS) {
-		audit->refusal_tail++;
-		audit->dropped++;
-	}
-	audit->refusals[head % AUDIT_REFUSALS] = (struct exo_audit_record){
-		.time_ns = time_ns, .cap = cap, .zone = zone, .what = EXO_AUDIT_REFUSE,
-		.call = call, .status = status, .sequence = head,
-	};
+/* Its turn is after everybody else's. */
+CORE_LOCKED static void refused_link(struct zone *zone)
+{
+	struct zone *first = core.refused ? core.refused : (core.refused = zone);
+	struct zone *last = first == zone ? zone : first->refusals.prev;
+
+	zone->refusals.next = first;
+	zone->refusals.prev = last;
+	first->refusals.prev = last->refusals.next = zone;
 }
 
-const struct exo_audit_record *audit_peek(const struct audit *audit)
+CORE_LOCKED static void refused_unlink(struct zone *zone)
 {
-	if (audit->refusal_tail != audit->refusal_head)
-		return &audit->refusals[audit->refusal_tail % AUDIT_REFUSALS];
-	if (audit->routine_tail != audit->routine_head)
-		return &audit->routine[audit->routine_tail % AUDIT_ROUTINE];
+	struct refusals *r = &zone->refusals;
+
+	r->next->refusals.prev = r->prev;
+	r->prev->refusals.next = r->next;
+	if (core.refused == zone)
+		core.refused = r->next == zone ? NULL : r->next;
+}
+
+CORE_LOCKED static void put(struct zone *zone, const struct exo_audit_record *record)
+{
+	struct refusals *r = &zone->refusals;
+
+	if (r->head == r->tail)
+		refused_link(zone);
+	r->records[r->head++ % r->size] = *record;
+}
+
+void audit_refuse(struct zone *zone, uint16_t call, exo_cap_t cap, enum exo_status status, uint64_t time_ns)
+{
+	struct refusals *r = &zone->refusals;
+	const struct exo_audit_record record = {
+		.time_ns = time_ns, .cap = cap, .zone = zone->number, .what = EXO_AUDIT_REFUSE,
+		.call = call, .status = status, .sequence = r->sequence++,
+	};
+
+	if (r->head - r->tail == r->size) {
+		r->tail++;
+		core.refusals_dropped++;
+	}
+	put(zone, &record);
+}
+
+void audit_bequeath(struct zone *zone)
+{
+	struct refusals *r = &zone->refusals, *to = &zone->parent->refusals;
+
+	if (r->head == r->tail)
+		return;
+	refused_unlink(zone);
+	for (; r->head != r->tail && to->head - to->tail < to->size; r->tail++)
+		put(zone->parent, &r->records[r->tail % r->size]);
+	core.refusals_dropped += r->head - r->tail;
+}
+
+/* ---- Reading ----------------------------------------------------------- */
+
+CORE_LOCKED static struct audit *routine_find(void)
+{
+	for (uint32_t i = 0; i < core.info->cpu_count; i++)
+		if (core.cpus[i].audit.tail != core.cpus[i].audit.head)
+			return &core.cpus[i].audit;
 	return NULL;
 }
 
-void audit_pop(struct audit *audit)
+const struct exo_audit_record *audit_peek(void)
 {
-	if (audit->refusal_tail != audit->refusal_head)
-		audit->refusal_tail++;
-	else if (audit->routine_tail != audit->routine_head)
-		audit->routine_tail++;
+	const struct audit *audit;
+
+	if (core.refused)
+		return &core.refused->refusals.records[core.refused->refusals.tail % core.refused->refusals.size];
+	audit = routine_find();
+	return audit ? &audit->routine[audit->tail % AUDIT_ROUTINE] : NULL;
+}
+
+void audit_pop(void)
+{
+	struct zone *zone = core.refused;
+
+	if (!zone) {
+		routine_find()->tail++;
+		return;
+	}
+	core.refused = zone->refusals.next;
+	if (++zone->refusals.tail == zone->refusals.head)
+		refused_unlink(zone);
 }

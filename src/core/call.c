@@ -28,7 +28,7 @@ CORE_LOCKED __attribute__((noinline)) static enum exo_status account(struct zone
 
 	if (is_refusal(status)) {
 		cpu->refusals++;
-		audit_refuse(&cpu->audit, caller->number, call, cap, status, hal_time_ns());
+		audit_refuse(caller, call, cap, status, hal_time_ns());
 	} else if (entry && entry->recorded) {
 		audit_add(&cpu->audit, EXO_AUDIT_CALL, caller->number, call, cap, status, hal_time_ns());
 	}

@@ -287,6 +287,21 @@ static const char *check_fund(const struct zone *zone)
 	return NULL;
 }
 
+/* Among those with unread refusals exactly if it has some. */
+CORE_LOCKED static const char *check_refusals(const struct zone *zone)
+{
+	const struct refusals *r = &zone->refusals;
+	uint32_t count = 0;
+
+	ENSURE(r->head - r->tail <= r->size && r->records == (zone == core.libos ? core.refusals : zone->refused), "audit: ring");
+	if (r->head == r->tail)
+		return NULL;
+	for (const struct zone *at = core.refused; at != zone; at = at->refusals.next)
+		ENSURE(at && ++count < ZONE_MAX, "audit: a zone with refusals is missing");
+	ENSURE(r->next->refusals.prev == zone && r->prev->refusals.next == zone, "audit: links");
+	return NULL;
+}
+
 /* What it tells of is its own, and what is next is derived from that. */
 CORE_LOCKED static const char *check_telling(const struct zone *zone)
 {
@@ -355,7 +370,7 @@ static const char *check_zone(const struct zone *zone)
 {
 	static const char *(*const checks[])(const struct zone *) = {
 		check_bindings, check_pages, check_reach, check_contexts, check_rings, check_fund, check_family, check_program,
-		check_irqs, check_telling,
+		check_irqs, check_telling, check_refusals,
 	};
 	const char *broken = NULL;
 

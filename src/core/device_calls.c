@@ -121,16 +121,13 @@ enum exo_status call_entropy_read(struct zone *caller, struct cap *entropy, exo_
 enum exo_status call_audit_read(struct zone *caller, struct cap *audit, exo_vaddr_t records, uint64_t count,
                                 uint64_t *value)
 {
-	count = call_entries(count);
-	for (uint32_t i = 0; i < core.info->cpu_count; i++) {
-		struct audit *ring = &core.cpus[i].audit;
-		const struct exo_audit_record *record;
+	const struct exo_audit_record *record;
 
-		while (*value < count && (record = audit_peek(ring)) != NULL) {
-			if (!entry_out(caller, records, record, sizeof(*record), value))
-				return EXO_E_ADDRESS;
-			audit_pop(ring);
-		}
+	count = call_entries(count);
+	while (*value < count && (record = audit_peek()) != NULL) {
+		if (!entry_out(caller, records, record, sizeof(*record), value))
+			return EXO_E_ADDRESS;
+		audit_pop();
 	}
 	return EXO_OK;
 }
@@ -141,6 +138,7 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 		.uptime_ns = hal_time_ns() - core.info->boot_ns, .caps_used = core.caps_used, .caps_total = CAP_SLOTS - 1,
 		.zones = core.zone_count, .contexts = (uint32_t)core.context_count,
 		.frames_total = core.info->frame_count, .frames_funded = core.frames_funded,
+		.audit_dropped = core.refusals_dropped,
 	};
 
 	for (uint32_t i = 0; i < core.info->cpu_count; i++) {
@@ -153,7 +151,7 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 		out.exceptions += cpu->exceptions;
 		out.preemptions += cpu->preemptions;
 		out.refusals += cpu->refusals;
-		out.audit_records += (uint64_t)cpu->audit.routine_head + cpu->audit.refusal_head;
+		out.audit_records += cpu->audit.head + cpu->refusals;
 		out.audit_dropped += cpu->audit.dropped;
 	}
 	return copy_out(caller, stats, &out, sizeof(out));

@@ -48,6 +48,11 @@ struct core {
 	uint32_t zone_hint CORE_GUARDED; /* where the search for a free number starts */
 	uint64_t context_count CORE_GUARDED, object_serial CORE_GUARDED, zone_serial CORE_GUARDED;
 
+	/* audit.h: the zone whose refusal is read next, of a ring of zones with unread ones; NULL: there are none */
+	struct zone *refused CORE_GUARDED;
+	uint64_t refusals_dropped CORE_GUARDED;
+	struct exo_audit_record refusals[AUDIT_REFUSALS_LAST] CORE_GUARDED; /* of the first LibOS */
+
 	/* event.h: zones with an armed timer, earliest first */
 	struct zone *timers CORE_GUARDED;
 

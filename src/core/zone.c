@@ -53,6 +53,8 @@ struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_f
 	zone->fund_total = count;
 	zone->timer_at = UINT64_MAX;
 	bindings_init(&zone->bindings);
+	zone->refusals.size = parent ? AUDIT_REFUSALS : AUDIT_REFUSALS_LAST;
+	zone->refusals.records = parent ? zone->refused : core.refusals;
 	parent_link(zone, parent);
 	core.zones[number] = zone;
 	core.zone_count++;
@@ -90,6 +92,7 @@ void zone_free(struct zone *zone)
 	exo_frame_t frame;
 
 	unbind_funds(zone);
+	audit_bequeath(zone);
 	parent_unlink(zone);
 	core.zones[zone->number] = NULL;
 	core.zone_count--;

@@ -8,6 +8,7 @@
 #ifndef CORE_ZONE_H
 #define CORE_ZONE_H
 
+#include <core/audit.h>
 #include <core/bind.h>
 #include <core/cap.h>
 #include <core/context.h>
@@ -67,6 +68,9 @@ struct zone {
 	uint64_t timer_at;        /* UINT64_MAX: off */
 	struct zone *timer_next;
 	struct zone *reap_next;
+
+	struct refusals refusals; /* audit.h */
+	struct exo_audit_record refused[AUDIT_REFUSALS]; /* its records */
 
 	uint64_t transitions, calls, syscalls, faults, cycles;
 	_Atomic uint64_t looks;   /* calls that were served without the core lock; not in `calls` */

@@ -49,10 +49,13 @@ static void audit_line(const struct exo_audit_record *r)
 	struct libos_report *report = &libos.report;
 	bool transition = r->what == EXO_AUDIT_ENTER || r->what == EXO_AUDIT_LEAVE;
 
-	if (report->audit_started && r->sequence != report->audit_next)
-		libos_log("audit: %u records lost", r->sequence - report->audit_next);
-	report->audit_started = true;
-	report->audit_next = r->sequence + 1;
+	/* Refusals are numbered apart, each zone's from 0. */
+	if (r->what != EXO_AUDIT_REFUSE) {
+		if (report->audit_started && r->sequence != report->audit_next)
+			libos_log("audit: %u records lost", r->sequence - report->audit_next);
+		report->audit_started = true;
+		report->audit_next = r->sequence + 1;
+	}
 	libos_log("audit: %llu.%06llu zone %u %s %s cap %llx %s", (unsigned long long)(r->time_ns / 1000000000),
 	          (unsigned long long)(r->time_ns / 1000 % 1000000), r->zone, audit_what(r->what),
 	          transition ? event_name(r->call) : exo_call_name(r->call), (unsigned long long)r->cap,
