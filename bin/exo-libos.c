@@ -38,6 +38,9 @@
 #define STACK_PAGES    UINT64_C(16)
 #define FUND_BASE      UINT64_C(48)             /* kernel memory: the zone, its context, tables for program and stack… */
 #define FUND_PART      UINT64_C(256)            /* …and for the window: a table for each 512 frames, and some more */
+#define OWN_SLOTS      UINT64_C(64)             /* capability slots of this zone… */
+#define LIBOS_SLOTS    UINT64_C(1024)           /* …and of the new one with all that it makes; zones that it may have */
+#define LIBOS_ZONES    UINT64_C(64)
 #define POLL_BUSY_NS   1000000L
 #define POLL_IDLE_NS   10000000L
 #define STATUS_USAGE   2
@@ -211,6 +214,15 @@ static exo_cap_t grant(int fd, uint32_t kind, uint32_t rights, uint64_t count, u
 	return grant.cap;
 }
 
+/* Our share of one of the kernel's tables: ours and the new LibOS's. */
+static void share(int fd, uint32_t table, uint64_t limit, const char *what)
+{
+	struct exo_dev_grant grant = { .kind = EXO_DEV_QUOTA, .first = table, .count = limit };
+
+	if (ioctl(fd, (int)EXO_DEV_GRANT, &grant) < 0)
+		die(STATUS_FAILED, "no %s: %s", what, strerror(errno));
+}
+
 static void attach(void)
 {
 	const uint32_t hold = EXO_R_DERIVE | EXO_R_GRANT | EXO_R_REVOKE;
@@ -230,6 +242,8 @@ static void attach(void)
 		    options.file, (unsigned long long)fixed * 4);
 	libos.count = frames;
 	libos.self = grant(fd, EXO_DEV_ZONE, EXO_R_READ | EXO_R_CREATE | EXO_R_MAP | hold, 0, NULL, "right to make zones");
+	share(fd, EXO_QUOTA_CAPS, OWN_SLOTS + LIBOS_SLOTS, "capability slots");
+	share(fd, EXO_QUOTA_ZONES, 1 + LIBOS_ZONES, "zone numbers");
 	snprintf(what, sizeof(what), "%lluK of memory in one piece", (unsigned long long)frames * 4);
 	libos.memory = grant(fd, EXO_DEV_MEMORY, EXO_R_READ | EXO_R_WRITE | EXO_R_EXEC | EXO_R_FUND | hold, frames, &libos.first, what);
 	libos.cpu = grant(fd, EXO_DEV_CPU, EXO_R_READ | EXO_R_EXEC | hold, options.slots, &libos.slot, "free quantum slots");
@@ -284,6 +298,8 @@ static void zone_make(void)
 
 	check(exo_libos_create(libos.self, libos.memory, libos.first, libos.fund, name, strlen(name), &libos.zone),
 	      "cannot make a LibOS zone");
+	check(exo_zone_quota(libos.self, libos.zone, EXO_QUOTA_CAPS, LIBOS_SLOTS, NULL), "cannot give capability slots");
+	check(exo_zone_quota(libos.self, libos.zone, EXO_QUOTA_ZONES, LIBOS_ZONES, NULL), "cannot give zone numbers");
 	view_make();
 	map(libos.zone, BOOT_ADDRESS, frame + AT_BOOT, 1, rw, "cannot map the boot page");
 	map(libos.zone, BOOT_ADDRESS + EXO_FRAME_SIZE, frame + AT_OUT, 2, rw, "cannot map the rings");

@@ -83,25 +83,32 @@ static const char *zone_kind(uint32_t kind)
 	return kind == EXO_ZONE_LIBOS ? "libos" : kind == EXO_ZONE_APP ? "app" : "?";
 }
 
+/* What the zone may use itself: it has not given it away. */
+static uint32_t share_of(const struct exo_zone_info *z, uint32_t table)
+{
+	return z->quotas[table].limit - z->quotas[table].given;
+}
+
 static int show_zones(void)
 {
 	static struct exo_zone_info zones[BATCH];
 	uint64_t start = 0, count;
 
-	printf("%5s %-16s %-5s %11s %10s %10s %8s %9s %7s %13s %6s %4s\n", "ZONE", "NAME", "KIND", "TRANSITIONS", "CALLS",
-	       "SYSCALLS", "FAULTS", "MCYCLES", "PAGES", "FUND", "CAPS", "CTX");
+	printf("%5s %-16s %-5s %11s %10s %10s %8s %9s %7s %13s %13s %11s %7s %4s\n", "ZONE", "NAME", "KIND", "TRANSITIONS",
+	       "CALLS", "SYSCALLS", "FAULTS", "MCYCLES", "PAGES", "FUND", "CAPS", "ZONES", "DISK", "CTX");
 	do {
 		memset(zones, 0xff, sizeof(zones));
 		check(exo_list_zones(audit_cap, zones, BATCH, start, &count), "cannot list zones");
 		for (uint64_t i = 0; i < count && i < BATCH; i++) {
 			const struct exo_zone_info *z = &zones[i];
 
-			printf("%5u %-16.16s %-5s %11llu %10llu %10llu %8llu %9llu %7llu %6llu/%-6llu %6u %4u\n", z->number,
+			printf("%5u %-16.16s %-5s %11llu %10llu %10llu %8llu %9llu %7llu %6llu/%-6llu %6u/%-6u %5u/%-5u %3u/%-3u %4u\n", z->number,
 			       z->name, zone_kind(z->kind), (unsigned long long)z->transitions, (unsigned long long)z->calls,
 			       (unsigned long long)z->syscalls, (unsigned long long)z->faults,
 			       (unsigned long long)z->cycles / 1000000, (unsigned long long)z->mapped_pages,
-			       (unsigned long long)(z->fund_total - z->fund_free), (unsigned long long)z->fund_total, z->caps,
-			       z->contexts);
+			       (unsigned long long)(z->fund_total - z->fund_free), (unsigned long long)z->fund_total,
+			       z->quotas[EXO_QUOTA_CAPS].used, share_of(z, EXO_QUOTA_CAPS), z->quotas[EXO_QUOTA_ZONES].used,
+			       share_of(z, EXO_QUOTA_ZONES), z->quotas[EXO_QUOTA_DISK].used, share_of(z, EXO_QUOTA_DISK), z->contexts);
 			start = (uint64_t)z->number + 1;
 		}
 	} while (count == BATCH);

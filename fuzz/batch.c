@@ -238,6 +238,8 @@ static void prepare(const struct exo_boot *boot)
 	    exo_mem_map(zone, boot->memory, &map, 1, NULL) != EXO_OK ||
 	    exo_cap_derive(boot->memory, EXO_R_ALL, boot->memory_first, 128, EXO_NO_EXPIRY, &gifts[5]) != EXO_OK)
 		abort();
+	if (exo_zone_quota(boot->zone, zone, EXO_QUOTA_CAPS, 64, NULL) != EXO_OK)
+		abort();
 	gifts[0] = zone;
 	gifts[1] = input.context;
 	cap_add(0, zone);

@@ -19,6 +19,7 @@
 #define FRAMES     2048
 #define CHECK_EACH 64 /* calls */
 #define PROGRAM_STEPS 64 /* entries per exo_run() */
+#define PLAIN      64 /* calls whose number is a byte of the input; those behind them come in the place of nop */
 
 static struct {
 	const uint8_t *data;
@@ -341,7 +342,7 @@ static void program(void *user, struct fake_entry *entry)
 		for (int i = 0; i < 6; i++)
 			args[i] = argument_take(true);
 		/* answers of calls before are in rax and rdx */
-		fake_syscall(entry, EXO_CALL_BASE | (what & 63), args[0], args[1], args[2], args[3], args[4], args[5]);
+		fake_syscall(entry, EXO_CALL_BASE | (what & 127) % EXO_NR_COUNT, args[0], args[1], args[2], args[3], args[4], args[5]);
 		if (entry->regs->rdx >> CAP_GEN_SHIFT && entry->regs->rdx >> 40 == 0)
 			cap_add(true, entry->regs->rdx);
 		return;
@@ -380,6 +381,11 @@ static void zone_prepare(const struct exo_boot *boot, unsigned which)
 	if (exo_zone_create(boot->zone, boot->memory, at, 16, "fuzz", 4, &zone) != EXO_OK ||
 	    exo_ctx_create(zone, boot->memory, at + 16, &context) != EXO_OK ||
 	    exo_mem_map(zone, boot->memory, &op, 1, NULL) != EXO_OK)
+		abort();
+	/* What it is given, and some more; a zone below it. */
+	if (exo_zone_quota(boot->zone, zone, EXO_QUOTA_CAPS, 40, NULL) != EXO_OK ||
+	    exo_zone_quota(boot->zone, zone, EXO_QUOTA_ZONES, 1, NULL) != EXO_OK ||
+	    exo_zone_quota(boot->zone, zone, EXO_QUOTA_DISK, 2, NULL) != EXO_OK)
 		abort();
 	cap_add(false, zone);
 	cap_add(false, context);
@@ -431,18 +437,19 @@ static void libos(const struct exo_boot *boot)
 	prepare(boot);
 	while (input.size > 0) {
 		uint8_t what = byte_take();
-		uint64_t number = what % (EXO_NR_COUNT + 8), args[6];
+		uint64_t number = what % (PLAIN + 8), args[6];
 		struct exo_result result;
 
 		switch (number) {
-		case EXO_NR_COUNT: map_some(); continue;
-		case EXO_NR_COUNT + 1: run_some(); continue;
-		case EXO_NR_COUNT + 2: program_some(); continue;
-		case EXO_NR_COUNT + 3: libos_some(); continue;
-		case EXO_NR_COUNT + 4: wait_some(); continue;
-		case EXO_NR_COUNT + 6: disk_some(); continue;
-		case EXO_NR_COUNT + 5: fake_irq(FAKE_IRQ + byte_take() % FAKE_IRQ_COUNT); continue;
-		case EXO_NR_COUNT + 7: port_some(); continue;
+		case PLAIN: map_some(); continue;
+		case PLAIN + 1: run_some(); continue;
+		case PLAIN + 2: program_some(); continue;
+		case PLAIN + 3: libos_some(); continue;
+		case PLAIN + 4: wait_some(); continue;
+		case PLAIN + 6: disk_some(); continue;
+		case PLAIN + 5: fake_irq(FAKE_IRQ + byte_take() % FAKE_IRQ_COUNT); continue;
+		case PLAIN + 7: port_some(); continue;
+		case EXO_NR_NOP: number = PLAIN + byte_take() % (EXO_NR_COUNT - PLAIN); break;
 		default: break;
 		}
 		for (int i = 0; i < 6; i++)

@@ -145,7 +145,7 @@ struct exo_disk_info {
 	uint64_t first, count; /* all blocks of the disk, of which the capability may cover a part */
 	uint32_t block_size;   /* bytes: EXO_FRAME_SIZE */
 	uint32_t count_max;    /* blocks of a transfer */
-	uint32_t queue;        /* transfers that a zone may have under way or not yet taken */
+	uint32_t queue;        /* transfers that the calling zone may have under way or not yet taken */
 	uint32_t writable;     /* 0: nobody can write to it */
 };
 
@@ -204,6 +204,20 @@ struct exo_boot {
 _Static_assert(sizeof(struct exo_boot) <= 4096, "one frame");
 #define EXO_BOOT_VERSION 2
 
+/* Tables of the kernel that zones share. What a zone may use of each comes out of the share of the zone that it was made
+ * below (exo_zone_quota()), and goes back when it ends: so it can use up that one's share, and nobody else's. */
+#define EXO_QUOTA_CAPS  0 /* capability slots that it owns */
+#define EXO_QUOTA_ZONES 1 /* numbers of the zones that were made below it */
+#define EXO_QUOTA_DISK  2 /* transfers under way or not yet taken */
+#define EXO_QUOTA_COUNT 3
+#define EXO_QUOTA_FIRST 8 /* slots that a new zone has; it has nothing else */
+
+struct exo_quota {
+	uint32_t limit; /* at most this many */
+	uint32_t used;  /* by the zone itself */
+	uint32_t given; /* to zones that were made below it; used + given <= limit */
+};
+
 /* The zone's own view of a zone: exo_zone_info() */
 struct exo_zone_info {
 	uint32_t number;
@@ -216,8 +230,8 @@ struct exo_zone_info {
 	uint64_t mapped_pages;
 	uint64_t fund_free;    /* frames */
 	uint64_t fund_total;
-	uint32_t caps;         /* slots it owns */
 	uint32_t contexts;
+	struct exo_quota quotas[EXO_QUOTA_COUNT];
 	uint64_t pending;      /* EXO_PEND_*, not yet taken */
 	uint64_t taken_lost;   /* records for exo_taken_read() that were lost */
 	char name[16];

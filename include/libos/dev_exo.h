@@ -29,6 +29,9 @@
 #define EXO_DEV_ENTROPY 7 /* READ, hold */
 #define EXO_DEV_FRAMES  8 /* all memory, to ask about frames: hold, or no rights at all */
 #define EXO_DEV_CONTEXT 9 /* the calling thread's context, until the thread ends: EXEC (to serve an endpoint), hold */
+#define EXO_DEV_QUOTA  10 /* sets the zone's share of a table of the kernel: `count` of table `first` (EXO_QUOTA_*); no rights,
+                           * and nothing comes out. With its first grant a zone gets 256 slots, with CREATE of its own zone
+                           * 16 zone numbers, with a disk 4 places for transfers; the LibOS keeps a quarter of each table */
 /* Devices, of the extent [first, first + count): EXO_DEV_DEVICE_RIGHTS */
 #define EXO_DEV_IOPORT 16 /* EXO_CAP_IOPORT: ports */
 #define EXO_DEV_MMIO   17 /* EXO_CAP_MMIO: frames of device registers */
@@ -39,7 +42,8 @@
 #define EXO_DEV_AUDIT_RIGHTS  (EXO_R_READ | EXO_DEV_HOLD)
 #define EXO_DEV_DEVICE_RIGHTS (EXO_R_READ | EXO_R_WRITE | EXO_R_DERIVE | EXO_R_REVOKE)
 
-/* EINVAL: no such kind, rights or count; EPERM; ENOMEM: no frames, slots or capabilities are left. For devices
+/* EINVAL: no such kind, rights or count; EPERM; ENOMEM: no frames, slots, capabilities, … are left; EBUSY: more is used than
+ * the share would be. For devices
  * ENXIO: the kernel has not offered all of that extent to anybody; EACCES: nor with these rights. */
 struct exo_dev_grant {
 	uint32_t kind;   /* in: EXO_DEV_* */

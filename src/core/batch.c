@@ -17,19 +17,20 @@
  * the longest call and a chunk of short ones together. */
 #define BATCH_NS UINT64_C(100000)
 
-_Static_assert(EXO_NR_COUNT <= 64, "a set of calls is one word");
+/* What is not listed is long. */
+enum { LONG, QUICK, EXCLUDED };
 
-/*
- * What may not be an entry: run, wait and fastipc leave the kernel, for as long as the caller says
- * and while others change what the batch works on; a batch in a batch would need a stack without
- * bound; and nobody would read the statuses after halt.
- */
-static const uint64_t excluded = CALL(RUN) | CALL(WAIT) | CALL(BATCH) | CALL(HALT) |
-	CALL(FASTIPC_CALL) | CALL(FASTIPC_WAIT);
-
-/* Calls that take less time than a look at the clock is worth. What is not listed is long. */
-static const uint64_t quick = CALL(NOP) | CALL(CAP_DERIVE) | CALL(CAP_GRANT) | CALL(CAP_INSPECT) | CALL(ZONE_INFO) |
-	CALL(MEM_QUERY) | CALL(EVENT_TAKE) | CALL(CLOCK_READ) | CALL(DIRECT_IO) | CALL(IRQ_TAKE) | CALL(IRQ_ACK);
+static const uint8_t kind_of[EXO_NR_COUNT] = {
+	/* What may not be an entry: run, wait and fastipc leave the kernel, for as long as the caller says
+	 * and while others change what the batch works on; a batch in a batch would need a stack without
+	 * bound; and nobody would read the statuses after halt. */
+	[EXO_NR_RUN] = EXCLUDED, [EXO_NR_WAIT] = EXCLUDED, [EXO_NR_BATCH] = EXCLUDED, [EXO_NR_HALT] = EXCLUDED,
+	[EXO_NR_FASTIPC_CALL] = EXCLUDED, [EXO_NR_FASTIPC_WAIT] = EXCLUDED,
+	/* What takes less time than a look at the clock is worth. */
+	[EXO_NR_NOP] = QUICK, [EXO_NR_CAP_DERIVE] = QUICK, [EXO_NR_CAP_GRANT] = QUICK, [EXO_NR_CAP_INSPECT] = QUICK,
+	[EXO_NR_ZONE_INFO] = QUICK, [EXO_NR_MEM_QUERY] = QUICK, [EXO_NR_EVENT_TAKE] = QUICK, [EXO_NR_CLOCK_READ] = QUICK,
+	[EXO_NR_DIRECT_IO] = QUICK, [EXO_NR_IRQ_TAKE] = QUICK, [EXO_NR_IRQ_ACK] = QUICK,
+};
 
 /* The two words that will be written last are tried now, so that no entry is served whose
  * status cannot be told. */
@@ -58,15 +59,12 @@ CORE_LOCKED static uint64_t chunk_serve(struct zone *caller, struct exo_batch_op
 
 	while (done < count) {
 		struct exo_batch_op *op = &chunk[done++];
-		uint32_t call = op->call;
-		bool long_call = call >= EXO_NR_COUNT || !(quick >> call & 1);
+		uint8_t kind = op->call < EXO_NR_COUNT ? kind_of[op->call] : LONG;
 
 		op->value = 0;
-		/* A number that no call has is refused like one that may not be here. */
-		if (call < EXO_NR_COUNT && excluded >> call & 1)
-			call = EXO_NR_COUNT;
-		op->status = call_one(caller, call, op->args, &op->value);
-		if (long_call && is_over(caller, until))
+		/* One that may not be here is refused like a number that no call has. */
+		op->status = call_one(caller, kind == EXCLUDED ? EXO_NR_COUNT : op->call, op->args, &op->value);
+		if (kind != QUICK && is_over(caller, until))
 			break;
 	}
 	caller->calls += done;

@@ -8,9 +8,6 @@
 #include <core/lock.h>
 #include <core/zone.h>
 
-/* A set of calls has this bit for each. */
-#define CALL(name) (UINT64_C(1) << EXO_NR_##name)
-
 /* Serves call `number` (without prefix) of `caller`; args: six. Takes the core lock, unless the
  * call is one that only looks and there is nothing in its way. */
 GUARD_EXCLUDES(core_lock)

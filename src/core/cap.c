@@ -10,15 +10,15 @@
 
 /* ---- Free list --------------------------------------------------------- */
 
-/* A stack. Slots that were never used are handed out in order, so that an idle table costs no memory. */
+/* A stack. Slots that were never used are handed out in order, so that an idle table costs no memory. There is one: all
+ * shares of the table together are the table. */
 CORE_LOCKED static cap_slot_t slot_pop(void)
 {
 	cap_slot_t slot = core.cap_free;
 
-	if (slot != CAP_NIL)
-		core.cap_free = (cap_slot_t)cap_at(slot)->refs;
-	else if (core.cap_fresh < CAP_SLOTS)
-		slot = (cap_slot_t)core.cap_fresh++;
+	if (slot == CAP_NIL)
+		return (cap_slot_t)core.cap_fresh++;
+	core.cap_free = (cap_slot_t)cap_at(slot)->refs;
 	return slot;
 }
 
@@ -26,17 +26,6 @@ CORE_LOCKED static void slot_push(cap_slot_t slot)
 {
 	cap_at(slot)->refs = core.cap_free;
 	core.cap_free = slot;
-}
-
-/* Slots that a zone may own. The first LibOS answers for the whole system. */
-static uint32_t limit_of(const struct zone *zone)
-{
-	return zone->kind == EXO_ZONE_LIBOS ? CAP_LIBOS_LIMIT : CAP_APP_LIMIT;
-}
-
-bool cap_has_room(const struct zone *owner)
-{
-	return owner == core.libos || owner->cap_count < limit_of(owner);
 }
 
 /* A drop leaves what was below it with a depth that is too large. Only the way up is counted again: no depth on it
@@ -53,15 +42,13 @@ CORE_LOCKED static void depth_count(struct cap *cap)
 
 enum exo_status cap_reserve(const struct zone *owner, struct cap *parent, cap_slot_t *slot)
 {
-	if (!cap_has_room(owner) || (owner != core.libos && core.caps_used >= CAP_SLOTS - CAP_RESERVE))
+	if (!zone_has_room(owner, EXO_QUOTA_CAPS, 1))
 		return EXO_E_SLOTS;
 	if (parent && parent->depth >= CAP_DEPTH_MAX)
 		depth_count(parent);
 	if (parent && parent->depth >= CAP_DEPTH_MAX)
 		return EXO_E_SLOTS;
 	*slot = slot_pop();
-	if (*slot == CAP_NIL)
-		return EXO_E_SLOTS;
 	core.caps_used++;
 	return EXO_OK;
 }
@@ -143,7 +130,7 @@ CORE_LOCKED static void owner_link(struct zone *zone, struct cap *cap)
 	if (cap->owner_next != CAP_NIL)
 		cap_at(cap->owner_next)->owner_prev = slot;
 	zone->caps_owned = slot;
-	zone->cap_count++;
+	zone->quotas[EXO_QUOTA_CAPS].used++;
 }
 
 CORE_LOCKED static void owner_unlink(struct zone *zone, struct cap *cap)
@@ -154,7 +141,7 @@ CORE_LOCKED static void owner_unlink(struct zone *zone, struct cap *cap)
 		zone->caps_owned = cap->owner_next;
 	if (cap->owner_next != CAP_NIL)
 		cap_at(cap->owner_next)->owner_prev = cap->owner_prev;
-	zone->cap_count--;
+	zone->quotas[EXO_QUOTA_CAPS].used--;
 }
 
 static cap_slot_t *object_head(struct cap *cap)

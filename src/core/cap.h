@@ -26,10 +26,6 @@ typedef uint16_t cap_slot_t;
 /* Longest chain of derivation: what a look-up may have to climb while a
  * revocation is not finished. */
 #define CAP_DEPTH_MAX 64
-/* A zone may own so many, and the last slots are the first LibOS's. */
-#define CAP_APP_LIMIT   1024
-#define CAP_LIBOS_LIMIT 8192
-#define CAP_RESERVE     4096
 
 /* Flags in cap.state, below the generation */
 #define CAP_LIVE     UINT64_C(1)
@@ -166,10 +162,7 @@ CORE_LOCKED exo_cap_t cap_commit(cap_slot_t slot, const struct cap_spec *spec);
 CORE_LOCKED exo_cap_t cap_commit_tagged(cap_slot_t slot, const struct cap_spec *spec);
 CORE_LOCKED void cap_unreserve(cap_slot_t slot);
 
-/* May the zone own one more? */
-CORE_LOCKED bool cap_has_room(const struct zone *owner);
-
-/* Gives a capability without bindings another owner, who has room for it. Its place in the tree and what
+/* Gives a capability without bindings another owner, who has room for it (EXO_QUOTA_CAPS). Its place in the tree and what
  * was derived from it stay; its name, and so each seal of it, dies. Returns the new name. */
 CORE_LOCKED exo_cap_t cap_move(struct cap *cap, struct zone *owner);
 

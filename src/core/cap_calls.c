@@ -47,7 +47,7 @@ enum exo_status call_cap_move(struct zone *caller, struct cap *cap, exo_cap_t zo
 	/* What the giver has mapped by it would stay with the giver. */
 	if (core.cap_bindings[cap_slot(cap)])
 		return EXO_E_BUSY;
-	if (!cap_has_room(target))
+	if (!zone_has_room(target, EXO_QUOTA_CAPS, 1))
 		return EXO_E_SLOTS;
 	*value = cap_move(cap, target);
 	return EXO_OK;

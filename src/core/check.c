@@ -253,7 +253,7 @@ CORE_LOCKED static const char *check_rings(const struct zone *zone)
 	for (cap_slot_t slot = zone->caps_owned; slot != CAP_NIL; slot = cap_at(slot)->owner_next)
 		ENSURE(++owned < CAP_SLOTS && is_live(cap_at(slot)) && cap_at(slot)->owner == zone->number,
 		       "zone: ring of what it owns");
-	ENSURE(owned == zone->cap_count, "zone: number of capabilities");
+	ENSURE(owned == zone->quotas[EXO_QUOTA_CAPS].used, "zone: number of capabilities");
 	for (cap_slot_t slot = zone->caps_naming; slot != CAP_NIL; slot = cap_object_next(cap_at(slot)))
 		ENSURE(++naming < CAP_SLOTS && is_live(cap_at(slot)) && cap_at(slot)->type == EXO_CAP_ZONE &&
 		       cap_at(slot)->zone == zone, "zone: ring of what names it");
@@ -317,6 +317,27 @@ CORE_LOCKED static const char *check_telling(const struct zone *zone)
 	return NULL;
 }
 
+/* What it has given away the zones below it have; what it uses is there; and that is no more than it has. */
+CORE_LOCKED static const char *check_quotas(const struct zone *zone)
+{
+	uint32_t zones = 0, transfers = 0;
+
+	for (uint32_t table = 0; table < EXO_QUOTA_COUNT; table++) {
+		const struct exo_quota *quota = &zone->quotas[table];
+		uint64_t given = 0;
+
+		for (const struct zone *child = zone->child; child; child = child->next)
+			given += child->quotas[table].limit;
+		ENSURE(given == quota->given && given + quota->used <= quota->limit, "quota: given away");
+	}
+	for (const struct zone *child = zone->child; child; child = child->next)
+		zones++;
+	for (const struct transfer *t = core.transfers; t < core.transfers + HAL_TRANSFERS; t++)
+		transfers += t->by_disk.kind != BINDING_NONE && t->by_disk.zone == zone;
+	ENSURE(zones == zone->quotas[EXO_QUOTA_ZONES].used && transfers == zone->quotas[EXO_QUOTA_DISK].used, "quota: used");
+	return NULL;
+}
+
 /* Below its parent, above its children; and it lives from somebody's memory. */
 CORE_LOCKED static const char *check_family(const struct zone *zone)
 {
@@ -370,7 +391,7 @@ static const char *check_zone(const struct zone *zone)
 {
 	static const char *(*const checks[])(const struct zone *) = {
 		check_bindings, check_pages, check_reach, check_contexts, check_rings, check_fund, check_family, check_program,
-		check_irqs, check_telling, check_refusals,
+		check_irqs, check_telling, check_refusals, check_quotas,
 	};
 	const char *broken = NULL;
 

@@ -6,6 +6,13 @@
 #include <core/state.h>
 #include <core_calls.h>
 
+/* Nobody is told any more. */
+CORE_LOCKED static void place_give(struct transfer *t)
+{
+	t->by_disk.zone->quotas[EXO_QUOTA_DISK].used--;
+	unbind_plain(&t->by_disk);
+}
+
 /* The device is done: the frames are plain memory again, whoever has them now. */
 CORE_LOCKED static void answer(struct transfer *t, enum exo_status status)
 {
@@ -17,7 +24,7 @@ CORE_LOCKED static void answer(struct transfer *t, enum exo_status status)
 	if (frames)
 		unbind_frames(&t->by_memory);
 	if (t->forgotten || binding_is_stale(&t->by_disk))
-		unbind_plain(&t->by_disk);
+		place_give(t);
 	else
 		event_raise(t->by_disk.zone, EXO_PEND_BLOCK);
 }
@@ -36,7 +43,7 @@ bool transfer_repossess(struct binding *binding)
 	struct transfer *t = &core.transfers[((uintptr_t)binding - (uintptr_t)core.transfers) / sizeof(*t)];
 
 	if (!t->under_way) {
-		unbind_plain(binding);
+		place_give(t);
 		return true;
 	}
 	t->status = EXO_E_REVOKED;
@@ -59,24 +66,21 @@ enum exo_status call_disk_info(struct zone *caller, struct cap *disk, exo_vaddr_
 {
 	const struct hal_disk *of = &core.info->disks[disk->first >> EXO_DISK_SHIFT];
 	const struct exo_disk_info out = {
-		disk->first & ~EXO_DISK_BLOCK, of->count, EXO_FRAME_SIZE, EXO_DISK_COUNT_MAX, TRANSFERS_PER_ZONE, of->writable,
+		disk->first & ~EXO_DISK_BLOCK, of->count, EXO_FRAME_SIZE, EXO_DISK_COUNT_MAX, 
+		caller->quotas[EXO_QUOTA_DISK].limit - caller->quotas[EXO_QUOTA_DISK].given, of->writable,
 	};
 
 	return copy_out(caller, info, &out, sizeof(out));
 }
 
-/* A place for one more, or NULL. */
-CORE_LOCKED static struct transfer *place_find(const struct zone *zone)
+/* A free place. There is one if some zone has room for it. */
+CORE_LOCKED static struct transfer *place_find(void)
 {
-	uint32_t own = 0, end = zone == core.libos ? HAL_TRANSFERS : HAL_TRANSFERS - TRANSFERS_RESERVE;
-	struct transfer *found = NULL;
+	struct transfer *t = core.transfers;
 
-	for (struct transfer *t = core.transfers; t < core.transfers + end; t++)
-		if (t->by_disk.kind == BINDING_NONE)
-			found = found ? found : t;
-		else if (t->by_disk.zone == zone && ++own == TRANSFERS_PER_ZONE && zone != core.libos)
-			return NULL;
-	return found;
+	while (t->by_disk.kind != BINDING_NONE)
+		t++;
+	return t;
 }
 
 enum exo_status call_disk_submit(struct zone *caller, struct cap *disk, exo_cap_t memory, exo_vaddr_t address)
@@ -102,10 +106,13 @@ enum exo_status call_disk_submit(struct zone *caller, struct cap *disk, exo_cap_
 	if (frames && !frames_are_plain(r.frame, r.count, false))
 		return EXO_E_OVERLAP;
 	disks_collect();
-	t = place_find(caller);
-	status = t ? hal_disk_submit((uint32_t)(t - core.transfers), &r) : EXO_E_BUSY;
+	if (!zone_has_room(caller, EXO_QUOTA_DISK, 1))
+		return EXO_E_BUSY;
+	t = place_find();
+	status = hal_disk_submit((uint32_t)(t - core.transfers), &r);
 	if (status != EXO_OK)
 		return status;
+	caller->quotas[EXO_QUOTA_DISK].used++;
 	*t = (struct transfer){ .tag = r.tag, .under_way = true };
 	bind_plain(&t->by_disk, BINDING_DISK, caller, disk, r.first, r.first + r.count);
 	if (frames)
@@ -128,7 +135,7 @@ enum exo_status call_disk_take(struct zone *caller, struct cap *disk, exo_vaddr_
 			continue;
 		if (copy_out(caller, done + *value * sizeof(out), &out, sizeof(out)) != EXO_OK)
 			return EXO_E_ADDRESS;
-		unbind_plain(&t->by_disk);
+		place_give(t);
 		++*value;
 	}
 	if (!more)

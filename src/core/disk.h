@@ -8,10 +8,6 @@
 
 #include <core/bind.h>
 
-/* A zone may have so many; the first LibOS has no limit, and the last places to itself. */
-#define TRANSFERS_PER_ZONE 8
-#define TRANSFERS_RESERVE  8
-
 struct transfer {
 	struct binding by_disk, by_memory; /* by_disk of kind BINDING_NONE: the place is free */
 	uint64_t tag;

@@ -9,13 +9,39 @@
 
 uint32_t zone_number_find(void)
 {
-	for (uint32_t i = 0; i < ZONE_MAX - 1; i++) {
-		uint32_t number = (core.zone_hint + i) % (ZONE_MAX - 1) + 1;
+	uint32_t number = core.zone_hint;
 
-		if (!core.zones[number])
-			return number;
-	}
-	return 0;
+	do
+		number = number % (ZONE_MAX - 1) + 1;
+	while (core.zones[number]);
+	return number;
+}
+
+void zone_quota_set(struct zone *zone, uint32_t table, uint32_t limit)
+{
+	zone->parent->quotas[table].given += limit - zone->quotas[table].limit;
+	zone->quotas[table].limit = limit;
+}
+
+CORE_LOCKED static void quotas_begin(struct zone *zone)
+{
+	static const uint32_t all[EXO_QUOTA_COUNT] = {
+		[EXO_QUOTA_CAPS] = CAP_SLOTS - 1, [EXO_QUOTA_ZONES] = ZONE_MAX - 2, [EXO_QUOTA_DISK] = HAL_TRANSFERS,
+	};
+
+	for (uint32_t table = 0; !zone->parent && table < EXO_QUOTA_COUNT; table++)
+		zone->quotas[table].limit = all[table];
+	if (!zone->parent)
+		return;
+	zone->parent->quotas[EXO_QUOTA_ZONES].used++;
+	zone_quota_set(zone, EXO_QUOTA_CAPS, EXO_QUOTA_FIRST);
+}
+
+CORE_LOCKED static void quotas_end(struct zone *zone)
+{
+	for (uint32_t table = 0; table < EXO_QUOTA_COUNT; table++)
+		zone_quota_set(zone, table, 0);
+	zone->parent->quotas[EXO_QUOTA_ZONES].used--;
 }
 
 CORE_LOCKED static void parent_link(struct zone *zone, struct zone *parent)
@@ -56,6 +82,7 @@ struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_f
 	zone->refusals.size = parent ? AUDIT_REFUSALS : AUDIT_REFUSALS_LAST;
 	zone->refusals.records = parent ? zone->refused : core.refusals;
 	parent_link(zone, parent);
+	quotas_begin(zone);
 	core.zones[number] = zone;
 	core.zone_count++;
 	core.zone_hint = number;
@@ -93,6 +120,7 @@ void zone_free(struct zone *zone)
 
 	unbind_funds(zone);
 	audit_bequeath(zone);
+	quotas_end(zone);
 	parent_unlink(zone);
 	core.zones[zone->number] = NULL;
 	core.zone_count--;
@@ -117,8 +145,9 @@ void zone_describe(const struct zone *zone, struct exo_zone_info *info)
 		.calls = zone->calls + atomic_load_explicit(&zone->looks, memory_order_relaxed),
 		.syscalls = zone->syscalls, .faults = zone->faults, .cycles = zone->cycles,
 		.mapped_pages = zone->mapped_pages, .fund_free = zone->pool.count, .fund_total = zone->fund_total,
-		.caps = zone->cap_count, .contexts = zone->context_count, .pending = zone->pending,
+		.contexts = zone->context_count, .pending = zone->pending,
 		.taken_lost = zone->taken_lost,
 	};
 	memcpy(info->name, zone->name, sizeof(info->name));
+	memcpy(info->quotas, zone->quotas, sizeof(info->quotas));
 }

@@ -35,6 +35,7 @@ struct zone {
 	/* Below which zone it was made, and what was made below it: they go together. */
 	struct zone *parent, *child, *next, *prev;
 	uint32_t depth;
+	struct exo_quota quotas[EXO_QUOTA_COUNT]; /* its shares of tables */
 
 	struct hal_space space;
 	struct hal_pool pool;     /* free frames of its fund */
@@ -44,7 +45,6 @@ struct zone {
 
 	cap_slot_t caps_owned;    /* ring: capabilities it owns */
 	cap_slot_t caps_naming;   /* ring: capabilities that name it */
-	uint32_t cap_count;       /* owned */
 
 	cap_slot_t telling, tell_next; /* ask.h: of which capability's holders it tells, and who is next; CAP_NIL: of none */
 	cap_slot_t port_caps;     /* ring: capabilities that name a port of its fund */
@@ -92,17 +92,29 @@ static inline bool zone_is_gone(const struct zone *zone)
 	return false;
 }
 
+/* May it use so many more of a table (EXO_QUOTA_*), or give them away? */
+static inline bool zone_has_room(const struct zone *zone, uint32_t table, uint64_t count)
+{
+	const struct exo_quota *quota = &zone->quotas[table];
+
+	return count <= quota->limit - quota->used - quota->given;
+}
+
+/* Sets its share. Checked by the caller: its parent has room, and the zone does not use more. */
+CORE_LOCKED void zone_quota_set(struct zone *zone, uint32_t table, uint32_t limit);
+
 /* Marks it dead, with an audit record; the zone that it was made below hears of it. */
 CORE_LOCKED void zone_kill(struct zone *zone);
 
-/* A free number, or 0. */
+/* A free number. There is one if some zone has room in EXO_QUOTA_ZONES. */
 CORE_LOCKED uint32_t zone_number_find(void);
 
 /*
  * Makes a zone in the first of its frames and puts it in the table; the rest
  * becomes its pool. The caller has checked that the frames are plain memory,
  * unused, and at least ZONE_FRAMES_MIN, and initialises space and kind-specific parts.
- * parent: what it is made below, less deep than ZONE_DEPTH_MAX; NULL for the first.
+ * parent: what it is made below, less deep than ZONE_DEPTH_MAX, with room for its number and first slots; NULL for the
+ * first, which has all of every table.
  */
 CORE_LOCKED struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_frame_t first,
                                   uint64_t count);

@@ -22,7 +22,7 @@ CORE_LOCKED static enum exo_status fund_check(struct zone *caller, exo_cap_t mem
 
 /* What a new zone shall be; all that can be wrong with it is found by create_check(). */
 struct creation {
-	uint32_t kind, number;
+	uint32_t kind;
 	struct cap *memory;
 	exo_frame_t first;
 	uint64_t count;
@@ -40,17 +40,16 @@ CORE_LOCKED static enum exo_status create_check(struct zone *caller, const struc
 		return EXO_E_AGAIN;
 	if (zone_is_gone(parent->zone))
 		return EXO_E_DEAD;
-	if (parent->zone->depth >= ZONE_DEPTH_MAX)
+	/* The name's slot may be out of the same share as its first ones. */
+	if (parent->zone->depth >= ZONE_DEPTH_MAX || !zone_has_room(parent->zone, EXO_QUOTA_ZONES, 1) ||
+	    !zone_has_room(parent->zone, EXO_QUOTA_CAPS, EXO_QUOTA_FIRST + (parent->zone == caller)))
 		return EXO_E_SLOTS;
 	if (creation->count < ZONE_FRAMES_MIN)
 		return EXO_E_FUNDS;
 	if (name_size >= sizeof(creation->name))
 		name_size = sizeof(creation->name) - 1;
 	status = copy_in(caller, creation->name, name, name_size);
-	if (status != EXO_OK)
-		return status;
-	creation->number = zone_number_find();
-	return creation->number == 0 ? EXO_E_SLOTS : EXO_OK;
+	return status;
 }
 
 CORE_LOCKED static enum exo_status create_commit(struct zone *caller, struct cap *parent, const struct creation *creation,
@@ -66,7 +65,7 @@ CORE_LOCKED static enum exo_status create_commit(struct zone *caller, struct cap
 
 	if (status != EXO_OK)
 		return status;
-	zone = zone_new(creation->number, creation->kind, parent->zone, creation->first, creation->count);
+	zone = zone_new(zone_number_find(), creation->kind, parent->zone, creation->first, creation->count);
 	status = hal_space_init(&zone->space, &zone->pool);
 	if (status != EXO_OK) {
 		/* The machine refused; all that was done is undone. */
@@ -122,6 +121,27 @@ enum exo_status call_zone_fund(struct zone *caller, struct cap *zone, exo_cap_t 
 	zone_fund_add(zone->zone, first, count);
 	if (zone->zone != core.libos)
 		bind_fund(zone->zone, cap);
+	return EXO_OK;
+}
+
+enum exo_status call_zone_quota(struct zone *caller, struct cap *parent, exo_cap_t name, uint32_t table, uint64_t limit)
+{
+	struct zone *zone;
+	enum exo_status status = zone_lookup(caller, name, EXO_R_MAP, &zone);
+	const struct exo_quota *quota;
+
+	if (status != EXO_OK)
+		return status;
+	if (table >= EXO_QUOTA_COUNT)
+		return EXO_E_ARG;
+	if (zone->parent != parent->zone)
+		return EXO_E_STATE;
+	quota = &zone->quotas[table];
+	if (limit < quota->used + quota->given)
+		return EXO_E_BUSY;
+	if (limit > quota->limit && !zone_has_room(parent->zone, table, limit - quota->limit))
+		return EXO_E_SLOTS;
+	zone_quota_set(zone, table, (uint32_t)limit);
 	return EXO_OK;
 }
 

@@ -484,8 +484,10 @@ static exo_cap_t app;
 
 static void app_make(void)
 {
-	if (!app)
-		must(exo_zone_create(bench.boot->zone, bench.boot->memory, bench.boot->memory_first + 1024, 16, "app", 3, &app), "zone");
+	if (app)
+		return;
+	must(exo_zone_create(bench.boot->zone, bench.boot->memory, bench.boot->memory_first + 1024, 16, "app", 3, &app), "zone");
+	must(exo_zone_quota(bench.boot->zone, app, EXO_QUOTA_CAPS, 4096, NULL), "slots");
 }
 
 static uint64_t grant_run(uint32_t n)

@@ -114,7 +114,10 @@ static void zone_calls(void)
 	struct exo_zone_info info;
 	exo_cap_t name;
 
-	switch (stress_below(6)) {
+	switch (stress_below(7)) {
+	case 6:
+		(void)!exo_zone_quota(pick(ZONE), pick_derived(ZONE), (uint32_t)stress_below(EXO_QUOTA_COUNT), stress_below(64), NULL);
+		break;
 	case 0:
 	case 1:
 		if (exo_zone_create(pick(ZONE), stress_boot->memory, fund, FUND - 2, "chaos", 5, &name) == EXO_OK)

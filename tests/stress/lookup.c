@@ -175,6 +175,7 @@ void test_no_later_use(void)
 /* ---- Limits ------------------------------------------------------------- */
 
 /* Each CPU runs a program of a zone of its own, which derives until it is refused. */
+#define SHARE 1024
 static exo_cap_t zone_of[FAKE_CPUS_MAX], context_of[FAKE_CPUS_MAX], given[FAKE_CPUS_MAX];
 static _Atomic uint32_t refused;
 static _Thread_local unsigned this_cpu;
@@ -202,7 +203,7 @@ static void limits_body(unsigned cpu)
 		OK(exo_run(context_of[cpu], stress_boot->cpu, 1000000, &event));
 	while (event != EXO_EV_SYSCALL);
 	OK(exo_zone_info(zone_of[cpu], &info, NULL));
-	REQUIRE_IS(info.caps, CAP_APP_LIMIT);
+	REQUIRE_IS(info.quotas[EXO_QUOTA_CAPS].used, SHARE);
 	atomic_fetch_add(&refused, 1);
 	/* The LibOS can still make what it needs. */
 	OK(exo_cap_derive(stress_boot->timer, EXO_R_ALL, 0, 0, EXO_NO_EXPIRY, NULL));
@@ -226,6 +227,7 @@ void test_limits(void)
 			OK(exo_zone_create(stress_boot->zone, stress_boot->memory, first + 16 * i, 16, "greedy", 6, &zone_of[i]));
 			memset(stress_frame_ptr(pages + i), 0, EXO_FRAME_SIZE);
 			OK(exo_ctx_create(zone_of[i], stress_boot->memory, pages + i, &context_of[i]));
+			OK(exo_zone_quota(stress_boot->zone, zone_of[i], EXO_QUOTA_CAPS, SHARE, NULL));
 			OK(exo_cap_grant(stress_boot->timer, zone_of[i], EXO_R_ALL, &given[i]));
 		}
 		stress_run(limits_body);

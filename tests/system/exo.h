@@ -25,6 +25,18 @@ static inline exo_cap_t exo_ask(uint32_t kind, uint32_t rights)
 	return bad ? EXO_CAP_NONE : g.cap;
 }
 
+/* Our zone's share of a table of the kernel. */
+static inline int exo_share(uint64_t table, uint64_t limit)
+{
+	struct exo_dev_grant g = { .kind = EXO_DEV_QUOTA, .first = table, .count = limit };
+	int f = open("/dev/exo", O_RDWR | O_CLOEXEC);
+	int bad = f < 0 || ioctl(f, (int)EXO_DEV_GRANT, &g) < 0;
+
+	if (f >= 0)
+		close(f);
+	return !bad;
+}
+
 static inline struct exo_cap_info exo_what(exo_cap_t cap)
 {
 	static struct exo_cap_info info;

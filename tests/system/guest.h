@@ -129,6 +129,7 @@ static inline int guest_create(const char *name, exo_cap_t *guest, exo_cap_t *co
 
 	memset(window, 0, AT_FUND * PAGE);
 	if (!guest_code() || exo_libos_create(zone, memory, first + AT_FUND, 32, name, strlen(name), guest) != EXO_OK ||
+	    exo_zone_quota(zone, *guest, EXO_QUOTA_CAPS, 64, NULL) != EXO_OK || exo_zone_quota(zone, *guest, EXO_QUOTA_ZONES, 4, NULL) != EXO_OK ||
 	    !guest_map(*guest))
 		return 0;
 	boot->version = EXO_BOOT_VERSION;

@@ -281,6 +281,7 @@ CORE_TEST(ask, the_ring_is_bounded)
 	struct exo_zone_info info;
 	uint64_t pool = app.in_core->pool.count;
 
+	share(app.zone, EXO_QUOTA_CAPS, 2 * TAKEN_RECORDS);
 	for (unsigned i = 0; i < TAKEN_RECORDS + 5; i++) {
 		exo_cap_t given = give(&app, top);
 

@@ -257,7 +257,7 @@ CORE_TEST(caps, granting)
 	IS(E_CAP, exo_cap_grant(boot->console, zone, EXO_R_READ, &given));
 }
 
-CORE_TEST(caps, an_app_zone_cannot_be_given_more_than_its_limit)
+CORE_TEST(caps, a_zone_cannot_be_given_more_than_its_share)
 {
 	exo_cap_t zone = zone_make(8), given;
 	enum exo_status status;
@@ -266,7 +266,12 @@ CORE_TEST(caps, an_app_zone_cannot_be_given_more_than_its_limit)
 	while ((status = exo_cap_grant(boot->console, zone, EXO_R_WRITE, &given)) == EXO_OK)
 		count++;
 	cr_assert_eq(status, EXO_E_SLOTS);
-	cr_assert_eq(count, CAP_APP_LIMIT);
+	cr_assert_eq(count, EXO_QUOTA_FIRST);
+	share(zone, EXO_QUOTA_CAPS, 3000);
+	while ((status = exo_cap_grant(boot->console, zone, EXO_R_WRITE, &given)) == EXO_OK)
+		count++;
+	cr_assert_eq(status, EXO_E_SLOTS);
+	cr_assert_eq(count, 3000);
 	SOUND();
 	OK(exo_zone_destroy(zone, NULL));
 }
@@ -336,7 +341,7 @@ CORE_TEST(caps, move_is_refused)
 	OK(map_under(zone, a, 0x400000, page, 1, EXO_PROT_READ));
 	IS(E_BUSY, exo_cap_move(a, zone, &b));
 	OK(map_under(zone, EXO_CAP_NONE, 0x400000, 0, 1, 0));
-	for (uint32_t i = cap_at((cap_slot_t)zone)->zone->cap_count; i < CAP_APP_LIMIT; i++)
+	for (uint32_t i = 0; i < EXO_QUOTA_FIRST; i++)
 		OK(exo_cap_grant(boot->timer, zone, EXO_R_READ, &b));
 	IS(E_SLOTS, exo_cap_move(a, zone, &b));
 	OK(exo_cap_inspect(a, &(struct exo_cap_info){ 0 }, NULL));

@@ -76,7 +76,7 @@ CORE_TEST(disks, boot_capabilities)
 	cr_assert_eq(boot->disk[2], EXO_CAP_NONE);
 	OK(exo_disk_info(derive(boot->disk[0], EXO_R_READ, 7, 2), &info, NULL));
 	cr_assert(info.first == 0 && info.count == FAKE_DISK_BLOCKS && info.writable == 1);
-	cr_assert(info.block_size == PAGE && info.count_max == EXO_DISK_COUNT_MAX && info.queue == TRANSFERS_PER_ZONE);
+	cr_assert(info.block_size == PAGE && info.count_max == EXO_DISK_COUNT_MAX && info.queue == HAL_TRANSFERS);
 	OK(exo_disk_info(boot->disk[1], &info, NULL));
 	cr_assert(info.first == SECOND && info.count == 1 && info.writable == 0);
 	IS(E_TYPE, exo_disk_info(boot->timer, &info, NULL));
@@ -258,8 +258,8 @@ static void app_program(void *user, struct fake_entry *entry)
 		fake_syscall(entry, EXO_CALL_BASE | EXO_NR_DISK_SUBMIT, app.disk, app.memory, 0x400000, 0, 0, 0);
 }
 
-/* A zone with capabilities for four blocks and eight frames, which tries to submit 20 times. */
-static exo_cap_t app_make(exo_cap_t disk, exo_cap_t memory)
+/* A zone with capabilities for four blocks and eight frames, and so many places, which tries to submit 20 times. */
+static exo_cap_t app_make(exo_cap_t disk, exo_cap_t memory, uint32_t places)
 {
 	exo_cap_t zone = zone_make(32), context;
 	exo_frame_t page, at = frames_take(1);
@@ -267,6 +267,7 @@ static exo_cap_t app_make(exo_cap_t disk, exo_cap_t memory)
 
 	context = context_make(zone, &page);
 	memset(&app, 0, sizeof(app));
+	share(zone, EXO_QUOTA_DISK, places);
 	OK(exo_cap_grant(disk, zone, RW, &app.disk));
 	OK(exo_cap_grant(memory, zone, RW, &app.memory));
 	*(struct exo_disk_request *)frame_ptr(at) = request_of(EXO_DISK_READ, 0, 1, inspect(memory).first, 42);
@@ -285,28 +286,28 @@ CORE_TEST(disks, nobody_takes_all)
 	uint32_t got = 0;
 
 	for (unsigned i = 0; i < 4; i++) {
-		zones[i] = app_make(disk, memory);
+		zones[i] = app_make(disk, memory, 2 * i);
 		for (unsigned k = 0; k < 20; k++)
-			cr_assert(app.statuses[k] == EXO_OK || app.statuses[k] == EXO_E_BUSY);
-		cr_assert_eq(app.statuses[TRANSFERS_PER_ZONE - 1], i < 3 ? EXO_OK : EXO_E_BUSY);
-		cr_assert_eq(app.statuses[TRANSFERS_PER_ZONE], EXO_E_BUSY);
+			cr_assert_eq(app.statuses[k], k < 2 * i ? EXO_OK : EXO_E_BUSY);
 	}
 	SOUND();
-	/* The first LibOS's own places are free. */
+	/* What the first LibOS has not given away is free. */
 	while (submit(EXO_DISK_READ, 0, 1, at, 0) == EXO_OK)
 		got++;
-	cr_assert_eq(got, TRANSFERS_RESERVE);
+	cr_assert_eq(got, HAL_TRANSFERS - 2 - 4 - 6);
+	IS(E_SLOTS, exo_zone_quota(boot->zone, zones[1], EXO_QUOTA_DISK, 3, NULL));
 	IS(E_BUSY, submit(EXO_DISK_READ, 0, 1, at, 0));
 	SOUND();
 	fake_disk_step(HAL_TRANSFERS);
 	events();
 	/* Answers that are not taken hold the zone's places, not the frames. */
 	cr_assert_eq(maps_of(inspect(memory).first), 0);
-	cr_assert(zone_of(zones[0])->pending & EXO_PEND_BLOCK);
+	cr_assert(zone_of(zones[1])->pending & EXO_PEND_BLOCK);
+	IS(E_BUSY, exo_zone_quota(boot->zone, zones[1], EXO_QUOTA_DISK, 1, NULL));
 	for (unsigned i = 0; i < 4; i++)
 		while (exo_zone_destroy(zones[i], NULL) == EXO_E_AGAIN)
 			;
-	for (unsigned i = 0; i < HAL_TRANSFERS - TRANSFERS_RESERVE; i++)
+	for (unsigned i = 0; i < 2 + 4 + 6; i++)
 		OK(submit(EXO_DISK_READ, 0, 1, at, 0));
 	fake_disk_step(HAL_TRANSFERS);
 }
@@ -315,7 +316,7 @@ CORE_TEST(disks, whoever_runs_a_zone_is_told)
 {
 	exo_cap_t disk = derive(boot->disk[0], EXO_R_ALL, 0, 4), memory = derive(boot->memory, EXO_R_ALL, frames_take(8), 8);
 
-	app_make(disk, memory);
+	app_make(disk, memory, 8);
 	events();
 	fake_disk_step(1);
 	cr_assert_eq(events(), EXO_PEND_ZONE_EVENT);
@@ -456,7 +457,7 @@ CORE_TEST(disks, time_is_over)
 CORE_TEST(disks, a_zone_ends)
 {
 	exo_cap_t disk = derive(boot->disk[0], EXO_R_ALL, 0, 4), memory = derive(boot->memory, EXO_R_ALL, frames_take(8), 8);
-	exo_cap_t zone = app_make(disk, memory), other = zone_make(32);
+	exo_cap_t zone = app_make(disk, memory, 8), other = zone_make(32);
 
 	for (int i = 0; i < 5; i++) {
 		IS(E_AGAIN, exo_zone_destroy(zone, NULL));

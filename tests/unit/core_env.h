@@ -67,6 +67,12 @@ static inline exo_cap_t zone_make(uint64_t frames)
 	return out;
 }
 
+/* The share of a table that a zone has which was made below the LibOS's. */
+static inline void share(exo_cap_t zone, uint32_t table, uint64_t limit)
+{
+	OK(exo_zone_quota(boot->zone, zone, table, limit, NULL));
+}
+
 static inline exo_cap_t context_make(exo_cap_t zone, exo_frame_t *page)
 {
 	exo_cap_t out = 0;

@@ -108,7 +108,7 @@ CORE_TEST(hostile, calls_that_do_not_exist)
 	cr_assert_eq(core_call(EXO_NR_COUNT, args).status, EXO_E_CALL);
 	cr_assert_eq(core_call(UINT64_MAX, args).status, EXO_E_CALL);
 	cr_assert_eq(core_call(EXO_CALL_BASE, args).status, EXO_E_CALL);
-	cr_assert_eq(core_call(64, args).status, EXO_E_CALL);
+	cr_assert_eq(core_call(256, args).status, EXO_E_CALL);
 }
 
 CORE_TEST(hostile, wide_arguments_are_not_cut)

@@ -92,6 +92,8 @@ static struct guest guest_make(uint64_t slot, uint64_t who, actor_fn *play, acto
 	g.cpu = give(derive(boot->cpu, EXO_R_ALL, slot, 1), g.zone, EXO_R_ALL);
 	g.self = give(g.zone, g.zone, EXO_R_READ | EXO_R_MAP);
 	if (inner) {
+		share(g.zone, EXO_QUOTA_ZONES, 1);
+		share(g.zone, EXO_QUOTA_CAPS, 64);
 		OK(exo_zone_create(g.zone, boot->memory, frames_take(FUND), FUND, "inner", 5, &g.app));
 		g.inner = context_make(g.app, &page);
 		g.inner_page = actor_start(page, who + 1, inner);
@@ -622,8 +624,15 @@ CORE_TEST(libos, zones_nest_and_end_together)
 	unsigned depth = 0;
 
 	OK(exo_libos_create(boot->zone, boot->memory, frames_take(8), 8, "top", 3, &top));
-	for (zone = top; status == EXO_OK; depth++, zone = next)
+	share(top, EXO_QUOTA_ZONES, 100);
+	share(top, EXO_QUOTA_CAPS, 100);
+	for (zone = top; status == EXO_OK; depth++, zone = next) {
 		status = exo_libos_create(zone, boot->memory, frames_take(8), 8, "below", 5, &next);
+		if (status == EXO_OK) {
+			OK(exo_zone_quota(zone, next, EXO_QUOTA_ZONES, 90 - depth, NULL));
+			OK(exo_zone_quota(zone, next, EXO_QUOTA_CAPS, 90 - depth, NULL));
+		}
+	}
 	cr_assert_eq(status, EXO_E_SLOTS);
 	cr_assert_eq(depth, ZONE_DEPTH_MAX);
 	SOUND();

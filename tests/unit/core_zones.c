@@ -83,32 +83,6 @@ CORE_TEST(zones, the_machine_may_refuse)
 	cr_assert_eq(stats().caps_used, before.caps_used);
 }
 
-CORE_TEST(zones, numbers_run_out_and_come_back)
-{
-	static exo_cap_t zones[ZONE_MAX];
-	enum exo_status status = EXO_OK;
-	uint32_t count = 0;
-	exo_cap_t zone;
-	exo_frame_t at = boot->memory_first;
-
-	/* Each costs two frames, so memory ends first: use numbers up by hand. */
-	for (uint32_t i = 100; i < ZONE_MAX; i++)
-		if (!core.zones[i])
-			core.zones[i] = core.libos;
-	while (status == EXO_OK) {
-		status = exo_zone_create(boot->zone, boot->memory, at, 2, "x", 1, &zone);
-		if (status == EXO_OK)
-			zones[count++] = zone;
-		at += 2;
-	}
-	cr_assert_eq(status, EXO_E_SLOTS);
-	cr_assert_eq(count, 98);
-	OK(exo_zone_destroy(zones[50], NULL));
-	OK(exo_zone_create(boot->zone, boot->memory, at, 2, "x", 1, &zone));
-	for (uint32_t i = 100; i < ZONE_MAX; i++)
-		core.zones[i] = NULL;
-}
-
 CORE_TEST(zones, the_libos_cannot_be_destroyed)
 {
 	IS(E_BUSY, exo_zone_destroy(boot->zone, NULL));

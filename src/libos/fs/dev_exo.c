@@ -45,9 +45,12 @@ static int grant_device(const exo_cap_t *caps, exo_cap_t zone, struct exo_dev_gr
 }
 
 /* Of blocks; a count of 0 asks for the whole disk that `first` is in. */
-static int grant_disk(exo_cap_t zone, struct exo_dev_grant *grant)
+static int grant_disk(struct vm_space *space, struct exo_dev_grant *grant)
 {
 	struct exo_cap_info info;
+	int r = vm_quota_first(space, EXO_QUOTA_DISK);
+	if (r)
+		return r;
 	if (!grant->count) {
 		exo_cap_t whole = extent_find(libos.boot->disk, grant->first, 1);
 		if (whole == EXO_CAP_NONE || exo_cap_inspect(whole, &info, NULL) != EXO_OK)
@@ -55,7 +58,7 @@ static int grant_disk(exo_cap_t zone, struct exo_dev_grant *grant)
 		grant->first = info.first;
 		grant->count = info.count;
 	}
-	return grant_device(libos.boot->disk, zone, grant);
+	return grant_device(libos.boot->disk, vm_zone(space), grant);
 }
 
 static int grant_context(struct thread *thread, struct exo_dev_grant *grant)
@@ -72,9 +75,14 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 	struct vm_space *space = thread->process->space;
 	struct exo_dev_grant grant;
 	int r = user_read(space, &grant, address, sizeof(grant));
+	if (!r && grant.kind != EXO_DEV_QUOTA)
+		r = vm_quota_first(space, EXO_QUOTA_CAPS);
 	if (r)
 		return r;
 	switch (grant.kind) {
+	case EXO_DEV_QUOTA:
+		r = vm_quota(space, grant.first, grant.count);
+		break;
 	case EXO_DEV_IOPORT:
 		r = grant_device(libos.boot->ioport, vm_zone(space), &grant);
 		break;
@@ -85,7 +93,7 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 		r = grant_device(libos.boot->irq, vm_zone(space), &grant);
 		break;
 	case EXO_DEV_DISK:
-		r = grant_disk(vm_zone(space), &grant);
+		r = grant_disk(space, &grant);
 		break;
 	case EXO_DEV_CONTEXT:
 		r = grant_context(thread, &grant);

@@ -39,6 +39,8 @@ static int errno_of(enum exo_status status)
 	case EXO_E_SLOTS:
 	case EXO_E_AGAIN:
 		return -ENOMEM;
+	case EXO_E_BUSY:
+		return -EBUSY;
 	default:
 		return -EPERM;
 	}
@@ -75,6 +77,42 @@ static int slots_take(uint64_t cpu, uint64_t count, uint64_t *first)
 static void slots_give(uint64_t first, uint64_t count)
 {
 	libos.vm.slots[first / EXO_QUANTUM_SLOTS] &= ~(slots_mask(count) << first % EXO_QUANTUM_SLOTS);
+}
+
+/* ---- shares of the kernel's tables ---- */
+
+/* What a program has that does not say itself. */
+static const uint32_t first_shares[EXO_QUOTA_COUNT] = { [EXO_QUOTA_CAPS] = 256, [EXO_QUOTA_ZONES] = 16, [EXO_QUOTA_DISK] = 4 };
+
+/* So much of each table no program gets: forks, and whoever comes next, are served from it. */
+#define KEEP_PART 4
+
+int vm_quota(struct vm_space *space, uint64_t table, uint64_t limit)
+{
+	struct exo_zone_info info;
+	const struct exo_quota *own;
+	uint32_t has;
+
+	if (table >= EXO_QUOTA_COUNT)
+		return -EINVAL;
+	if (exo_zone_info(space->zone, &info, NULL) != EXO_OK)
+		return -EPERM;
+	has = info.quotas[table].limit;
+	if (exo_zone_info(libos.boot->zone, &info, NULL) != EXO_OK)
+		return -EPERM;
+	own = &info.quotas[table];
+	if (limit > has && own->used + own->given + (limit - has) > own->limit - own->limit / KEEP_PART)
+		return -ENOMEM;
+	return errno_of(exo_zone_quota(libos.boot->zone, space->zone, (uint32_t)table, limit, NULL));
+}
+
+int vm_quota_first(struct vm_space *space, uint64_t table)
+{
+	struct exo_zone_info info;
+
+	if (exo_zone_info(space->zone, &info, NULL) != EXO_OK)
+		return -EPERM;
+	return info.quotas[table].limit >= first_shares[table] ? 0 : vm_quota(space, table, first_shares[table]);
 }
 
 /* ---- giving ---- */
@@ -172,10 +210,15 @@ static exo_cap_t shared_cap(const struct vm_space *space, uint32_t kind)
 
 int vm_grant(struct vm_space *space, struct exo_dev_grant *grant)
 {
+	int r;
+
 	if (grant->kind >= KINDS || (grant->rights == 0 && grant->kind != EXO_DEV_FRAMES) || (grant->rights & ~rights_of[grant->kind]) != 0)
 		return -EINVAL;
 	if (grant->kind == EXO_DEV_MEMORY || grant->kind == EXO_DEV_CPU)
 		return give_resource(space, grant);
+	r = grant->rights & EXO_R_CREATE ? vm_quota_first(space, EXO_QUOTA_ZONES) : 0;
+	if (r != 0)
+		return r;
 	if (grant->kind == EXO_DEV_ZONE)
 		space->shared = true;
 	return errno_of(exo_cap_grant(shared_cap(space, grant->kind), space->zone, grant->rights, &grant->cap));

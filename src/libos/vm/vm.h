@@ -50,6 +50,10 @@ void vm_space_put(struct vm_space *space);
 exo_cap_t vm_zone(const struct vm_space *space);
 /* Gives the space's zone what is asked for through /dev/exo, until the space goes. 0; -EINVAL, -ENOMEM, -EPERM. */
 int vm_grant(struct vm_space *space, struct exo_dev_grant *grant);
+/* Sets the zone's share of a table of the kernel (EXO_QUOTA_*), or sees to it that it has at least what a program gets
+ * that asks for capabilities. -EINVAL, -ENOMEM, -EBUSY, -EPERM. */
+int vm_quota(struct vm_space *space, uint64_t table, uint64_t limit);
+int vm_quota_first(struct vm_space *space, uint64_t table);
 
 /* Gives the zone more kernel memory, each time more: for a kernel call that said E_FUNDS. 0 or -ENOMEM. */
 int vm_fund(struct vm_space *space);

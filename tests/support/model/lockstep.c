@@ -366,6 +366,18 @@ static void step_zone_destroy(int zone)
 	agree(model_zone_destroy(&at.model, zone, cap), call(zone, EXO_NR_ZONE_DESTROY, cap, 0, 0, 0, 0, 0), false);
 }
 
+/* Small shares, so that they are used up; and what no table has. */
+static void step_zone_quota(int zone)
+{
+	exo_cap_t parent = cap_pick(zone, EXO_CAP_ZONE), cap = cap_pick(zone, EXO_CAP_ZONE);
+	uint32_t table = byte_take() % (EXO_QUOTA_COUNT * 4 + 1) % (EXO_QUOTA_COUNT + 1);
+	uint64_t limit = byte_take();
+
+	limit = limit < 200 ? limit % 24 : limit < 250 ? 4000 : UINT64_MAX - limit;
+	agree(model_zone_quota(&at.model, zone, parent, cap, table, limit),
+	      call(zone, EXO_NR_ZONE_QUOTA, parent, cap, table, limit, 0, 0), false);
+}
+
 /* Rarely one that has nothing to show. */
 static int zone_pick(void)
 {
@@ -406,8 +418,10 @@ static void step(void)
 		step_tick();
 	else if (what < 56)
 		step_zone_create();
-	else if (what < 58)
+	else if (what < 57)
 		step_zone_destroy(zone);
+	else if (what == 57)
+		step_zone_quota(zone);
 	else
 		fake.now_ns = at.model.now += byte_take() * UINT64_C(10);
 }
@@ -437,7 +451,7 @@ static void start_over(void)
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (call(0, EXO_NR_CAP_REVOKE, all[i], 0, 0, 0, 0, 0).status != EXO_OK)
 			wrong("a root cannot be revoked");
-	model_init(&at.model, at.model.now);
+	model_init(&at.model, at.model.now, at.others);
 	compare();
 	roots_make();
 }
@@ -449,7 +463,7 @@ void lockstep_run(struct lockstep *run, const struct exo_boot *boot)
 	at.boot = boot;
 	at.others = core.caps_used;
 	at.number[0] = ZONE_LIBOS_NUMBER;
-	model_init(&at.model, fake.now_ns);
+	model_init(&at.model, fake.now_ns, at.others);
 	roots_make();
 	while (!run->wrong && (run->data ? run->size > 0 : run->done < run->steps)) {
 		if (run->done % LIFE == LIFE - 1)

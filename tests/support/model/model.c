@@ -2,13 +2,35 @@
 #include <model/model.h>
 #include <string.h>
 
-#define DEPTH_MAX 64 /* longest chain that the kernel promises */
+/* What the kernel promises: the longest chain, and its tables. */
+#define DEPTH_MAX 64
+static const uint64_t tables[EXO_QUOTA_COUNT] = { 65535, 4094, 32 };
 
-void model_init(struct model *m, uint64_t now)
+void model_init(struct model *m, uint64_t now, uint64_t unknown)
 {
 	memset(m, 0, sizeof(*m));
 	m->now = now;
 	m->alive[0] = true;
+	m->unknown = unknown;
+	memcpy(m->limit[0], tables, sizeof(tables));
+}
+
+/* What the zone itself uses of a table, and what it has given away. */
+static uint64_t in_use(const struct model *m, int zone, uint32_t table)
+{
+	uint64_t used = table == EXO_QUOTA_CAPS && zone == 0 ? m->unknown : 0;
+
+	for (int i = 0; table == EXO_QUOTA_CAPS && i < MODEL_CAPS; i++)
+		used += m->caps[i].live && m->caps[i].owner == zone;
+	for (int i = 1; i < MODEL_ZONES; i++)
+		if (m->alive[i] && m->above[i] == zone)
+			used += m->limit[i][table] + (table == EXO_QUOTA_ZONES);
+	return used;
+}
+
+static bool has_room(const struct model *m, int zone, uint32_t table, uint64_t count)
+{
+	return in_use(m, zone, table) + count <= m->limit[zone][table];
 }
 
 static int free_find(const struct model *m)
@@ -158,7 +180,7 @@ static enum exo_status beget(struct model *m, struct model_cap *cap, int owner, 
 {
 	struct model_cap child = *cap;
 
-	if (depth_of(m, cap) >= DEPTH_MAX)
+	if (depth_of(m, cap) >= DEPTH_MAX || !has_room(m, owner, EXO_QUOTA_CAPS, 1))
 		return EXO_E_SLOTS;
 	child.parent = (int)(cap - m->caps);
 	child.owner = owner;
@@ -212,6 +234,8 @@ enum exo_status model_move(struct model *m, int zone, exo_cap_t name, exo_cap_t 
 		status = lookup(m, zone, target, EXO_CAP_ZONE, 0, &to);
 	if (status != EXO_OK)
 		return status;
+	if (!has_room(m, to->object, EXO_QUOTA_CAPS, 1))
+		return EXO_E_SLOTS;
 	cap->owner = to->object;
 	m->made = (int)(cap - m->caps);
 	return EXO_OK;
@@ -378,14 +402,42 @@ enum exo_status model_zone_create(struct model *m, int zone, exo_cap_t parent, i
 	struct model_cap *cap;
 	enum exo_status status = lookup(m, zone, parent, EXO_CAP_ZONE, EXO_R_CREATE, &cap);
 
+	if (status == EXO_OK && (!has_room(m, cap->object, EXO_QUOTA_ZONES, 1) ||
+	                         !has_room(m, cap->object, EXO_QUOTA_CAPS, EXO_QUOTA_FIRST + (cap->object == zone))))
+		status = EXO_E_SLOTS;
 	if (status == EXO_OK)
 		status = beget(m, cap, zone, EXO_R_ALL, 0, 1, cap->expires);
 	if (status != EXO_OK)
 		return status;
+	memset(m->limit[number], 0, sizeof(m->limit[number]));
+	m->limit[number][EXO_QUOTA_CAPS] = EXO_QUOTA_FIRST;
 	m->caps[m->made].object = number;
 	m->above[number] = cap->object;
 	m->alive[number] = true;
 	m->life[number]++;
+	return EXO_OK;
+}
+
+enum exo_status model_zone_quota(struct model *m, int zone, exo_cap_t parent, exo_cap_t name, uint32_t table, uint64_t limit)
+{
+	struct model_cap *above, *cap;
+	enum exo_status status = lookup(m, zone, parent, EXO_CAP_ZONE, EXO_R_CREATE, &above);
+	int of;
+
+	if (status == EXO_OK)
+		status = lookup(m, zone, name, EXO_CAP_ZONE, EXO_R_MAP, &cap);
+	if (status != EXO_OK)
+		return status;
+	of = cap->object;
+	if (table >= EXO_QUOTA_COUNT)
+		return EXO_E_ARG;
+	if (of == 0 || m->above[of] != above->object)
+		return EXO_E_STATE;
+	if (limit < in_use(m, of, table))
+		return EXO_E_BUSY;
+	if (limit > m->limit[of][table] && !has_room(m, above->object, table, limit - m->limit[of][table]))
+		return EXO_E_SLOTS;
+	m->limit[of][table] = limit;
 	return EXO_OK;
 }
 

@@ -44,6 +44,8 @@ struct model {
 	bool alive[MODEL_ZONES];
 	uint64_t life[MODEL_ZONES]; /* how often it was created */
 	int above[MODEL_ZONES];     /* the zone that it was made below, and ends with */
+	uint64_t limit[MODEL_ZONES][EXO_QUOTA_COUNT];
+	uint64_t unknown;           /* capabilities of the LibOS that the model does not know */
 	struct model_seal seals[MODEL_SEALS];
 	int made;
 	uint64_t gone; /* capabilities that the last revocation took */
@@ -51,7 +53,8 @@ struct model {
 
 enum model_damage { MODEL_WHOLE, MODEL_CUT, MODEL_HEADER, MODEL_BOOT, MODEL_BODY };
 
-void model_init(struct model *m, uint64_t now);
+/* unknown: how many capabilities the LibOS has besides. */
+void model_init(struct model *m, uint64_t now, uint64_t unknown);
 /* True if no more capabilities fit. */
 bool model_is_full(const struct model *m);
 /* A root, owned by the LibOS. depth: the core's, which bounds chains. */
@@ -74,6 +77,7 @@ enum exo_status model_unseal(struct model *m, int zone, struct model_seal *seal,
                              uint32_t rights);
 /* number: which of the model's zones it shall be; not alive. */
 enum exo_status model_zone_create(struct model *m, int zone, exo_cap_t parent, int number);
+enum exo_status model_zone_quota(struct model *m, int zone, exo_cap_t parent, exo_cap_t cap, uint32_t table, uint64_t limit);
 enum exo_status model_zone_destroy(struct model *m, int zone, exo_cap_t cap);
 
 #endif

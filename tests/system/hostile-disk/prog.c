@@ -188,6 +188,8 @@ static void disk_goes(void)
 	CHECK("blocks that are taken back", whole);
 }
 
+#define SHARE 4 /* of the places for transfers, for a program that does not ask for more */
+
 /* As many as it can have, never taken. */
 static unsigned fill(uint32_t count)
 {
@@ -202,30 +204,35 @@ static void queue(void)
 {
 	struct witness w = witness_start();
 	int limited = 1, p[2];
-	pid_t pids[3];
+	pid_t pids[5];
 	char c;
 
-	CHECK("a zone has its share", fill(1) == 8 && submit(disk, memory, EXO_DISK_READ, 0, 1, first) == EXO_E_BUSY);
-	for (int i = 0; i < 8; i++)
+	CHECK("a zone has its share", fill(1) == SHARE && submit(disk, memory, EXO_DISK_READ, 0, 1, first) == EXO_E_BUSY);
+	CHECK("which is not less than it uses", !exo_share(EXO_QUOTA_DISK, SHARE - 1) && errno == EBUSY);
+	CHECK("nor all that there is", !exo_share(EXO_QUOTA_DISK, 32) && errno == ENOMEM && !exo_share(EXO_QUOTA_DISK, ~0ULL) && errno == ENOMEM);
+	CHECK("and can be more", exo_share(EXO_QUOTA_DISK, 2 * SHARE) && fill(1) == SHARE);
+	for (int i = 0; i < 2 * SHARE; i++)
 		limited &= answer(disk) == EXO_OK;
+	limited &= exo_share(EXO_QUOTA_DISK, SHARE);
 	CHECK("and gets it back", limited && submit(disk, memory, EXO_DISK_READ, 0, 1, first) == EXO_OK && answer(disk) == EXO_OK);
 	if (pipe(p))
 		return;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 5; i++) {
 		pids[i] = fork();
 		if (pids[i] == 0) {
 			unsigned got = attach() ? fill(64) : 99;
 
-			c = got <= 8 ? '.' : '!';
+			c = got == SHARE ? '.' : '!';
 			if (write(p[1], &c, 1) == 1)
 				pause();
 			_exit(1);
 		}
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 5; i++)
 		limited &= read(p[0], &c, 1) == 1 && c == '.';
-	CHECK("others have theirs", limited);
-	for (int i = 0; i < 3; i++) {
+	CHECK("others have theirs", limited && submit(disk, memory, EXO_DISK_READ, 0, 1, first) == EXO_OK && answer(disk) == EXO_OK);
+	CHECK("till there are no more", !exo_share(EXO_QUOTA_DISK, SHARE + 1) && errno == ENOMEM);
+	for (int i = 0; i < 5; i++) {
 		kill(pids[i], SIGKILL);
 		limited &= wait_status(pids[i]) == SIGKILL;
 	}
@@ -237,8 +244,8 @@ static void queue(void)
 			_exit(attach() && fill(256) > 0 ? 0 : 1);
 		limited &= wait_status(pid) == 0;
 	}
-	CHECK("whoever dies gives it all back", limited && fill(256) == 8);
-	for (int i = 0; i < 8; i++)
+	CHECK("whoever dies gives it all back", limited && fill(256) == SHARE);
+	for (int i = 0; i < SHARE; i++)
 		limited &= answer(disk) == EXO_OK;
 	CHECK("the disk works", limited && submit(disk, 0, EXO_DISK_FLUSH, 0, 0, 0) == EXO_OK && answer(disk) == EXO_OK);
 	CHECK("others do not notice", witness_is_well(&w));

@@ -149,6 +149,44 @@ static void mapping(void)
 	exo_cap_drop(few, NULL);
 }
 
+/* ---- shares of the kernel's tables ---- */
+
+/* Zone numbers cost a few frames each, and there are 4,095 for the whole system: a program has a share. */
+static void shares(void)
+{
+	static exo_cap_t made[32];
+	exo_cap_t below = EXO_CAP_NONE;
+	uint64_t n = 0, value;
+	struct exo_zone_info info;
+
+	memset(&info, 0, sizeof info);
+	while (n < 30 && exo_zone_create(zone, memory, first + AT_FUND + 4 * n, 4, "n", 1, &made[n]) == EXO_OK)
+		n++;
+	CHECK("as many zones as our share", n == 16 && exo_zone_create(zone, memory, first + AT_FUND + 64, 4, "x", 1, &value) == EXO_E_SLOTS);
+	CHECK("others make theirs", system_works());
+	CHECK("not everybody's share", !exo_share(EXO_QUOTA_ZONES, 4000) && errno == ENOMEM);
+	CHECK("nor less than we use", !exo_share(EXO_QUOTA_ZONES, 15) && errno == EBUSY);
+	CHECK("more for one below us than we have", exo_zone_quota(zone, made[0], EXO_QUOTA_ZONES, 1, NULL) == EXO_E_SLOTS);
+	CHECK("two end", zone_end(made[14]) == EXO_OK && zone_end(made[15]) == EXO_OK);
+	CHECK("what they had goes to one below us", exo_zone_quota(zone, made[0], EXO_QUOTA_ZONES, 2, NULL) == EXO_OK &&
+	      exo_zone_quota(zone, made[0], EXO_QUOTA_CAPS, 24, NULL) == EXO_OK);
+	CHECK("which uses it", exo_zone_create(made[0], memory, first + AT_FUND + 64, 4, "b", 1, &below) == EXO_OK &&
+	      exo_zone_create(made[0], memory, first + AT_FUND + 68, 4, "b", 1, &value) == EXO_OK &&
+	      exo_zone_create(made[0], memory, first + AT_FUND + 72, 4, "b", 1, &value) == EXO_E_SLOTS);
+	CHECK("it is not there for us", exo_zone_create(zone, memory, first + AT_FUND + 72, 4, "x", 1, &value) == EXO_E_SLOTS);
+	CHECK("taking what is used", exo_zone_quota(zone, made[0], EXO_QUOTA_ZONES, 1, NULL) == EXO_E_BUSY);
+	REFUSED("a zone that was not made below ours", EXO_E_STATE, EXO_NR_ZONE_QUOTA, zone, below, EXO_QUOTA_CAPS, 20, 0, 0);
+	REFUSED("our own", EXO_E_STATE, EXO_NR_ZONE_QUOTA, zone, zone, EXO_QUOTA_CAPS, 20, 0, 0);
+	REFUSED("a table that there is not", EXO_E_ARG, EXO_NR_ZONE_QUOTA, zone, made[0], EXO_QUOTA_COUNT, 1, 0, 0);
+	CHECK("more than any table has", exo_zone_quota(zone, made[0], EXO_QUOTA_CAPS, ~0ULL, NULL) == EXO_E_SLOTS);
+	CHECK("what it has is told", exo_zone_info(made[0], &info, NULL) == EXO_OK && info.quotas[EXO_QUOTA_ZONES].limit == 2 &&
+	      info.quotas[EXO_QUOTA_ZONES].used == 2 && info.quotas[EXO_QUOTA_CAPS].given == 16);
+	for (n = 0; n < 14; n++)
+		zone_end(made[n]);
+	CHECK("all of it comes back", exo_zone_info(zone, &info, NULL) == EXO_OK && info.quotas[EXO_QUOTA_ZONES].used == 0 &&
+	      info.quotas[EXO_QUOTA_ZONES].given == 0 && info.quotas[EXO_QUOTA_CAPS].given == 0 && info.quotas[EXO_QUOTA_ZONES].limit == 16);
+}
+
 /* ---- zones, funds, contexts, time ---- */
 
 static void creating(void)
@@ -378,6 +416,7 @@ int main(void)
 	CHECK("root gets memory, zone and time, and looks at the records", get_all() && exo_audit_open());
 	mapping();
 	CHECK("the witness is well", witness_is_well(&witness));
+	shares();
 	creating();
 	CHECK("the witness is well", witness_is_well(&witness));
 	against_libos();
