@@ -108,8 +108,7 @@ CORE_TEST(audit, refusals_go_up_the_tree)
 	struct exo_audit_record r[8];
 
 	OK(exo_libos_create(boot->zone, boot->memory, frames_take(8), 8, "top", 3, &top));
-	share(top, EXO_QUOTA_ZONES, 1);
-	share(top, EXO_QUOTA_CAPS, 16);
+	share_zones(top);
 	OK(exo_zone_create(top, boot->memory, frames_take(8), 8, "below", 5, &below));
 	refuse(below, 1);
 	refuse(top, 2);

@@ -49,7 +49,10 @@ CORE_TEST(ends, not_by_itself_nor_by_what_is_below)
 {
 	exo_cap_t top = zone_make(16), middle, low;
 
+	share_zones(top);
 	OK(exo_zone_create(top, boot->memory, frames_take(16), 16, "middle", 6, &middle));
+	OK(exo_zone_quota(top, middle, EXO_QUOTA_ZONES, 1, NULL));
+	OK(exo_zone_quota(top, middle, EXO_QUOTA_CAPS, 32, NULL));
 	OK(exo_zone_create(middle, boot->memory, frames_take(16), 16, "low", 3, &low));
 	IS(E_BUSY, call(zone_of(low), EXO_NR_ZONE_DESTROY, give(low, low)));
 	IS(E_BUSY, call(zone_of(low), EXO_NR_ZONE_DESTROY, give(middle, low)));

@@ -73,6 +73,13 @@ static inline void share(exo_cap_t zone, uint32_t table, uint64_t limit)
 	OK(exo_zone_quota(boot->zone, zone, table, limit, NULL));
 }
 
+/* So that some zones can be made below it. */
+static inline void share_zones(exo_cap_t zone)
+{
+	share(zone, EXO_QUOTA_ZONES, 4);
+	share(zone, EXO_QUOTA_CAPS, 64);
+}
+
 static inline exo_cap_t context_make(exo_cap_t zone, exo_frame_t *page)
 {
 	exo_cap_t out = 0;

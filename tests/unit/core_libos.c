@@ -92,8 +92,7 @@ static struct guest guest_make(uint64_t slot, uint64_t who, actor_fn *play, acto
 	g.cpu = give(derive(boot->cpu, EXO_R_ALL, slot, 1), g.zone, EXO_R_ALL);
 	g.self = give(g.zone, g.zone, EXO_R_READ | EXO_R_MAP);
 	if (inner) {
-		share(g.zone, EXO_QUOTA_ZONES, 1);
-		share(g.zone, EXO_QUOTA_CAPS, 64);
+		share_zones(g.zone);
 		OK(exo_zone_create(g.zone, boot->memory, frames_take(FUND), FUND, "inner", 5, &g.app));
 		g.inner = context_make(g.app, &page);
 		g.inner_page = actor_start(page, who + 1, inner);
@@ -283,6 +282,7 @@ CORE_TEST(libos, nothing_runs_two_levels_below_the_slot)
 	own = context_make(only.zone, &page);
 	actor_start(page, 1, own_runs_deeper);
 	refused[1] = give(own, only.zone, EXO_R_ALL);
+	share_zones(only.zone);
 	OK(exo_zone_create(only.zone, boot->memory, frames_take(FUND), FUND, "inner", 5, &app));
 	deeper = give(context_make(app, &page), only.zone, EXO_R_ALL);
 	actor_start(page, 2, endless);

@@ -74,6 +74,7 @@ static const struct {
 	WANTED(NOTIFY_TAKE, NOTIFY, EXO_R_READ)
 	WANTED(FASTIPC_CALL, IPC, EXO_R_WRITE)
 	WANTED(CTX_CANCEL, CONTEXT, EXO_R_EXEC)
+	WANTED(ZONE_QUOTA, ZONE, EXO_R_CREATE)
 #undef WANTED
 };
 #define WANTED_COUNT (sizeof(wanted) / sizeof(wanted[0]))

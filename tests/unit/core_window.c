@@ -157,6 +157,7 @@ CORE_TEST(window, other_windows)
 	IS(E_OVERLAP, map_under(libos, boot->memory, BASE + 16 * PAGE, other - 1, 16, EXO_PROT_READ));
 	/* As soon as it has left the one window it can leave the other. */
 	OK(map_under(libos, EXO_CAP_NONE, BASE, 0, 8, 0));
+	share_zones(libos);
 	OK(exo_zone_create(libos, boot->memory, theirs, 8, "x", 1, &zone));
 	cr_assert_eq(shown_of(theirs, 16), 8);
 	IS(E_OVERLAP, map_under(libos, boot->memory, BASE, theirs, 1, EXO_PROT_READ));
