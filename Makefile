@@ -165,7 +165,7 @@ UFLAGS   := $(RING3)
 KERNEL_OBJ := $(call objects,$(X)/kernel,$(CORE_C) $(X86_C) $(X86_S))
 LIBOS_OBJ  := $(call objects,$(X)/user,$(LIBOS_C) $(LIBOS_S) $(X86USER))
 
-iso: build/feuerbird.iso  ## Build build/feuerbird.iso, booted by GRUB2 under BIOS and UEFI
+iso: build/feuerbird.iso $(X)/attack.elf  ## Build build/feuerbird.iso, booted by GRUB2 under BIOS and UEFI
 qemu: iso  ## Boot the ISO in QEMU, serial console on this terminal
 	@tools/fb-qemu $(ARGS)
 

@@ -102,7 +102,7 @@ static void frames_of_the_kernel(void)
 	check("nothing is mapped into our own space by a call", map_into(boot->zone, boot->memory, plain, 1, RWX) == EXO_E_STATE);
 	check("kernel memory is no context page, no answer page, no text", exo_ctx_create(zone, boot->memory, fund + 2, &made) == EXO_E_OVERLAP &&
 	      exo_zone_answers(zone, boot->memory, fund + 2, NULL) == EXO_E_OVERLAP &&
-	      exo_text_prepare(boot->memory, fund + 2, 1, 64, 0x400000, NULL) == EXO_E_OVERLAP);
+	      exo_text_prepare(boot->memory, fund + 2, 1, 64, 0x400000, 0, NULL) == EXO_E_OVERLAP);
 	check("it is not given twice", zone_at(fund + 4, 4) == EXO_CAP_NONE && exo_zone_fund(boot->zone, boot->memory, fund, 1, NULL) == EXO_E_OVERLAP);
 	check("nor what is outside", zone_at(below, 4) == EXO_CAP_NONE && zone_at(above - 1, 4) == EXO_CAP_NONE && zone_at(0, 4) == EXO_CAP_NONE);
 	check("no capability grows", exo_cap_derive(boot->memory, EXO_R_ALL, below, 2, EXO_NO_EXPIRY, &made) == EXO_E_RANGE &&

@@ -29,44 +29,45 @@ static uint64_t window_at(exo_frame_t frame)
 	return (uint64_t)(uintptr_t)see(frame);
 }
 
-/* Frames of a fund whose translations the TLB has. */
-static exo_frame_t funded(uint64_t count, uint64_t align)
+/* Every frame of it is used, and `target` last, so that the TLB has that for sure. */
+static void use(exo_frame_t first, uint64_t count, exo_frame_t target)
 {
-	exo_frame_t first = take(count, align);
-
 	for (uint64_t i = 0; i < count; i++)
 		*see(first + i) = i;
-	if (zone_at(first, count) == EXO_CAP_NONE)
-		say("no zone\n");
-	return first;
+	*see(target) = 1;
 }
 
-static void fund_read(void) { fetch(window_at(funded(16, 1))); }
-static void fund_write(void) { store(window_at(funded(16, 1) + 1)); }
-static void fund_last(void) { store(window_at(funded(16, 1) + 15) + PAGE - 8); }
+/* A fund of `count` frames, `at` frames into a run of `run` that was used; where `target` frames into the run was. */
+static uint64_t funded(uint64_t run, uint64_t align, uint64_t at, uint64_t count, uint64_t target)
+{
+	exo_frame_t first = take(run, align);
 
-/* A large page as a whole, and one that is broken up already. */
-static void fund_piece(void) { store(window_at(funded(PIECE, PIECE) + PIECE / 2)); }
+	use(first, run, first + target);
+	if (zone_at(first + at, count) == EXO_CAP_NONE)
+		say("no zone\n");
+	return window_at(first + target);
+}
+
+static void fund_read(void) { fetch(funded(16, 1, 0, 16, 0)); }
+static void fund_write(void) { store(funded(16, 1, 0, 16, 1)); }
+static void fund_last(void) { store(funded(16, 1, 0, 16, 15) + PAGE - 8); }
+
+/* A large page as a whole; a part of it; what is left of one that is broken up; the end of one, a whole one, and the beginning
+ * of one. */
+static void fund_piece(void) { store(funded(PIECE, PIECE, 0, PIECE, PIECE / 2)); }
+static void fund_in_piece(void) { fetch(funded(PIECE, PIECE, 100, 16, 107)); }
+static void fund_across_begin(void) { fetch(funded(3 * PIECE, PIECE, 100, 2 * PIECE + 50, 101)); }
+static void fund_across_middle(void) { fetch(funded(3 * PIECE, PIECE, 100, 2 * PIECE + 50, PIECE + 3)); }
+static void fund_across_end(void) { fetch(funded(3 * PIECE, PIECE, 100, 2 * PIECE + 50, 2 * PIECE + 149)); }
 
 static void fund_broken_piece(void)
 {
 	exo_frame_t first = take(PIECE, PIECE);
 
 	(void)zone_at(first, 4);
-	for (uint64_t i = 4; i < PIECE; i++)
-		*see(first + i) = i;
+	use(first + 4, PIECE - 4, first + 203);
 	(void)zone_at(first + 200, 8);
 	fetch(window_at(first + 203));
-}
-
-static void fund_across(void)
-{
-	exo_frame_t first = take(3 * PIECE, PIECE);
-
-	for (uint64_t i = 0; i < 3 * PIECE; i++)
-		*see(first + i) = i;
-	(void)zone_at(first + 100, 2 * PIECE + 50);
-	fetch(window_at(first + PIECE + 3));
 }
 
 /* Given, and taken back, and given again. */
@@ -152,7 +153,8 @@ static const struct {
 	void (*attack)(void);
 } attacks[] = {
 	{ "fund-read", fund_read }, { "fund-write", fund_write }, { "fund-last", fund_last }, { "fund-piece", fund_piece },
-	{ "fund-broken-piece", fund_broken_piece }, { "fund-across", fund_across }, { "fund-again", fund_again },
+	{ "fund-in-piece", fund_in_piece }, { "fund-broken-piece", fund_broken_piece }, { "fund-across-begin", fund_across_begin },
+	{ "fund-across-middle", fund_across_middle }, { "fund-across-end", fund_across_end }, { "fund-again", fund_again },
 	{ "own-fund", own_fund }, { "own-tables", own_tables }, { "frame-table", frame_table }, { "behind-memory", behind_memory },
 	{ "low-memory", low_memory }, { "window-code", window_code }, { "own-text", own_text }, { "own-stack", own_stack },
 	{ "boot-page-code", boot_page_code }, { "null", null_read }, { "direct-read", direct_read }, { "direct-write", direct_write },

@@ -184,6 +184,7 @@ void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 	c->regs.rsp = STACK_TOP;
 	c->regs.rdi = BOOT_ADDR;
 	c->regs.rflags = FLAG_IF | FLAG_ONE;
+	provoke_libos(c->space);
 	if (machine.boottime)
 		log_format("boottime: LibOS entered after %lu us\n", hal_time_ns() / 1000);
 	for (;;) {

@@ -11,6 +11,8 @@
 #include <hal/hal.h>
 #include <hal/x86_64/x86.h>
 
+struct space;
+
 /* ---- Layout of the kernel's half --------------------------------------- */
 
 #define KERNEL_BASE UINT64_C(0xffffffff80000000) /* as in kernel.ld, boot.S */
@@ -227,6 +229,7 @@ void check_init(const struct features *can);                    /* check.c */
 void check_tell(void);                    /* logs what this CPU's banks have */
 
 void provoke(bool on_worker);                                   /* provoke.c */
+void provoke_libos(const struct space *space); /* before the first LibOS runs */
 void witness_take(void);                  /* witness.c: now everything is as it is to stay */
 bool witness_agrees(void);                /* and so it is, or nobody asked */
 /* Before memory_finish(): decides whether ring 3 has tables of its own, prepares them, and puts the boot CPU on them. */
@@ -237,7 +240,6 @@ uint64_t isolation_name(uint64_t rip);
 
 void libos_load(void);                                          /* libos.c */
 void libos_name(uint64_t rip);            /* logs an address with its name */
-struct space;
 bool libos_has(const struct space *space, exo_frame_t frame); /* it was loaded there, and the space is its */
 
 void srat_read(const uint8_t *table, uint32_t size);             /* srat.c */

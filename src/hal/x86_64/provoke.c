@@ -2,14 +2,19 @@
  * Faults of the kernel on purpose, by the machine's option provoke=N, so that tests see what becomes of them:
  * 1 to 8 overflow that stack of stack_table, 20 enters ring 3 with a code segment that is not present, 21 sets
  * the trap flag in the kernel, 22 calls a null pointer,
- * 23 changes a gate.
+ * 23 changes a gate; 24 gives ring 3 a page of the kernel's image, 25 shows the first LibOS a frame of the kernel's, 26
+ * hides one of its own.
  */
 #include <hal/x86_64/machine.h>
+#include <hal/x86_64/paging.h>
 
 #define PROVOKE_ENTRY 20
 #define PROVOKE_TRAP  21
 #define PROVOKE_NULL  22
 #define PROVOKE_GATE  23
+#define PROVOKE_USER  24
+#define PROVOKE_SHOW  25
+#define PROVOKE_HIDE  26
 
 static volatile bool forever = true;
 
@@ -61,4 +66,31 @@ void provoke(bool on_worker)
 		((void (*)(void))(uintptr_t)0)();
 	else if (what == PROVOKE_GATE)
 		trap_bend_gate();
+}
+
+static void user_image(const struct space *space)
+{
+	uint64_t *table = phys_ptr(space->pml4);
+
+	for (unsigned level = 4; level > 0; level--) {
+		uint64_t *entry = &table[pt_index(KERNEL_BASE, level)];
+
+		*entry |= PT_USER;
+		table = phys_ptr(*entry & PT_ADDRESS);
+	}
+}
+
+void provoke_libos(const struct space *space)
+{
+	const struct hal_boot_info *boot = &machine.boot;
+	uint64_t what;
+
+	if (!boot_option("provoke", &what))
+		return;
+	if (what == PROVOKE_USER)
+		user_image(space);
+	else if (what == PROVOKE_SHOW)
+		hal_window_show(boot->first_frame, 1);
+	else if (what == PROVOKE_HIDE)
+		hal_window_hide(boot->first_frame + boot->frame_count - 1, 1);
 }
