@@ -443,6 +443,10 @@ void thread_main(struct thread *self)
 			process_out_of_memory(self);
 		timers_arm();
 		status = exo_run(self->ctx, libos.boot->cpu, libos.sched.quantum_ns, &event);
+		if (status == EXO_E_AGAIN) {
+			quantum_over(self); /* the kernel is taking something from it, and has not yet done so */
+			continue;
+		}
 		if (status == EXO_E_BUSY)
 			event = EXO_EV_IPC; /* it just leaves a caller that another CPU runs */
 		else if (status != EXO_OK)
