@@ -66,7 +66,7 @@ enum exo_status call_disk_info(struct zone *caller, struct cap *disk, exo_vaddr_
 {
 	const struct hal_disk *of = &core.info->disks[disk->first >> EXO_DISK_SHIFT];
 	const struct exo_disk_info out = {
-		disk->first & ~EXO_DISK_BLOCK, of->count, EXO_FRAME_SIZE, EXO_DISK_COUNT_MAX, 
+		disk->first & ~EXO_DISK_BLOCK, of->count, EXO_FRAME_SIZE, EXO_DISK_COUNT_MAX,
 		caller->quotas[EXO_QUOTA_DISK].limit - caller->quotas[EXO_QUOTA_DISK].given, of->writable,
 	};
 

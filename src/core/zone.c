@@ -29,12 +29,13 @@ CORE_LOCKED static void quotas_begin(struct zone *zone)
 		[EXO_QUOTA_CAPS] = CAP_SLOTS - 1, [EXO_QUOTA_ZONES] = ZONE_MAX - 2, [EXO_QUOTA_DISK] = HAL_TRANSFERS,
 	};
 
-	for (uint32_t table = 0; !zone->parent && table < EXO_QUOTA_COUNT; table++)
-		zone->quotas[table].limit = all[table];
-	if (!zone->parent)
+	if (zone->parent) {
+		zone->parent->quotas[EXO_QUOTA_ZONES].used++;
+		zone_quota_set(zone, EXO_QUOTA_CAPS, EXO_QUOTA_FIRST);
 		return;
-	zone->parent->quotas[EXO_QUOTA_ZONES].used++;
-	zone_quota_set(zone, EXO_QUOTA_CAPS, EXO_QUOTA_FIRST);
+	}
+	for (uint32_t table = 0; table < EXO_QUOTA_COUNT; table++)
+		zone->quotas[table].limit = all[table];
 }
 
 CORE_LOCKED static void quotas_end(struct zone *zone)

@@ -48,8 +48,7 @@ CORE_LOCKED static enum exo_status create_check(struct zone *caller, const struc
 		return EXO_E_FUNDS;
 	if (name_size >= sizeof(creation->name))
 		name_size = sizeof(creation->name) - 1;
-	status = copy_in(caller, creation->name, name, name_size);
-	return status;
+	return copy_in(caller, creation->name, name, name_size);
 }
 
 CORE_LOCKED static enum exo_status create_commit(struct zone *caller, struct cap *parent, const struct creation *creation,
