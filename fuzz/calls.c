@@ -264,6 +264,7 @@ static void message_fill(unsigned who)
 	struct fastipc_message *m = (struct fastipc_message *)(uintptr_t)(input.boot->window + (frame << EXO_FRAME_SHIFT));
 
 	m->rights = byte_take() * 4u;
+	m->takes = m->rights & 8;
 	m->cap = input.app_count && byte_take() & 1 ? input.app_caps[byte_take() % input.app_count] : 0;
 }
 
@@ -386,6 +387,8 @@ static void zone_prepare(const struct exo_boot *boot, unsigned which)
 	if (exo_zone_quota(boot->zone, zone, EXO_QUOTA_CAPS, 40, NULL) != EXO_OK ||
 	    exo_zone_quota(boot->zone, zone, EXO_QUOTA_ZONES, 1, NULL) != EXO_OK ||
 	    exo_zone_quota(boot->zone, zone, EXO_QUOTA_DISK, 2, NULL) != EXO_OK)
+		abort();
+	if (exo_zone_gifts(zone, 4, NULL) != EXO_OK)
 		abort();
 	cap_add(false, zone);
 	cap_add(false, context);

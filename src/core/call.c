@@ -14,7 +14,7 @@
 static bool is_refusal(enum exo_status status)
 {
 	return (status >= EXO_E_CALL && status <= EXO_E_ADDRESS) || status == EXO_E_STATE ||
-	       status == EXO_E_OVERLAP || (status >= EXO_E_SEAL_SIZE && status <= EXO_E_REPLAYED);
+	       status == EXO_E_OVERLAP || (status >= EXO_E_SEAL_SIZE && status <= EXO_E_DECLINED);
 }
 
 /* Returns `status`. Apart from call_one(), so that calls which leave no record are quick. */
@@ -121,6 +121,23 @@ enum exo_status zone_lookup(const struct zone *caller, exo_cap_t name, uint32_t 
 		return status;
 	*zone = cap->zone;
 	return zone_is_gone(cap->zone) ? EXO_E_DEAD : EXO_OK;
+}
+
+enum exo_status receiver_lookup(const struct zone *caller, exo_cap_t name, struct cap **cap)
+{
+	struct zone *zone;
+	enum exo_status status = zone_lookup(caller, name, 0, &zone);
+
+	if (status != EXO_OK)
+		return status;
+	*cap = cap_at((cap_slot_t)name);
+	return zone == caller || ((*cap)->rights & EXO_R_WRITE) || zone->gifts > 0 ? EXO_OK : EXO_E_DECLINED;
+}
+
+void receiver_took(const struct zone *caller, const struct cap *cap)
+{
+	if (cap->zone != caller && !(cap->rights & EXO_R_WRITE))
+		cap->zone->gifts--;
 }
 
 enum exo_status copy_in(const struct zone *caller, void *to, exo_vaddr_t from, uint64_t size)

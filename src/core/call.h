@@ -37,6 +37,11 @@ static inline uint64_t call_entries(uint64_t count)
 CORE_LOCKED EXO_MUST_USE enum exo_status zone_lookup(const struct zone *caller, exo_cap_t name, uint32_t rights,
                                                     struct zone **zone);
 
+/* A zone that the caller names by any capability, to give it one. As zone_lookup(); E_DECLINED: it has not said that it takes
+ * something, and the capability lacks WRITE. *cap: the capability that names it; and what follows when it is done. */
+CORE_LOCKED EXO_MUST_USE enum exo_status receiver_lookup(const struct zone *caller, exo_cap_t name, struct cap **cap);
+CORE_LOCKED void receiver_took(const struct zone *caller, const struct cap *cap);
+
 /* Takes a slot for the name of a new object of `slab` of the zone that `cap` names, below `cap`. E_AGAIN, E_DEAD,
  * E_FUNDS, E_SLOTS. */
 CORE_LOCKED EXO_MUST_USE enum exo_status object_reserve(const struct zone *caller, struct cap *cap,

@@ -26,30 +26,34 @@ enum exo_status call_cap_grant(struct zone *caller, struct cap *cap, exo_cap_t z
                                uint64_t *value)
 {
 	struct cap_spec spec;
-	struct zone *target;
-	enum exo_status status = zone_lookup(caller, zone, 0, &target);
+	struct cap *target;
+	enum exo_status status = receiver_lookup(caller, zone, &target);
 
 	if (status != EXO_OK)
 		return status;
-	spec = derive_spec(cap, cap->rights & rights, cap->expires, target);
-	return derive_cap(&spec, value);
+	spec = derive_spec(cap, cap->rights & rights, cap->expires, target->zone);
+	status = derive_cap(&spec, value);
+	if (status == EXO_OK)
+		receiver_took(caller, target);
+	return status;
 }
 
 enum exo_status call_cap_move(struct zone *caller, struct cap *cap, exo_cap_t zone, uint64_t *value)
 {
 	enum exo_status status = derive_check(cap, cap->rights, cap->expires);
-	struct zone *target;
+	struct cap *target;
 
 	if (status == EXO_OK)
-		status = zone_lookup(caller, zone, 0, &target);
+		status = receiver_lookup(caller, zone, &target);
 	if (status != EXO_OK)
 		return status;
 	/* What the giver has mapped by it would stay with the giver. */
 	if (core.cap_bindings[cap_slot(cap)])
 		return EXO_E_BUSY;
-	if (!zone_has_room(target, EXO_QUOTA_CAPS, 1))
+	if (!zone_has_room(target->zone, EXO_QUOTA_CAPS, 1))
 		return EXO_E_SLOTS;
-	*value = cap_move(cap, target);
+	*value = cap_move(cap, target->zone);
+	receiver_took(caller, target);
 	return EXO_OK;
 }
 

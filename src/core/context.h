@@ -24,6 +24,7 @@ struct context {
 	struct context *caller, *callee; /* fastipc.h: whom it serves; who serves it */
 	struct port *port;           /* through which its caller came */
 	exo_vaddr_t message;         /* waiting: where it wants its message */
+	bool takes;                  /* waiting: a capability may come with it */
 	bool parked;                 /* waits to be called */
 	bool detached;               /* its runner runs it, not that of its caller */
 	bool orphan;                 /* its caller went */

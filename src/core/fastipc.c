@@ -74,17 +74,18 @@ void fastipc_forget(struct context *context)
 	context->parked = false;
 }
 
-/* The message at `from`, and what it hands over, for `to`. E_BUSY: that one's memory cannot be written any more. */
-CORE_LOCKED static enum exo_status pass(struct zone *zone, exo_vaddr_t from, const struct context *to, uint64_t label)
+/* The message, and what it hands over, for `to`. E_BUSY: that one's memory cannot be written any more. */
+CORE_LOCKED static enum exo_status pass(struct zone *zone, struct fastipc_message m, const struct context *to, uint64_t label)
 {
-	struct fastipc_message m;
 	struct cap_spec spec = { .rights = 0 };
 	cap_slot_t slot = CAP_NIL;
 	struct cap *cap = NULL;
-	enum exo_status status = copy_in(zone, &m, from, sizeof(m));
+	enum exo_status status = EXO_OK;
 
-	if (status == EXO_OK && m.cap != EXO_CAP_NONE) {
+	if (m.cap != EXO_CAP_NONE) {
 		status = cap_lookup(zone, m.cap, EXO_CAP_NONE, EXO_R_GRANT, &cap);
+		if (status == EXO_OK && !to->takes)
+			status = EXO_E_DECLINED;
 		if (status == EXO_OK) {
 			spec = derive_spec(cap, cap->rights & m.rights, cap->expires, to->zone);
 			status = derive_reserve(&spec, &slot);
@@ -95,7 +96,7 @@ CORE_LOCKED static enum exo_status pass(struct zone *zone, exo_vaddr_t from, con
 	m.cap = slot == CAP_NIL ? EXO_CAP_NONE : cap_name_next(slot);
 	m.rights = spec.rights;
 	m.label = label;
-	m.reserved = 0;
+	m.takes = 0;
 	if (copy_out(to->zone, to->message, &m, sizeof(m)) != EXO_OK) {
 		if (slot != CAP_NIL)
 			cap_unreserve(slot);
@@ -111,6 +112,7 @@ CORE_LOCKED static enum exo_status pass(struct zone *zone, exo_vaddr_t from, con
 enum exo_status call_fastipc_call(struct zone *caller, struct cap *cap, exo_vaddr_t message)
 {
 	struct context *context = cpu_this()->calling, *server = cap->port->server;
+	struct fastipc_message m;
 	enum exo_status status;
 	unsigned depth = 1;
 
@@ -124,7 +126,9 @@ enum exo_status call_fastipc_call(struct zone *caller, struct cap *cap, exo_vadd
 		depth++;
 	if (depth > EXO_FASTIPC_DEPTH)
 		return EXO_E_RANGE;
-	status = pass(caller, message, server, cap->port->label);
+	status = copy_in(caller, &m, message, sizeof(m));
+	if (status == EXO_OK)
+		status = pass(caller, m, server, cap->port->label);
 	if (status == EXO_E_BUSY) {
 		answer(server, EXO_E_ADDRESS);
 		fastipc_tell(server);
@@ -132,6 +136,7 @@ enum exo_status call_fastipc_call(struct zone *caller, struct cap *cap, exo_vadd
 	if (status != EXO_OK)
 		return status;
 	context->message = message;
+	context->takes = m.takes != 0;
 	context->callee = server;
 	server->caller = context;
 	server->port = cap->port;
@@ -144,6 +149,7 @@ enum exo_status call_fastipc_wait(struct zone *caller, exo_vaddr_t message)
 	static const struct fastipc_message none;
 	struct context *context = cpu_this()->calling;
 	enum exo_status status;
+	struct fastipc_message m;
 
 	if (!context)
 		return EXO_E_STATE;
@@ -153,10 +159,11 @@ enum exo_status call_fastipc_wait(struct zone *caller, exo_vaddr_t message)
 		context->orphan = false;
 		return EXO_E_DEAD;
 	}
-	if (!context->caller) {
+	status = copy_in(caller, &m, message, sizeof(m));
+	if (status == EXO_OK && !context->caller) {
 		status = copy_out(caller, message, &none, sizeof(none));
-	} else {
-		status = pass(caller, message, context->caller, 0);
+	} else if (status == EXO_OK) {
+		status = pass(caller, m, context->caller, 0);
 		if (status == EXO_OK || status == EXO_E_BUSY) {
 			unlink(context->caller, status == EXO_OK ? EXO_OK : EXO_E_ADDRESS);
 			status = EXO_OK;
@@ -165,6 +172,7 @@ enum exo_status call_fastipc_wait(struct zone *caller, exo_vaddr_t message)
 	if (status != EXO_OK)
 		return status;
 	context->message = message;
+	context->takes = m.takes != 0;
 	context->parked = true;
 	return EXO_OK;
 }

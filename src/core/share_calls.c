@@ -88,13 +88,16 @@ enum exo_status call_share_pages(struct zone *caller, struct cap *memory, exo_fr
                                  exo_cap_t zone, uint32_t rights, uint64_t *value)
 {
 	struct cap_spec spec;
-	struct zone *target;
-	enum exo_status status = zone_lookup(caller, zone, 0, &target);
+	struct cap *target;
+	enum exo_status status = receiver_lookup(caller, zone, &target);
 
 	if (status != EXO_OK)
 		return status;
-	spec = derive_spec(memory, memory->rights & rights, memory->expires, target);
+	spec = derive_spec(memory, memory->rights & rights, memory->expires, target->zone);
 	spec.first = first;
 	spec.count = count;
-	return derive_cap(&spec, value);
+	status = derive_cap(&spec, value);
+	if (status == EXO_OK)
+		receiver_took(caller, target);
+	return status;
 }

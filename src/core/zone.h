@@ -36,6 +36,7 @@ struct zone {
 	struct zone *parent, *child, *next, *prev;
 	uint32_t depth;
 	struct exo_quota quotas[EXO_QUOTA_COUNT]; /* its shares of tables */
+	uint64_t gifts;           /* capabilities that it takes from whoever only names it */
 
 	struct hal_space space;
 	struct hal_pool pool;     /* free frames of its fund */

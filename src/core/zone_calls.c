@@ -144,6 +144,15 @@ enum exo_status call_zone_quota(struct zone *caller, struct cap *parent, exo_cap
 	return EXO_OK;
 }
 
+enum exo_status call_zone_gifts(struct zone *caller, struct cap *cap, uint64_t count, uint64_t *value)
+{
+	if (zone_is_gone(cap->zone))
+		return EXO_E_DEAD;
+	*value = cap->zone->gifts;
+	cap->zone->gifts = count;
+	return EXO_OK;
+}
+
 /* It is the zone, or was made below it, or below what was. */
 static bool is_below(const struct zone *zone, const struct zone *top)
 {

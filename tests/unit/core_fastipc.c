@@ -21,6 +21,7 @@ static struct party {
 } p[PARTIES];
 
 static uint64_t me;
+static bool servers_take; /* a capability with each message */
 
 static void stage(void *user, struct fake_entry *entry)
 {
@@ -41,6 +42,7 @@ static void serves(struct fake_entry *entry, unsigned step)
 {
 	if (step > 0)
 		p[me].m->words[0]++;
+	p[me].m->takes = servers_take;
 	calls(entry, EXO_NR_FASTIPC_WAIT, BASE, 0);
 }
 
@@ -64,6 +66,8 @@ static void forwards(struct fake_entry *entry, unsigned step)
 
 static void computes(struct fake_entry *entry, unsigned step)
 {
+	if (p[me].m)
+		p[me].m->takes = servers_take;
 	if (step == 0)
 		calls(entry, EXO_NR_FASTIPC_WAIT, BASE, 0);
 	else if (fake.now_ns < entry->deadline)
@@ -237,6 +241,7 @@ CORE_TEST(fastipc, a_capability_goes_along)
 	exo_cap_t mine = derive(boot->memory, EXO_R_ALL, frames, 4), theirs, weak;
 	struct exo_stats before;
 
+	servers_take = true;
 	pair(serves);
 	before = stats();
 	OK(exo_cap_grant(mine, p[0].zone, EXO_R_READ | EXO_R_WRITE | EXO_R_GRANT, &theirs));
@@ -249,12 +254,14 @@ CORE_TEST(fastipc, a_capability_goes_along)
 	cr_assert_eq(p[1].step, 1, "nothing came");
 	p[0].m->cap = theirs;
 	p[0].m->rights = EXO_R_READ | EXO_R_EXEC;
+	p[0].m->takes = 1;
 	p[0].step = 0;
 	p[1].play = computes;
 	cr_assert_eq(run(0), EXO_EV_QUANTUM);
 	cr_assert_eq(p[1].m->rights, EXO_R_READ);
 	cr_assert_eq(cap_find(p[1].m->cap)->owner, inspect(p[1].zone).first);
 	cr_assert_eq(cap_find(p[1].m->cap)->first, frames);
+	cr_assert_eq(p[1].m->takes, 1, "its own, of the next wait");
 	cr_assert_eq(stats().caps_used, before.caps_used + 3);
 	/* The answer hands it back. */
 	p[1].m->rights = 0;
@@ -266,6 +273,40 @@ CORE_TEST(fastipc, a_capability_goes_along)
 	cr_assert_eq(run(0), EXO_EV_SYSCALL);
 	cr_assert_eq(p[0].m->cap, EXO_CAP_NONE);
 	OK(exo_cap_revoke(mine, NULL));
+	cr_assert_eq(stats().caps_used, before.caps_used);
+}
+
+/* Whoever has not said that it takes a capability gets none, and nothing has happened. */
+CORE_TEST(fastipc, a_capability_is_declined)
+{
+	exo_cap_t theirs, its;
+	struct exo_stats before;
+
+	pair(serves);
+	OK(exo_cap_grant(boot->timer, p[0].zone, EXO_R_READ | EXO_R_GRANT, &theirs));
+	OK(exo_cap_grant(boot->timer, p[1].zone, EXO_R_READ | EXO_R_GRANT, &its));
+	before = stats();
+	p[0].m->cap = theirs;
+	p[0].m->takes = 1;
+	for (int i = 0; i < 100; i++)
+		CLIENT_GETS(E_DECLINED);
+	cr_assert_eq(p[1].step, 1, "nothing came");
+	cr_assert_eq(stats().caps_used, before.caps_used);
+	p[0].m->cap = EXO_CAP_NONE;
+	p[0].m->takes = 0;
+	p[1].m->cap = EXO_CAP_NONE;
+	CLIENT_GETS(OK);
+	/* The answer likewise: the server is told, and can answer without it. */
+	p[1].play = computes;
+	p[0].step = 0;
+	cr_assert_eq(run(0), EXO_EV_QUANTUM);
+	p[1].m->cap = its;
+	p[1].play = serves;
+	cr_assert_eq(run(0), EXO_EV_QUANTUM);
+	cr_assert_eq(p[1].status, EXO_E_DECLINED);
+	p[1].m->cap = EXO_CAP_NONE;
+	cr_assert_eq(run(0), EXO_EV_SYSCALL);
+	cr_assert_eq(p[0].status, EXO_OK);
 	cr_assert_eq(stats().caps_used, before.caps_used);
 }
 

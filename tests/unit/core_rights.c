@@ -75,6 +75,7 @@ static const struct {
 	WANTED(FASTIPC_CALL, IPC, EXO_R_WRITE)
 	WANTED(CTX_CANCEL, CONTEXT, EXO_R_EXEC)
 	WANTED(ZONE_QUOTA, ZONE, EXO_R_CREATE)
+	WANTED(ZONE_GIFTS, ZONE, EXO_R_WRITE)
 #undef WANTED
 };
 #define WANTED_COUNT (sizeof(wanted) / sizeof(wanted[0]))

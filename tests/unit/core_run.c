@@ -336,6 +336,7 @@ CORE_TEST(appcalls, it_may_take_back_the_context_it_runs_on)
 	uint64_t v;
 
 	fake.program = stepper;
+	OK(exo_zone_gifts(boot->zone, 1, NULL));
 	step_add(EXO_NR_CTX_CREATE, self, memory, page, 0);
 	cr_assert_eq(run(&app), EXO_EV_SYSCALL);
 	OK(steps[0].status);

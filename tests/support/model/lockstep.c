@@ -378,6 +378,16 @@ static void step_zone_quota(int zone)
 	      call(zone, EXO_NR_ZONE_QUOTA, parent, cap, table, limit, 0, 0), false);
 }
 
+static void step_zone_gifts(int zone)
+{
+	exo_cap_t cap = cap_pick(zone, EXO_CAP_ZONE);
+	uint64_t count = byte_take() % 8u, before = 0;
+	struct exo_result got = call(zone, EXO_NR_ZONE_GIFTS, cap, count, 0, 0, 0, 0);
+
+	if (agree(model_zone_gifts(&at.model, zone, cap, count, &before), got, false) && got.value != before)
+		wrong("how many gifts a zone took");
+}
+
 /* Rarely one that has nothing to show. */
 static int zone_pick(void)
 {
@@ -422,6 +432,8 @@ static void step(void)
 		step_zone_destroy(zone);
 	else if (what == 57)
 		step_zone_quota(zone);
+	else if (what == 59)
+		step_zone_gifts(zone);
 	else
 		fake.now_ns = at.model.now += byte_take() * UINT64_C(10);
 }
@@ -451,6 +463,7 @@ static void start_over(void)
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (call(0, EXO_NR_CAP_REVOKE, all[i], 0, 0, 0, 0, 0).status != EXO_OK)
 			wrong("a root cannot be revoked");
+	call(0, EXO_NR_ZONE_GIFTS, at.boot->zone, 0, 0, 0, 0, 0);
 	model_init(&at.model, at.model.now, at.others);
 	compare();
 	roots_make();

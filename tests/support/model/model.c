@@ -212,32 +212,68 @@ enum exo_status model_derive(struct model *m, int zone, exo_cap_t name, uint32_t
 	return beget(m, cap, zone, rights, first, count, expires);
 }
 
+/* Whoever only names a zone must be expected there. */
+static bool needs_word(const struct model_cap *to, int zone)
+{
+	return to->object != zone && !(to->rights & EXO_R_WRITE);
+}
+
+/* Zone `zone` gives `name` to whom `target` names. */
+static enum exo_status may_give(struct model *m, int zone, exo_cap_t name, exo_cap_t target, struct model_cap **cap,
+                                struct model_cap **to)
+{
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_GRANT, cap);
+
+	if (status == EXO_OK)
+		status = lookup(m, zone, target, EXO_CAP_ZONE, 0, to);
+	if (status == EXO_OK && needs_word(*to, zone) && m->gifts[(*to)->object] == 0)
+		status = EXO_E_DECLINED;
+	return status;
+}
+
+static void given(struct model *m, int zone, const struct model_cap *to)
+{
+	if (needs_word(to, zone))
+		m->gifts[to->object]--;
+}
+
 enum exo_status model_grant(struct model *m, int zone, exo_cap_t name, exo_cap_t target, uint32_t rights)
 {
 	struct model_cap *cap, *to;
-	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_GRANT, &cap);
+	enum exo_status status = may_give(m, zone, name, target, &cap, &to);
 
 	if (status == EXO_OK)
-		status = lookup(m, zone, target, EXO_CAP_ZONE, 0, &to);
-	if (status != EXO_OK)
-		return status;
-	return beget(m, cap, to->object, cap->rights & rights, cap->first, cap->count, cap->expires);
+		status = beget(m, cap, to->object, cap->rights & rights, cap->first, cap->count, cap->expires);
+	if (status == EXO_OK)
+		given(m, zone, to);
+	return status;
 }
 
 /* The same capability under another name. */
 enum exo_status model_move(struct model *m, int zone, exo_cap_t name, exo_cap_t target)
 {
 	struct model_cap *cap, *to;
-	enum exo_status status = lookup(m, zone, name, EXO_CAP_NONE, EXO_R_GRANT, &cap);
+	enum exo_status status = may_give(m, zone, name, target, &cap, &to);
 
-	if (status == EXO_OK)
-		status = lookup(m, zone, target, EXO_CAP_ZONE, 0, &to);
 	if (status != EXO_OK)
 		return status;
 	if (!has_room(m, to->object, EXO_QUOTA_CAPS, 1))
 		return EXO_E_SLOTS;
+	given(m, zone, to);
 	cap->owner = to->object;
 	m->made = (int)(cap - m->caps);
+	return EXO_OK;
+}
+
+enum exo_status model_zone_gifts(struct model *m, int zone, exo_cap_t name, uint64_t count, uint64_t *before)
+{
+	struct model_cap *cap;
+	enum exo_status status = lookup(m, zone, name, EXO_CAP_ZONE, EXO_R_WRITE, &cap);
+
+	if (status != EXO_OK)
+		return status;
+	*before = m->gifts[cap->object];
+	m->gifts[cap->object] = count;
 	return EXO_OK;
 }
 
@@ -412,6 +448,7 @@ enum exo_status model_zone_create(struct model *m, int zone, exo_cap_t parent, i
 	memset(m->limit[number], 0, sizeof(m->limit[number]));
 	m->limit[number][EXO_QUOTA_CAPS] = EXO_QUOTA_FIRST;
 	m->caps[m->made].object = number;
+	m->gifts[number] = 0;
 	m->above[number] = cap->object;
 	m->alive[number] = true;
 	m->life[number]++;

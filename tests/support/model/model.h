@@ -45,6 +45,7 @@ struct model {
 	uint64_t life[MODEL_ZONES]; /* how often it was created */
 	int above[MODEL_ZONES];     /* the zone that it was made below, and ends with */
 	uint64_t limit[MODEL_ZONES][EXO_QUOTA_COUNT];
+	uint64_t gifts[MODEL_ZONES]; /* capabilities that it takes from whoever only names it */
 	uint64_t unknown;           /* capabilities of the LibOS that the model does not know */
 	struct model_seal seals[MODEL_SEALS];
 	int made;
@@ -78,6 +79,8 @@ enum exo_status model_unseal(struct model *m, int zone, struct model_seal *seal,
 /* number: which of the model's zones it shall be; not alive. */
 enum exo_status model_zone_create(struct model *m, int zone, exo_cap_t parent, int number);
 enum exo_status model_zone_quota(struct model *m, int zone, exo_cap_t parent, exo_cap_t cap, uint32_t table, uint64_t limit);
+/* *before: how many it took until now. */
+enum exo_status model_zone_gifts(struct model *m, int zone, exo_cap_t cap, uint64_t count, uint64_t *before);
 enum exo_status model_zone_destroy(struct model *m, int zone, exo_cap_t cap);
 
 #endif

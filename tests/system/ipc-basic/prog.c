@@ -4,7 +4,7 @@
 #define LABEL 4711
 #define CALLS 2000
 
-enum { ADD, TAKE_BITS, SUM_FRAME, OPEN_FILE, SPIN, SLEEP, QUIT };
+enum { ADD, TAKE_BITS, SUM_FRAME, OPEN_FILE, SPIN, SLEEP, QUIT, DECLINE };
 
 static struct fastipc_message m;
 static volatile int *stop; /* shared */
@@ -63,6 +63,7 @@ static void serve(void)
 		_exit(m.label == LABEL ? 7 : 8);
 	}
 	m.cap = EXO_CAP_NONE;
+	m.takes = m.words[0] != DECLINE;
 }
 
 static void server(int to)
@@ -70,6 +71,7 @@ static void server(int to)
 	exo_cap_t endpoint;
 
 	memset(&m, 0, sizeof m);
+	m.takes = 1;
 	if (!ipc_open() || (endpoint = ipc_serve(LABEL)) == EXO_CAP_NONE || (bits = ipc_port(EXO_CAP_NOTIFY)) == EXO_CAP_NONE)
 		_exit(1);
 	if (!ipc_give(to, endpoint, EXO_R_WRITE) || !ipc_give(to, bits, EXO_R_WRITE))
@@ -179,6 +181,10 @@ static void frame(void)
 	m = (struct fastipc_message){ .words = { SUM_FRAME }, .cap = memory, .rights = EXO_R_READ };
 	CHECK("the frame itself, not a copy", ipc_call(endpoint, &m) == EXO_OK && m.words[1] == sum + 1);
 	CHECK("and taken back", exo_cap_revoke(memory, NULL) == EXO_OK);
+	CHECK("the server says that it takes nothing", ask(DECLINE, 0, 0) == EXO_OK);
+	m = (struct fastipc_message){ .words = { SUM_FRAME }, .cap = memory, .rights = EXO_R_READ };
+	CHECK("and gets nothing", ipc_call(endpoint, &m) == EXO_E_DECLINED && m.words[1] == 0);
+	CHECK("but what it does take", ask(ADD, 2, 3) == EXO_OK);
 }
 
 static volatile sig_atomic_t alarms;
