@@ -29,6 +29,8 @@ static uint32_t setid_to_drop(const struct inode *inode, const struct credential
 
 void inode_drop_setid(struct inode *inode, const struct credentials *cred)
 {
+	/* Capabilities go whoever it is. */
+	file_caps_drop(inode);
 	if (is_type(inode, S_IFREG) && !privileged(cred, PRIV_KEEP_SETID))
 		inode->mode &= ~setid_to_drop(inode, cred);
 }
@@ -51,7 +53,7 @@ int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size)
 	}
 	r = inode->ops->truncate(inode, size);
 	if (!r) {
-		inode_drop_setid(inode, &p->cred);
+		inode_drop_setid(inode, &thread->cred);
 		inode_modified(inode);
 	}
 	return r;
@@ -93,8 +95,10 @@ int vfs_chown(struct thread *thread, const struct path *path, uint32_t uid, uint
 	if (!is_directory(inode) && setid_to_drop(inode, cred) && !inode_owned(inode, cred))
 		return -EPERM;
 	/* The set-id bits were the old owner's, so root's chown takes them too. */
-	if (!is_directory(inode))
+	if (!is_directory(inode)) {
 		inode->mode &= ~setid_to_drop(inode, cred);
+		file_caps_drop(inode);
+	}
 	if (uid != UINT32_MAX)
 		inode->uid = uid;
 	if (gid != UINT32_MAX)

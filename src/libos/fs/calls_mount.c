@@ -41,7 +41,17 @@ static bool parse_mode(const char *s, uint32_t *mode)
 	return !*s && v <= 07777;
 }
 
-static int parse_options(char *data, uint64_t *max_bytes, uint32_t *mode)
+static bool parse_inodes(const char *s, uint64_t *max_metadata)
+{
+	uint64_t inodes;
+	/* None, or 0, is no limit (tmpfs(5)). */
+	if (!parse_size(s, &inodes) || str_find(s, '%'))
+		return false;
+	*max_metadata = inodes < UINT64_MAX / TMPFS_INODE_SPACE ? inodes * TMPFS_INODE_SPACE : UINT64_MAX;
+	return true;
+}
+
+static int parse_options(char *data, uint64_t *max_bytes, uint64_t *max_metadata, uint32_t *mode)
 {
 	for (char *at = data; *at;) {
 		char *end = at;
@@ -49,9 +59,11 @@ static int parse_options(char *data, uint64_t *max_bytes, uint32_t *mode)
 			end++;
 		bool last = !*end;
 		*end = '\0';
-		bool ok = !*at || str_starts(at, "uid=0") || str_starts(at, "gid=0") || str_starts(at, "nr_inodes=");
+		bool ok = !*at || str_starts(at, "uid=0") || str_starts(at, "gid=0");
 		if (str_starts(at, "size="))
 			ok = parse_size(at + 5, max_bytes);
+		else if (str_starts(at, "nr_inodes="))
+			ok = parse_inodes(at + 10, max_metadata);
 		else if (str_starts(at, "mode="))
 			ok = parse_mode(at + 5, mode);
 		if (!ok)
@@ -65,14 +77,19 @@ static int parse_options(char *data, uint64_t *max_bytes, uint32_t *mode)
 
 static int new_super(const char *type, char *data, struct super **made)
 {
-	uint64_t max_bytes = libos.frames.count * PAGE_SIZE / 2;
+	uint64_t max_bytes = libos.frames.count * PAGE_SIZE / 2, max_metadata = tmpfs_default_metadata();
 	uint32_t mode = 01777;
 	*made = NULL;
 	if (str_equal(type, "tmpfs") || str_equal(type, "ramfs")) {
-		int r = parse_options(data, &max_bytes, &mode);
-		if (!r)
-			*made = tmpfs_new("tmpfs", "tmpfs", max_bytes, mode);
-		return r ? r : *made ? 0 : -ENOMEM;
+		int r = parse_options(data, &max_bytes, &max_metadata, &mode);
+		if (!r && max_metadata < TMPFS_INODE_SPACE)
+			r = -EINVAL;
+		if (r)
+			return r;
+		*made = tmpfs_new("tmpfs", "tmpfs", max_bytes, mode);
+		if (*made)
+			(*made)->max_metadata = max_metadata;
+		return *made ? 0 : -ENOMEM;
 	}
 	if (str_equal(type, "proc")) {
 		*made = procfs_new();

@@ -224,14 +224,18 @@ int64_t sys_readlinkat(struct thread *self, const uint64_t *args_)
 static int64_t put_statfs(struct thread *self, const struct path *path, uint64_t to)
 {
 	const struct super *super = path->inode->super;
-	uint64_t total = 0, unused = 0;
+	uint64_t total = 0, unused = 0, files = 0, free_files = 0;
+	if (super->magic == TMPFS_MAGIC && super->max_metadata != UINT64_MAX) {
+		files = super->max_metadata / TMPFS_INODE_SPACE;
+		free_files = (super->max_metadata - super->used_metadata) / TMPFS_INODE_SPACE;
+	}
 	if (super->magic == TMPFS_MAGIC) {
 		total = min_u64(libos.frames.count, super->max_bytes >> PAGE_SHIFT);
 		unused = min_u64(libos.frames.free_count, total - min_u64(super->used_pages, total));
 	}
 	struct linux_statfs st = {
 		.type = (int64_t)super->magic, .bsize = (int64_t)PAGE_SIZE, .blocks = total, .bfree = unused, .bavail = unused,
-		.files = super->inode_count + unused, .ffree = unused, .fsid = super->device,
+		.files = files, .ffree = free_files, .fsid = super->device,
 		.namelen = NAME_LENGTH_MAX, .frsize = (int64_t)PAGE_SIZE,
 		.flags = ST_VALID | (path->mount ? (int64_t)(path->mount->flags & 0xf) : 0),
 	};

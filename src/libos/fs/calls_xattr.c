@@ -1,126 +1,149 @@
-/*
- * Extended attributes: no file system here has any, so each call ends in EOPNOTSUPP, but
- * only after its path, descriptor, flags and name have been looked at as on Linux.
- */
+/* System calls on extended attributes. Flags, name and value are looked at before the path, as by Linux since 6.13. */
 #include <libos/fs/internal.h>
 
-#define XATTR_NAME_MAX 255
-#define XATTR_SIZE_MAX 65536
-#define XATTR_CREATE   1u
-#define XATTR_REPLACE  2u
+#define NAME_SIZE 256 /* XATTR_NAME_MAX and a NUL */
+#define SIZE_MAX_ 65536u /* XATTR_SIZE_MAX, XATTR_LIST_MAX */
 
-static int name_check(struct thread *self, uint64_t address)
+enum place { PLACE_PATH, PLACE_LINK, PLACE_DESCRIPTOR }; /* what args[0] is */
+
+static int name_get(struct thread *self, char *name, uint64_t address)
 {
-	char name[XATTR_NAME_MAX + 1];
-	int64_t length = user_string(self->process->space, name, address, sizeof(name));
-
+	int64_t length = user_string(self->process->space, name, address, NAME_SIZE);
 	if (length == 0 || length == -ENAMETOOLONG)
 		return -ERANGE;
 	return length < 0 ? (int)length : 0;
 }
 
-static int path_check(struct thread *self, uint64_t address, uint32_t walk)
+static int place_get(struct thread *self, enum place place, uint64_t address, struct path *found)
 {
 	struct user_path path;
-	struct path found;
+	if (place == PLACE_DESCRIPTOR) {
+		struct file *file = fd_io_file(self, address);
+		if (!file || !file->path.inode)
+			return -EBADF;
+		*found = file->path;
+		path_get(found);
+		return 0;
+	}
 	int r = user_path_get(&path, self, address);
-
 	if (r)
 		return r;
-	r = path_walk(self, AT_FDCWD, path.text, walk, &found);
+	r = path_walk(self, AT_FDCWD, path.text, place == PLACE_LINK ? WALK_NOFOLLOW : 0, found);
 	user_path_put(&path);
-	if (!r)
-		path_put(&found);
 	return r;
 }
 
-static int descriptor_check(struct thread *self, uint64_t fd)
+static int value_get(struct thread *self, uint64_t address, uint64_t size, void **value)
 {
-	return fd_io_file(self, fd) ? 0 : -EBADF;
+	*value = NULL;
+	if (size > SIZE_MAX_)
+		return -E2BIG;
+	/* An empty value is one, too. */
+	*value = heap_alloc(size ? size : 1);
+	if (!*value)
+		return -ENOMEM;
+	return user_read(self->process->space, *value, address, size) ? -EFAULT : 0;
 }
 
-/* `r`: what the check of path or descriptor said. */
-static int64_t with_name(struct thread *self, int r, uint64_t name)
-{
-	if (!r)
-		r = name_check(self, name);
-	return r ? r : -EOPNOTSUPP;
-}
-
-static int64_t without_name(int r)
-{
-	return r ? r : -EOPNOTSUPP;
-}
-
-static int64_t set(struct thread *self, int r, const uint64_t *args)
+static int64_t set(struct thread *self, enum place place, const uint64_t *args)
 {
 	uint32_t flags = (uint32_t)args[4];
-
-	if (!r && flags & ~(XATTR_CREATE | XATTR_REPLACE))
+	char name[NAME_SIZE];
+	struct path path;
+	void *value = NULL;
+	if (flags & ~(XATTR_CREATE | XATTR_REPLACE))
 		return -EINVAL;
+	int r = name_get(self, name, args[1]);
 	if (!r)
-		r = name_check(self, args[1]);
-	if (!r && args[3] > XATTR_SIZE_MAX)
-		return -E2BIG;
-	return r ? r : -EOPNOTSUPP;
+		r = value_get(self, args[2], args[3], &value);
+	if (!r)
+		r = place_get(self, place, args[0], &path);
+	if (!r) {
+		r = vfs_xattr_set(&path, &self->cred, name, value, args[3], flags);
+		path_put(&path);
+	}
+	heap_free(value);
+	return r;
 }
 
-int64_t sys_setxattr(struct thread *self, const uint64_t *args)
+static int64_t remove(struct thread *self, enum place place, const uint64_t *args)
 {
-	return set(self, path_check(self, args[0], 0), args);
+	char name[NAME_SIZE];
+	struct path path;
+	int r = name_get(self, name, args[1]);
+	if (!r)
+		r = place_get(self, place, args[0], &path);
+	if (!r) {
+		r = vfs_xattr_set(&path, &self->cred, name, NULL, 0, XATTR_REPLACE);
+		path_put(&path);
+	}
+	return r;
 }
 
-int64_t sys_lsetxattr(struct thread *self, const uint64_t *args)
+static int64_t get(struct thread *self, enum place place, const uint64_t *args)
 {
-	return set(self, path_check(self, args[0], WALK_NOFOLLOW), args);
+	uint64_t room = min_u64(args[3], SIZE_MAX_);
+	char name[NAME_SIZE];
+	struct xattr_value found;
+	struct path path;
+	int r = name_get(self, name, args[1]);
+	if (!r)
+		r = place_get(self, place, args[0], &path);
+	if (r)
+		return r;
+	int64_t size = vfs_xattr_get(path.inode, &self->cred, name, &found);
+	if (size > 0 && room && (uint64_t)size > room)
+		size = room == SIZE_MAX_ ? -E2BIG : -ERANGE;
+	else if (size > 0 && room && user_write(self->process->space, args[2], found.value, (uint64_t)size))
+		size = -EFAULT;
+	path_put(&path);
+	return size;
 }
 
-int64_t sys_fsetxattr(struct thread *self, const uint64_t *args)
+/* All names one after another, with their NULs. */
+static int64_t names_put(struct thread *self, struct inode *inode, uint64_t to, uint64_t room)
 {
-	return set(self, descriptor_check(self, args[0]), args);
+	uint64_t size = 0, done = 0;
+	const char *name = NULL;
+	char *text;
+	while ((name = vfs_xattr_next(inode, &self->cred, name)))
+		size += str_length(name) + 1;
+	if (!room || !size)
+		return (int64_t)size;
+	if (size > room)
+		return room == SIZE_MAX_ ? -E2BIG : -ERANGE;
+	text = heap_alloc(size);
+	if (!text)
+		return -ENOMEM;
+	while ((name = vfs_xattr_next(inode, &self->cred, name))) {
+		memcpy(text + done, name, str_length(name) + 1);
+		done += str_length(name) + 1;
+	}
+	bool bad = user_write(self->process->space, to, text, size);
+	heap_free(text);
+	return bad ? -EFAULT : (int64_t)size;
 }
 
-int64_t sys_getxattr(struct thread *self, const uint64_t *args)
+static int64_t list(struct thread *self, enum place place, const uint64_t *args)
 {
-	return with_name(self, path_check(self, args[0], 0), args[1]);
+	struct path path;
+	int64_t r = place_get(self, place, args[0], &path);
+	if (r)
+		return r;
+	r = names_put(self, path.inode, args[1], min_u64(args[2], SIZE_MAX_));
+	path_put(&path);
+	return r;
 }
 
-int64_t sys_lgetxattr(struct thread *self, const uint64_t *args)
-{
-	return with_name(self, path_check(self, args[0], WALK_NOFOLLOW), args[1]);
-}
-
-int64_t sys_fgetxattr(struct thread *self, const uint64_t *args)
-{
-	return with_name(self, descriptor_check(self, args[0]), args[1]);
-}
-
-int64_t sys_listxattr(struct thread *self, const uint64_t *args)
-{
-	return without_name(path_check(self, args[0], 0));
-}
-
-int64_t sys_llistxattr(struct thread *self, const uint64_t *args)
-{
-	return without_name(path_check(self, args[0], WALK_NOFOLLOW));
-}
-
-int64_t sys_flistxattr(struct thread *self, const uint64_t *args)
-{
-	return without_name(descriptor_check(self, args[0]));
-}
-
-int64_t sys_removexattr(struct thread *self, const uint64_t *args)
-{
-	return with_name(self, path_check(self, args[0], 0), args[1]);
-}
-
-int64_t sys_lremovexattr(struct thread *self, const uint64_t *args)
-{
-	return with_name(self, path_check(self, args[0], WALK_NOFOLLOW), args[1]);
-}
-
-int64_t sys_fremovexattr(struct thread *self, const uint64_t *args)
-{
-	return with_name(self, descriptor_check(self, args[0]), args[1]);
-}
+int64_t sys_setxattr(struct thread *self, const uint64_t *args) { return set(self, PLACE_PATH, args); }
+int64_t sys_lsetxattr(struct thread *self, const uint64_t *args) { return set(self, PLACE_LINK, args); }
+int64_t sys_fsetxattr(struct thread *self, const uint64_t *args) { return set(self, PLACE_DESCRIPTOR, args); }
+int64_t sys_getxattr(struct thread *self, const uint64_t *args) { return get(self, PLACE_PATH, args); }
+int64_t sys_lgetxattr(struct thread *self, const uint64_t *args) { return get(self, PLACE_LINK, args); }
+int64_t sys_fgetxattr(struct thread *self, const uint64_t *args) { return get(self, PLACE_DESCRIPTOR, args); }
+int64_t sys_listxattr(struct thread *self, const uint64_t *args) { return list(self, PLACE_PATH, args); }
+int64_t sys_llistxattr(struct thread *self, const uint64_t *args) { return list(self, PLACE_LINK, args); }
+int64_t sys_flistxattr(struct thread *self, const uint64_t *args) { return list(self, PLACE_DESCRIPTOR, args); }
+int64_t sys_removexattr(struct thread *self, const uint64_t *args) { return remove(self, PLACE_PATH, args); }
+int64_t sys_lremovexattr(struct thread *self, const uint64_t *args) { return remove(self, PLACE_LINK, args); }
+int64_t sys_fremovexattr(struct thread *self, const uint64_t *args) { return remove(self, PLACE_DESCRIPTOR, args); }

@@ -94,6 +94,21 @@ int vfs_unlink(struct thread *thread, int dirfd, const char *path, bool director
 int vfs_link(struct thread *thread, const struct path *target, int dirfd, const char *path);
 int vfs_rename(struct thread *thread, int from_dirfd, const char *from, int to_dirfd, const char *to, uint32_t flags);
 
+/* ---- xattr.c ---- */
+#define XATTR_CREATE  1u
+#define XATTR_REPLACE 2u
+struct xattr_value {
+	const void *value; /* valid until the next change */
+	uint8_t caps[24];
+};
+/* value NULL: it is to go. */
+int vfs_xattr_set(const struct path *path, const struct credentials *cred, const char *name, const void *value, size_t size,
+                  uint32_t flags);
+int64_t vfs_xattr_get(struct inode *inode, const struct credentials *cred, const char *name, struct xattr_value *found);
+const char *vfs_xattr_next(struct inode *inode, const struct credentials *cred, const char *name); /* as inode_ops */
+/* The file's contents or owner change: its capabilities were another's. */
+void file_caps_drop(struct inode *inode);
+
 /* ---- attributes.c ---- */
 int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size); /* permissions were checked */
 int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode);
@@ -120,6 +135,9 @@ void user_path_put(struct user_path *path);
 
 /* ---- tmpfs ---- */
 struct super *tmpfs_new(const char *type, const char *source, uint64_t max_bytes, uint32_t mode);
+/* How much of inodes, links and attributes one may have that says nothing else: an inode for two pages of memory. */
+uint64_t tmpfs_default_metadata(void);
+#define TMPFS_INODE_SPACE 1024u /* BOGO_INODE_SIZE: of an inode, and of each further name that it has */
 bool inode_is_tmpfs(const struct inode *inode);
 void tmpfs_never_link(struct inode *inode); /* a file of tmpfs without a name never gets one: O_TMPFILE | O_EXCL */
 /* Appends to a regular tmpfs file whose size is a multiple of the page size, from LibOS memory. 0, -ENOSPC, -ENOMEM. */

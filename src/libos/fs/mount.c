@@ -223,8 +223,10 @@ int vfs_init(const void *image, uint64_t size)
 		r = cpio_unpack_frames(super->root, frame_ptr(frame_of(image)), size, &why);
 	if (!r && size)
 		release_image(image, size);
-	if (!r)
+	if (!r) {
 		super->max_bytes = root_limit(super);
+		super->max_metadata = super->used_metadata + tmpfs_default_metadata();
+	}
 	if (r) {
 		libos_log("root image: %s", why);
 		return r;

@@ -1,25 +1,48 @@
 /* tmpfs: inode operations. Rules and permissions were checked above (names.c). */
 #include <libos/fs/tmpfs.h>
 
-struct tmpfs_node *tmpfs_node_new(struct super *super, uint32_t mode, size_t target_size, const struct credentials *cred)
+#define LONG_TARGET 128u /* SHORT_SYMLINK_LEN: such a target counts as a page */
+
+bool tmpfs_charge(struct super *super, uint64_t bytes)
+{
+	if (super->max_metadata - min_u64(super->used_metadata, super->max_metadata) < bytes)
+		return false;
+	super->used_metadata += bytes;
+	return true;
+}
+
+void tmpfs_uncharge(struct super *super, uint64_t bytes)
+{
+	super->used_metadata -= bytes;
+}
+
+/* 0, -ENOSPC, -ENOMEM. */
+static int node_new(struct super *super, uint32_t mode, size_t target_size, const struct credentials *cred,
+                    struct tmpfs_node **made)
 {
 	size_t size = sizeof(struct tmpfs_node) + target_size;
-	if (frames_exhausted())
-		return NULL;
-	struct tmpfs_node *n = heap_alloc(size);
-	if (!n)
-		return NULL;
+	if (!tmpfs_charge(super, TMPFS_INODE_SPACE))
+		return -ENOSPC;
+	struct tmpfs_node *n = frames_exhausted() ? NULL : heap_alloc(size);
+	if (!n) {
+		tmpfs_uncharge(super, TMPFS_INODE_SPACE);
+		return -ENOMEM;
+	}
+	list_init(&n->xattrs);
+	n->xattr_names = 0;
 	inode_init(&n->inode, super, &tmpfs_ops, mode, cred);
 	list_init(&n->names);
 	n->linkable = false;
 	n->dir = (struct tmpfs_dir){ 0 };
 	if (!is_directory(&n->inode))
 		n->pages = (struct page_map){ 0 };
-	return n;
+	*made = n;
+	return 0;
 }
 
 static void node_free(struct tmpfs_node *n)
 {
+	tmpfs_uncharge(n->inode.super, TMPFS_INODE_SPACE);
 	inode_fini(&n->inode);
 	heap_free(n);
 }
@@ -55,9 +78,10 @@ static int tmpfs_create(struct inode *dir, const char *name, size_t length, uint
 {
 	if (is_dead(dir))
 		return -ENOENT;
-	struct tmpfs_node *n = tmpfs_node_new(dir->super, mode, 0, cred);
-	if (!n)
-		return -ENOMEM;
+	struct tmpfs_node *n;
+	int r = node_new(dir->super, mode, 0, cred, &n);
+	if (r)
+		return r;
 	n->inode.rdev = rdev;
 	inherit_group(dir, &n->inode);
 	*made = &n->inode;
@@ -88,9 +112,13 @@ static int tmpfs_symlink(struct inode *dir, const char *name, size_t length, con
 	if (is_dead(dir))
 		return -ENOENT;
 	size_t size = str_length(target);
-	struct tmpfs_node *n = tmpfs_node_new(dir->super, S_IFLNK | 0777, size, cred);
-	if (!n)
-		return -ENOMEM;
+	uint64_t pages = size >= LONG_TARGET;
+	struct tmpfs_node *n;
+	if (!tmpfs_has_room(dir->super, pages))
+		return -ENOSPC;
+	int r = node_new(dir->super, S_IFLNK | 0777, size, cred, &n);
+	if (r)
+		return r;
 	struct tmpfs_entry *e = dir_prepare(tmpfs_node(dir), name, length);
 	if (!e) {
 		node_free(n);
@@ -98,6 +126,8 @@ static int tmpfs_symlink(struct inode *dir, const char *name, size_t length, con
 	}
 	memcpy(n->target, target, size);
 	n->inode.size = size;
+	n->inode.pages = pages;
+	dir->super->used_pages += pages;
 	inherit_group(dir, &n->inode);
 	dir_insert(tmpfs_node(dir), e, n);
 	dir->mtime = dir->ctime = n->inode.ctime;
@@ -111,9 +141,15 @@ static int tmpfs_link(struct inode *dir, const char *name, size_t length, struct
 		return -ENOENT;
 	if (target->nlink >= UINT32_MAX / 2)
 		return -EMLINK;
-	struct tmpfs_entry *e = dir_prepare(tmpfs_node(dir), name, length);
-	if (!e)
+	/* A further name counts as an inode; the first one of a file that had none yet does not. */
+	uint64_t space = target->nlink ? TMPFS_INODE_SPACE : 0;
+	if (!tmpfs_charge(dir->super, space))
+		return -ENOSPC;
+	struct tmpfs_entry *e = frames_exhausted() ? NULL : dir_prepare(tmpfs_node(dir), name, length);
+	if (!e) {
+		tmpfs_uncharge(dir->super, space);
 		return -ENOMEM;
+	}
 	dir_insert(tmpfs_node(dir), e, n);
 	inode_get(target);
 	target->nlink++;
@@ -135,6 +171,8 @@ static void drop_name(struct inode *dir, struct inode *victim)
 		inode_get(&d->parent->inode);
 	} else {
 		victim->nlink--;
+		if (victim->nlink)
+			tmpfs_uncharge(victim->super, TMPFS_INODE_SPACE);
 	}
 	inode_put(victim);
 }
@@ -251,6 +289,10 @@ static struct inode *tmpfs_release(struct inode *inode)
 		parent = dir_fini(tmpfs_node(inode));
 	else if (is_type(inode, S_IFREG))
 		tmpfs_file_fini(inode);
+	else
+		inode->super->used_pages -= inode->pages;
+	tmpfs_xattrs_fini(inode);
+	tmpfs_uncharge(inode->super, TMPFS_INODE_SPACE);
 	heap_free(tmpfs_node(inode));
 	return parent;
 }
@@ -272,6 +314,9 @@ const struct inode_ops tmpfs_ops = {
 	.name = tmpfs_name,
 	.fallocate = tmpfs_fallocate,
 	.next_page = tmpfs_next_page,
+	.xattr_get = tmpfs_xattr_get,
+	.xattr_set = tmpfs_xattr_set,
+	.xattr_next = tmpfs_xattr_next,
 };
 
 bool inode_is_tmpfs(const struct inode *inode)
@@ -312,15 +357,21 @@ static void tmpfs_kill(struct super *super)
 	}
 }
 
+uint64_t tmpfs_default_metadata(void)
+{
+	return libos.frames.count / 2 * TMPFS_INODE_SPACE;
+}
+
 struct super *tmpfs_new(const char *type, const char *source, uint64_t max_bytes, uint32_t mode)
 {
 	struct super *super = super_new(type, source, TMPFS_MAGIC);
 	if (!super)
 		return NULL;
 	super->max_bytes = max_bytes;
+	super->max_metadata = max_bytes == UINT64_MAX ? UINT64_MAX : tmpfs_default_metadata();
 	super->kill = tmpfs_kill;
-	struct tmpfs_node *root = tmpfs_node_new(super, S_IFDIR | mode, 0, NULL);
-	if (!root) {
+	struct tmpfs_node *root;
+	if (node_new(super, S_IFDIR | mode, 0, NULL, &root)) {
 		heap_free(super);
 		return NULL;
 	}

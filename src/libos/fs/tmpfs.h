@@ -33,6 +33,8 @@ struct tmpfs_dir {
 struct tmpfs_node {
 	struct inode inode;
 	struct list names;
+	struct list xattrs;    /* tmpfs_xattr.c */
+	uint32_t xattr_names;  /* bytes of their names */
 	bool linkable; /* O_TMPFILE: may get a name though it has none */
 	union {
 		struct page_map pages;
@@ -44,7 +46,6 @@ struct tmpfs_node {
 static inline struct tmpfs_node *tmpfs_node(struct inode *inode) { return (struct tmpfs_node *)(void *)inode; }
 
 extern const struct inode_ops tmpfs_ops;
-struct tmpfs_node *tmpfs_node_new(struct super *super, uint32_t mode, size_t target_size, const struct credentials *cred);
 
 /* ---- tmpfs_dir.c: the containers, no rules ---- */
 struct tmpfs_entry *dir_find(const struct tmpfs_node *dir, const char *name, size_t length);
@@ -55,7 +56,18 @@ void dir_take_out(struct tmpfs_entry *entry);  /* and frees the entry; the inode
 struct inode *dir_fini(struct tmpfs_node *dir); /* gives the parent, if it held that; else NULL */
 int tmpfs_readdir(struct inode *dir, uint64_t position, readdir_emit emit, void *arg);
 
+/* ---- tmpfs.c: room for metadata ---- */
+bool tmpfs_charge(struct super *super, uint64_t bytes); /* false: there is not so much left */
+void tmpfs_uncharge(struct super *super, uint64_t bytes);
+
+/* ---- tmpfs_xattr.c: inode_ops.xattr_* ---- */
+int64_t tmpfs_xattr_get(struct inode *inode, const char *name, const void **value);
+int tmpfs_xattr_set(struct inode *inode, const char *name, const void *value, size_t size, uint32_t flags);
+const char *tmpfs_xattr_next(struct inode *inode, const char *name);
+void tmpfs_xattrs_fini(struct inode *inode);
+
 /* ---- tmpfs_file.c ---- */
+bool tmpfs_has_room(const struct super *super, uint64_t pages);
 int tmpfs_page(struct inode *inode, uint64_t index, bool create, exo_frame_t *frame);
 int tmpfs_truncate(struct inode *inode, uint64_t size);
 int tmpfs_fallocate(struct inode *inode, int mode, uint64_t offset, uint64_t length);

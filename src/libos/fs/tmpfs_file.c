@@ -4,7 +4,7 @@
 #define FALLOC_KEEP_SIZE  1 /* linux/falloc.h */
 #define FALLOC_PUNCH_HOLE 2
 
-static bool has_room(const struct super *super, uint64_t pages)
+bool tmpfs_has_room(const struct super *super, uint64_t pages)
 {
 	return super->max_bytes == UINT64_MAX || super->used_pages + pages <= super->max_bytes >> PAGE_SHIFT;
 }
@@ -32,7 +32,7 @@ int tmpfs_page(struct inode *inode, uint64_t index, bool create, exo_frame_t *fr
 	*frame = FRAME_NONE;
 	if (!create)
 		return 0;
-	if (!has_room(inode->super, 1))
+	if (!tmpfs_has_room(inode->super, 1))
 		return -ENOSPC;
 	if (!slot)
 		return -ENOMEM;
@@ -51,7 +51,7 @@ int tmpfs_fill(struct inode *inode, const void *data, uint64_t size)
 	struct tmpfs_node *node = tmpfs_node(inode);
 	uint64_t first_index = inode->size >> PAGE_SHIFT;
 	uint64_t pages = PAGE_UP(size) >> PAGE_SHIFT, index = 0, done = 0;
-	if (!has_room(inode->super, pages))
+	if (!tmpfs_has_room(inode->super, pages))
 		return -ENOSPC;
 	while (index < pages) {
 		uint64_t got;
@@ -80,7 +80,7 @@ int tmpfs_fill(struct inode *inode, const void *data, uint64_t size)
 
 int tmpfs_adopt(struct inode *inode, exo_frame_t first, uint64_t count)
 {
-	if (!has_room(inode->super, count))
+	if (!tmpfs_has_room(inode->super, count))
 		return -ENOSPC;
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t *slot = page_map_slot(&tmpfs_node(inode)->pages, i, true);

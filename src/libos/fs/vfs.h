@@ -68,6 +68,13 @@ struct inode_ops {
 	int (*fallocate)(struct inode *inode, int mode, uint64_t offset, uint64_t length);
 	/* The first page index >= index that is no hole (data) or is one (!data), at most `end`. */
 	uint64_t (*next_page)(struct inode *inode, uint64_t index, uint64_t end, bool data);
+	/* Extended attributes, all three or none; rules and permissions were checked above. The value, valid until the next
+	 * change, and its size, or -ENODATA. */
+	int64_t (*xattr_get)(struct inode *inode, const char *name, const void **value);
+	/* value NULL: it goes. flags: XATTR_*. 0, -EEXIST, -ENODATA, -ENOSPC, -ENOMEM. */
+	int (*xattr_set)(struct inode *inode, const char *name, const void *value, size_t size, uint32_t flags);
+	/* The name after one that this function gave (NULL: the first), or NULL. */
+	const char *(*xattr_next)(struct inode *inode, const char *name);
 };
 
 struct super { /* one mounted file system instance */
@@ -77,6 +84,7 @@ struct super { /* one mounted file system instance */
 	struct inode *root;
 	uint64_t max_bytes;
 	uint64_t used_pages, inode_count;
+	uint64_t max_metadata, used_metadata; /* bytes of inodes, links and attributes, as Linux's tmpfs counts them */
 	uint64_t magic;
 	uint64_t next_ino;
 	uint32_t mounts;      /* struct mounts that show it; at 0 kill() */
@@ -181,6 +189,17 @@ int64_t path_text(const struct fs_context *fs, const struct path *path, char *to
 #define MAY_EXEC 1u
 int inode_permission(const struct inode *inode, const struct credentials *cred, uint32_t may);
 struct timestamp vfs_now(void);
+
+/* What a program's file says of capabilities (security.capability). */
+struct file_caps {
+	uint32_t revision; /* 1 to 3 */
+	bool effective;
+	uint64_t permitted, inheritable;
+	uint32_t root;     /* the user id that is root where it holds */
+};
+/* Anything may be in there; 0 or -EINVAL. */
+int file_caps_parse(const void *value, size_t size, struct file_caps *caps);
+int file_caps_of(struct inode *inode, struct file_caps *caps); /* -ENODATA: it has none; -EINVAL: they say nothing */
 
 /* Internal open flag, not visible to programs: execute instead of read permission, and a regular file. */
 #define O_EXEC_INTERNAL 0x40000000

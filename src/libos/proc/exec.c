@@ -148,7 +148,7 @@ static int fs_unshare(struct process *p)
 
 static int set_ids(struct thread *self, struct program *prog)
 {
-	const struct inode *inode = file_inode(prog->file);
+	struct inode *inode = file_inode(prog->file);
 	const struct mount *mount = prog->file->path.mount;
 	bool honoured = !(mount && (mount->flags & MS_NOSUID));
 	struct cred_file file = {
@@ -156,6 +156,17 @@ static int set_ids(struct thread *self, struct program *prog)
 		.set_gid = honoured && (inode->mode & (S_ISGID | 0010)) == (S_ISGID | 0010), .gid = inode->gid,
 	};
 
+	struct file_caps caps;
+	int error = honoured ? file_caps_of(inode, &caps) : -ENODATA;
+
+	if (error && error != -ENODATA)
+		return error;
+	if (!error) {
+		file.has_caps = true;
+		file.caps_effective = caps.effective;
+		file.caps_permitted = caps.permitted;
+		file.caps_inheritable = caps.inheritable;
+	}
 	return cred_exec(&self->cred, &file, fs_is_shared(self->process), &prog->cred, &prog->secure, &prog->gained);
 }
 
