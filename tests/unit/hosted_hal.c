@@ -175,6 +175,34 @@ Test(hosted, jumps_into_a_site_keep_it_unpatched)
 	cr_assert(other[7] == 0x0f && other[8] == 5);
 }
 
+/* 300 bytes, most of them of one value, and a call site at their end. */
+static void site_behind(uint8_t code[300], uint8_t value, unsigned from)
+{
+	static const uint8_t site[] = {0xb8, 39, 0, 0, 0, 0x0f, 5, 0xc3};
+
+	memset(code, 0x90, from);
+	memset(code + from, value, 300 - sizeof(site) - from);
+	memcpy(code + 300 - sizeof(site), site, sizeof(site));
+}
+
+Test(hosted, every_length_of_an_unknown_instruction_is_followed)
+{
+	uint8_t code[300];
+
+	/* mov $0xd5d5d5d5, %eax: whoever begins to decode inside finds REX2, which has no length for us; then all meet. */
+	site_behind(code, 0x90, 0);
+	for (unsigned i = 0; i < 100; i++)
+		code[i] = i % 5 ? 0xd5 : 0xb8;
+	cr_assert_eq(prepare(code, sizeof(code)), 1);
+	/* mov $0xb8b8b8b8, %eax begin where the nops end… */
+	site_behind(code, 0xb8, 102);
+	cr_assert_eq(prepare(code, sizeof(code)), 1);
+	/* …or nobody knows where. */
+	site_behind(code, 0xb8, 102);
+	code[101] = 0xd5;
+	cr_assert_eq(prepare(code, sizeof(code)), 0);
+}
+
 Test(hosted, answers_without_leaving)
 {
 	/* mov $110,%eax; syscall; mov %eax,%edi; mov $60,%eax; syscall */

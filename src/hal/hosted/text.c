@@ -18,8 +18,8 @@
  *
  * Boundaries are proven, not guessed: decoding starts at 16 addresses in a row some way before the
  * site, one of which is a true boundary as no instruction is longer than 15 bytes; where all
- * that did not run into nonsense have met, they are on the true boundaries. An instruction that may be valid and whose
- * length is not known proves nothing. Jump targets
+ * that did not run into nonsense have met, they are on the true boundaries. Where an instruction may be valid and its
+ * length is not known, every length is followed. Jump targets
  * with 32-bit distances are found by looking at every byte that might be the opcode of
  * one, those with 8-bit distances by decoding around the site. What this cannot see is a computed jump to the second or third
  * instruction before a `syscall`; no compiler makes such a thing, and who does it gets
@@ -32,11 +32,11 @@
 
 #define JUMP_SIZE     5
 #define MOVED_MAX     10
-#define NO_CHAIN      UINT64_MAX
+#define NO_BOUNDARY   UINT64_MAX
 #define CALLS_MAX     1024 /* sites of one text that are looked at: some 10 us each at worst */
-#define CHAINS        16  /* one more than the longest instruction */
+#define LENGTH_MAX    15  /* bytes of an instruction */
 #define LEAD          240 /* where decoding starts before a site… */
-#define SETTLED       160 /* …and by where the chains must have met */
+#define SETTLED       160 /* …and by where all ways to decode must have met */
 #define TAIL          270 /* how far behind it goes on, if padding is wanted; else as far as NEAR */
 #define NEAR          150 /* who jumps to what is this near a site is of interest */
 #define PADDING_NEAR  120 /* within reach of a short jump */
@@ -197,27 +197,6 @@ static bool is_short_jump(uint8_t opcode)
 	return (opcode & 0xf0) == 0x70 || opcode == 0xeb || (opcode & 0xfc) == 0xe0;
 }
 
-/* Follows one chain till it meets an earlier one, or the end. Returns where, or
- * NO_CHAIN: it runs into nonsense. *known: false: nobody knows whether it does. */
-static uint64_t run_chain(struct sweep *sweep, uint64_t at, uint64_t end, bool *known)
-{
-	uint64_t path[LEAD];
-	unsigned steps = 0;
-
-	while (at < end && !begins(sweep, at)) {
-		unsigned length = host_decode_length(sweep->code + at, sweep->size - at);
-		if (length == DECODE_UNKNOWN)
-			*known = false;
-		if (length == 0 || length == DECODE_UNKNOWN)
-			return NO_CHAIN;
-		path[steps++] = at;
-		at += length;
-	}
-	for (unsigned i = 0; i < steps; i++)
-		sweep->starts[path[i] - sweep->first] = 1;
-	return at;
-}
-
 /* Marks boundaries and near jumps' targets from where decoding stands. False: it ran into nonsense. */
 static bool follow(struct sweep *sweep, uint64_t end)
 {
@@ -234,35 +213,48 @@ static bool follow(struct sweep *sweep, uint64_t end)
 	return true;
 }
 
-/* The same around a site. False: not proven. */
+/*
+ * Where each decoding from `first` on that makes sense has a boundary, at or soon after `settled`; NO_BOUNDARY: they
+ * disagree, or there is none. Where a length is not known, decoding goes on behind every length that there can be.
+ */
+static uint64_t boundary(const struct sweep *sweep, uint64_t first, uint64_t settled)
+{
+	uint8_t reached[LEAD - SETTLED + LENGTH_MAX + 1] = {0}; /* by some decoding: the byte first + i */
+	uint64_t found = NO_BOUNDARY;
+
+	memset(reached, 1, first ? LENGTH_MAX + 1 : 1);
+	for (uint64_t at = first; at < settled; at++) {
+		unsigned length;
+		if (!reached[at - first])
+			continue;
+		length = host_decode_length(sweep->code + at, sweep->size - at);
+		if (length == DECODE_UNKNOWN)
+			memset(reached + (at - first) + 1, 1, LENGTH_MAX);
+		else if (length)
+			reached[at - first + length] = 1;
+	}
+	for (uint64_t at = settled; at <= settled + LENGTH_MAX; at++) {
+		if (!reached[at - first])
+			continue;
+		if (found != NO_BOUNDARY)
+			return NO_BOUNDARY;
+		found = at;
+	}
+	return found;
+}
+
+/* Marks boundaries and near jumps' targets around a site. False: not proven. */
 static bool look_around(struct sweep *sweep, uint64_t site)
 {
 	uint64_t first = site > LEAD ? site - LEAD : 0, settled = site > SETTLED ? site - SETTLED : 0;
-	uint64_t met = 0;
-	bool alive = false, known = true;
+	uint64_t from = boundary(sweep, first, settled);
 
-	/* Marks of a neighbour's chains say nothing here. */
+	if (from == NO_BOUNDARY)
+		return false;
+	/* Marks of a neighbour's say nothing here. */
 	sweep->first = first;
 	memset(sweep->starts, 0, sizeof(sweep->starts));
-	for (unsigned i = 0; i < (first ? CHAINS : 1); i++) {
-		uint64_t at = run_chain(sweep, first + i, settled, &known);
-		if (!known)
-			return false;
-		if (at == NO_CHAIN)
-			continue;
-		/* The first one meets nobody; who meets nobody after it disagrees. */
-		if (!alive)
-			at = first + i;
-		else if (at >= settled)
-			return false;
-		alive = true;
-		if (at > met)
-			met = at;
-	}
-	if (!alive)
-		return false;
-	memset(sweep->starts, 0, met - first);
-	sweep->reached = met;
+	sweep->reached = from;
 	return follow(sweep, site + NEAR) || sweep->reached > site + 2;
 }
 
