@@ -65,6 +65,9 @@ static struct local {
 } boot_local __attribute__((aligned(4096))), worker_local __attribute__((aligned(4096)));
 
 _Static_assert(sizeof(struct local) == LOCAL_SIZE, "pages");
+_Static_assert(offsetof(struct local, landing.nmi) % 16 == 0 && offsetof(struct local, landing.debug) % 16 == 0
+               && offsetof(struct local, landing.fault) % 16 == 0 && offsetof(struct local, landing.check) % 16 == 0,
+               "what the CPU pushes begins at the very top");
 _Static_assert(offsetof(struct local, tables) == 4096 && offsetof(struct local, tables.gdt) == 4096 + 16
                && offsetof(struct local, block) == 8192 && offsetof(struct cpu, ring3_cr3) == 32
                && offsetof(struct cpu, stacks[STACK_NMI]) == 88 && sizeof(struct trap_frame) == 176, "as traps.S has them");
@@ -239,16 +242,27 @@ void trap_move(uint64_t local, uint64_t text, uint64_t kernel_cr3)
 	msr_write(MSR_LSTAR, text_at((uint64_t)(uintptr_t)syscall_entry_isolated, at));
 }
 
-/* Of each stack as much as ring 3's registers get to. */
-#define LANDED 80
+/* What a landing has, in words: the frame that the CPU pushes, and what traps.S has below it before it is elsewhere. The other
+ * registers that an NMI saves there it clears itself. A double fault and a machine check are the end. */
+#define FRAME_WORDS 5
+#define TRAP_WORDS  8 /* error code, vector, rax */
+
+static inline void clear_top(uint8_t *stack, uint64_t size, unsigned count)
+{
+	volatile uint64_t *end = (volatile uint64_t *)(void *)(stack + size);
+
+	for (unsigned i = 1; i <= count; i++)
+		end[-(int)i] = 0;
+}
 
 void trap_forget(void)
 {
 	struct local *local = local_of(this_cpu());
 
 	local->landing.user_rsp = local->landing.rdi = 0;
-	memset(local->landing.trap + sizeof(local->landing.trap) - LANDED, 0, LANDED);
-	memset(local->landing.nmi + sizeof(local->landing.nmi) - LANDED, 0, LANDED);
+	clear_top(local->landing.trap, sizeof(local->landing.trap), TRAP_WORDS);
+	clear_top(local->landing.debug, sizeof(local->landing.debug), TRAP_WORDS);
+	clear_top(local->landing.nmi, sizeof(local->landing.nmi), FRAME_WORDS);
 }
 
 static const char *const names[] = {

@@ -215,6 +215,7 @@ leave_iret_site:
 
 /* An iretq above has faulted: gs is the program's already, *regs as it was. */
 iret_refused:
+	movq $0, (%rsp)               /* rax, further down than trap_forget() looks */
 	swapgs
 	load_kernel %rax
 	movq $0, CPU_ERROR
@@ -384,7 +385,8 @@ stub_\vector:
 9:
 .endm
 
-/* Where it came from decides nothing, and it goes back there with what it found. */
+/* Where it came from decides nothing, and it goes back there with what it found. What it has saved it clears: it may have come
+ * when ring 0 had been through trap_forget(), with registers of the program before. */
 	.balign 16
 	.globl nmi_entry
 nmi_entry:
@@ -404,6 +406,11 @@ nmi_entry:
 	je 1f
 	mov %rbx, %cr3
 1:	pop_all
+	.set saved, 1
+	.rept 15
+	movq $0, -8 * saved(%rsp)
+	.set saved, saved + 1
+	.endr
 	iretq
 
 /* Nobody watches the kernel. What a program had watched, or its trap flag, may be seen one instruction late, when gs is still
