@@ -110,7 +110,7 @@ struct exo_page_info {
 #define EXO_PEND_BACK     UINT64_C(0x2000) /* what this zone asked for is given back or taken */
 #define EXO_PEND_BLOCK    UINT64_C(0x4000) /* a disk has done something: exo_disk_take() */
 #define EXO_PEND_NOTIFY   UINT64_C(0x8000) /* a notification has got bits: exo_notify_take(); stays till events are taken */
-#define EXO_PEND_IPC      UINT64_C(0x10000) /* a context that exo_run() gave EXO_EV_IPC for may have something to do */
+#define EXO_PEND_IPC      UINT64_C(0x10000) /* a context that exo_run() gave EXO_EV_IPC for may have something to do, or nobody runs whom it serves */
 
 /*
  * Disks are made of blocks of a frame's size. Blocks of all disks are numbered together: number of the disk

@@ -47,6 +47,11 @@ void context_destroy(struct context *context)
 	slab_free(&zone->context_slab, context);
 }
 
+bool context_has_page(const struct context *context)
+{
+	return !context->dead && !cap_is_expired(cap_at(context->page_binding.slot));
+}
+
 void context_pin(struct context *context)
 {
 	context->running++;

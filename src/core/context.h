@@ -38,6 +38,9 @@ CORE_LOCKED struct context *context_new(struct zone *zone, struct cap *memory, e
 /* Ends it; no capability names it any more. If it is running, it ends when it stops. */
 CORE_LOCKED void context_destroy(struct context *context);
 
+/* Its page may be written to: it was not taken, and the capability has not expired, whoever may have seen that yet. */
+CORE_LOCKED bool context_has_page(const struct context *context);
+
 /* Between these two it is not freed; the last unpin ends a context that nobody names any more. */
 CORE_LOCKED void context_pin(struct context *context);
 CORE_LOCKED void context_unpin(struct context *context);

@@ -26,12 +26,26 @@ void fastipc_tell(const struct context *context)
 	event_raise(context->zone->parent, EXO_PEND_IPC);
 }
 
-/* Whoever runs the chain that the context is in, on another CPU, looks again where it leads. */
-CORE_LOCKED static void leave(const struct context *context)
+/* Of the chain that the context is in. */
+static const struct context *head_of(const struct context *context)
 {
 	while (context->caller && !context->detached)
 		context = context->caller;
-	cpus_leave(context);
+	return context;
+}
+
+void fastipc_leave(const struct context *context)
+{
+	if (head_of(context) != context)
+		return;
+	for (context = context->callee; context && !context->detached; context = context->callee)
+		fastipc_tell(context);
+}
+
+void fastipc_take_back(struct context *context)
+{
+	if (context->caller && !head_of(context)->running)
+		context->detached = true;
 }
 
 CORE_LOCKED static void answer(struct context *context, enum exo_status status)
@@ -58,7 +72,7 @@ void fastipc_end(struct context *caller, enum exo_status status)
 {
 	struct context *server = caller->callee;
 
-	leave(server);
+	cpus_leave(head_of(server));
 	server->orphan = true;
 	unlink(caller, status);
 	fastipc_tell(caller);
@@ -181,7 +195,7 @@ enum exo_status call_ctx_cancel(struct zone *caller, struct cap *cap)
 {
 	struct context *context = cap->context;
 
-	leave(context);
+	cpus_leave(head_of(context));
 	if (context->parked)
 		answer(context, EXO_E_AGAIN);
 	else if (context->callee)

@@ -20,6 +20,12 @@ CORE_LOCKED struct context *fastipc_next(struct context *head);
 /* The runner of the context shall look again. */
 CORE_LOCKED void fastipc_tell(const struct context *context);
 
+/* Its runner runs it no more: if it is the head of its chain, whoever serves it may be run by its own runner from now on, who is told. */
+CORE_LOCKED void fastipc_leave(const struct context *context);
+
+/* Its own runner runs it: if nobody runs the head of its chain, it goes on here and not there. */
+CORE_LOCKED void fastipc_take_back(struct context *context);
+
 /* Ends the call in which `caller` waits. */
 CORE_LOCKED void fastipc_end(struct context *caller, enum exo_status status);
 

@@ -97,7 +97,7 @@ CORE_LOCKED static bool is_ready(const struct quantum_slot *slot, uint64_t now)
 {
 	const struct context *context = slot->context;
 
-	if (!context || context->running || context->dead || zone_is_gone(context->zone))
+	if (!context || context->running || !context_has_page(context) || zone_is_gone(context->zone))
 		return false;
 	return !slot->waiting || context->zone->pending != 0 || now >= slot->until;
 }
@@ -158,7 +158,7 @@ CORE_LOCKED static bool time_is_over(struct quantum *vector, struct quantum_slot
 	now = hal_time_ns();
 	if (now < vector->turn_end)
 		return true;
-	if (slot->context != context)
+	if (slot->context != context || !context_has_page(context))
 		return false; /* unbound meanwhile: the slot is no longer its */
 	if (slot->noticed) {
 		slot->overruns++;

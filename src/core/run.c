@@ -85,7 +85,7 @@ enum exo_event run_event_store(const struct context *context, const struct hal_t
 	struct exo_ctx_page *page = context->page;
 	struct cpu_state *cpu = cpu_this();
 
-	if (context->dead)
+	if (!context_has_page(context))
 		return EXO_EV_DEAD;
 	page->load = 0;
 	page->event = trap->event;
@@ -257,6 +257,7 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 		run.base->untold = EXO_EV_NONE;
 		return EXO_OK;
 	}
+	fastipc_take_back(run.base);
 	context_pin(run.base);
 	run.start_ns = hal_time_ns();
 	if (quantum_is_over(vector, run.start_ns)) {
@@ -266,6 +267,7 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	vector->slots[vector->current].inner = true;
 	status = run_loop(&run, quantum, value);
 	vector->slots[vector->current].inner = false;
+	fastipc_leave(run.base);
 	context_unpin(run.base);
 	/* The timer that stopped it may have been a capability's deadline. */
 	if (core.due_ready)
@@ -279,7 +281,7 @@ enum exo_status call_ctx_save(struct zone *caller, struct cap *cap)
 
 	if (context->running)
 		return EXO_E_BUSY;
-	if (context->dead || zone_is_gone(context->zone))
+	if (!context_has_page(context) || zone_is_gone(context->zone))
 		return EXO_E_DEAD;
 	hal_ctx_save(&context->hal);
 	return EXO_OK;

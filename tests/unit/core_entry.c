@@ -185,6 +185,104 @@ CORE_TEST(entry, the_deadline_is_the_first_of_all)
 	cr_assert(fake.now_ns < now + 40 * MS);
 }
 
+/* ---- A context page whose time is over, which nobody has seen yet ---------------- */
+
+static uint64_t page_end;
+
+/* Its page's capability lasts until `page_end`; nothing but the kernel looks at the time. */
+static void short_page_make(void)
+{
+	page_end = hal_time_ns() + 10 * MS;
+	app_make(boot->memory);
+	OK(exo_cap_drop(context, NULL));
+	OK(exo_ctx_create(zone, until(boot->memory, page_end, page, 1), page, &context));
+}
+
+static void time_passes(void)
+{
+	fake.timer_at = UINT64_MAX;
+	fake.now_ns = page_end + MS;
+	memset(frame_ptr(page), 0xee, PAGE);
+}
+
+static void page_is_as_it_was(void)
+{
+	for (unsigned i = 0; i < PAGE; i++)
+		cr_assert_eq(((const uint8_t *)frame_ptr(page))[i], 0xee, "byte %u", i);
+}
+
+CORE_TEST(entry, an_expired_page_is_not_saved_to)
+{
+	short_page_make();
+	cr_assert_eq(run(MS), EXO_EV_SYSCALL);
+	OK(exo_ctx_save(context, NULL));
+	time_passes();
+	IS(E_DEAD, exo_ctx_save(context, NULL));
+	page_is_as_it_was();
+}
+
+static void outlives_its_page(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	time_passes();
+	fake_syscall(entry, 60, 0, 0, 0, 0, 0, 0);
+}
+
+CORE_TEST(entry, nor_is_an_event_written_there)
+{
+	uint64_t event = 0;
+
+	short_page_make();
+	fake.program = outlives_its_page;
+	(void)!exo_run(context, boot->cpu, 100 * MS, &event);
+	cr_assert_eq(event, EXO_EV_DEAD);
+	cr_assert_eq(((const struct exo_ctx_page *)frame_ptr(page))->event, 0xeeeeeeee); /* the rest is the machine's, which stopped there */
+}
+
+static void computes_on(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	deadline = entry->deadline;
+	time_passes();
+	if (fake.now_ns < entry->deadline)
+		fake.now_ns = entry->deadline;
+}
+
+/* A main context, which has no runner: at the end of its turn, and at the next one's beginning. */
+static void main_make(void)
+{
+	const struct cpu_quantum quantum = { .cycles = 1000000 };
+
+	short_page_make();
+	OK(exo_cap_drop(context, NULL));
+	OK(exo_libos_create(boot->zone, boot->memory, frames_take(24), 24, "guest", 5, &zone));
+	OK(exo_ctx_create(zone, until(boot->memory, page_end, page, 1), page, &context));
+	OK(exo_quantum_bind(boot->cpu, 3, context, &quantum, NULL));
+	fake.program = computes_on;
+	deadline = 0;
+}
+
+CORE_TEST(entry, nor_the_notice_of_a_turns_end)
+{
+	uint64_t v;
+
+	main_make();
+	OK(exo_wait(boot->cpu, page_end + 2 * MS, &v));
+	cr_assert_neq(deadline, 0);
+	cr_assert_eq(((const struct exo_ctx_page *)frame_ptr(page))->notice, UINT64_C(0xeeeeeeeeeeeeeeee));
+}
+
+CORE_TEST(entry, nor_has_it_another_turn)
+{
+	uint64_t v;
+
+	main_make();
+	time_passes();
+	OK(exo_wait(boot->cpu, page_end + 2 * MS, &v));
+	cr_assert_eq(deadline, 0);
+	page_is_as_it_was();
+}
+
 /* ---- Look-ups while another CPU changes the slot ------------------------------- */
 
 static exo_cap_t weak, strong;

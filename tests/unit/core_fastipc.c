@@ -267,10 +267,11 @@ CORE_TEST(fastipc, a_capability_goes_along)
 	p[1].m->rights = 0;
 	p[1].play = serves;
 	IS(E_BUSY, exo_cap_drop(p[1].context, NULL));
+	cr_assert_eq(events(), EXO_PEND_IPC);
 	cr_assert_eq(run(0), EXO_EV_QUANTUM, "no right to grant it: the server is told, and tries again");
 	cr_assert_eq(p[1].status, EXO_E_RIGHTS);
 	p[1].m->cap = EXO_CAP_NONE;
-	cr_assert_eq(run(0), EXO_EV_SYSCALL);
+	cr_assert_eq(client(), EXO_EV_SYSCALL);
 	cr_assert_eq(p[0].m->cap, EXO_CAP_NONE);
 	OK(exo_cap_revoke(mine, NULL));
 	cr_assert_eq(stats().caps_used, before.caps_used);
@@ -302,10 +303,10 @@ CORE_TEST(fastipc, a_capability_is_declined)
 	cr_assert_eq(run(0), EXO_EV_QUANTUM);
 	p[1].m->cap = its;
 	p[1].play = serves;
-	cr_assert_eq(run(0), EXO_EV_QUANTUM);
+	cr_assert_eq(client(), EXO_EV_QUANTUM);
 	cr_assert_eq(p[1].status, EXO_E_DECLINED);
 	p[1].m->cap = EXO_CAP_NONE;
-	cr_assert_eq(run(0), EXO_EV_SYSCALL);
+	cr_assert_eq(client(), EXO_EV_SYSCALL);
 	cr_assert_eq(p[0].status, EXO_OK);
 	cr_assert_eq(stats().caps_used, before.caps_used);
 }
@@ -336,7 +337,11 @@ CORE_TEST(fastipc, calls_within_calls)
 	cr_assert_null(of(5)->caller);
 	CLIENT_GETS(OK);
 	cr_assert_eq(run(5), EXO_EV_QUANTUM, "goes on where the chain ends");
-	cr_assert_eq(run(6), EXO_EV_IPC);
+	/* Its own runner runs it meanwhile: from here on the chain is in two. */
+	cr_assert_eq(events(), EXO_PEND_IPC);
+	cr_assert_eq(run(6), EXO_EV_QUANTUM);
+	events();
+	cr_assert_eq(run(5), EXO_EV_IPC);
 }
 
 CORE_TEST(fastipc, the_clients_quantum_is_spent)
@@ -349,11 +354,53 @@ CORE_TEST(fastipc, the_clients_quantum_is_spent)
 	cr_assert(fake.now_ns - start < 1001000);
 	cr_assert_eq(p[0].page->event, EXO_EV_QUANTUM);
 	cr_assert_eq(p[1].page->event, EXO_EV_IPC);
-	cr_assert_eq(run(1), EXO_EV_IPC, "its time is the client's");
+	cr_assert_eq(events(), EXO_PEND_IPC, "the server's LibOS is told, too");
 	fake.events |= EXO_PEND_CONSOLE;
 	cr_assert_eq(run(0), EXO_EV_PENDING);
-	cr_assert_eq(events(), EXO_PEND_CONSOLE);
+	cr_assert_eq(events(), EXO_PEND_CONSOLE | EXO_PEND_IPC);
 	p[1].play = serves;
+	CLIENT_GETS(OK);
+	cr_assert_eq(events(), 0, "no more: nobody serves it");
+}
+
+/* Whoever runs the client does not do so any more. The server is run by its own runner, answers, and serves others. */
+CORE_TEST(fastipc, a_client_that_nobody_runs)
+{
+	pair(computes);
+	make(2, asks);
+	connect(2, 1);
+	cr_assert_eq(run(0), EXO_EV_QUANTUM);
+	cr_assert_eq(events(), EXO_PEND_IPC);
+	fake.now_ns += UINT64_C(3600000000000);
+	cr_assert_eq(run(2), EXO_EV_SYSCALL);
+	cr_assert_eq(p[2].status, EXO_E_BUSY);
+	cr_assert_eq(run(1), EXO_EV_QUANTUM, "on its own runner's time");
+	cr_assert_eq(run(0), EXO_EV_IPC, "from now on until the answer");
+	p[1].play = serves;
+	cr_assert_eq(run(1), EXO_EV_IPC);
+	cr_assert_eq(events(), EXO_PEND_IPC, "the client could go on");
+	cr_assert_eq(run(2), EXO_EV_SYSCALL);
+	cr_assert_eq(p[2].status, EXO_OK);
+	CLIENT_GETS(OK);
+}
+
+/* The same in the middle of a chain. */
+CORE_TEST(fastipc, a_chain_that_nobody_runs)
+{
+	pair(forwards);
+	make(2, computes);
+	connect(1, 2);
+	cr_assert_eq(run(2), EXO_EV_IPC);
+	cr_assert_eq(run(0), EXO_EV_QUANTUM);
+	events();
+	cr_assert_eq(run(1), EXO_EV_QUANTUM, "and whom it calls");
+	cr_assert_eq(events(), EXO_PEND_IPC);
+	cr_assert_eq(run(0), EXO_EV_IPC);
+	p[2].play = serves;
+	cr_assert_eq(run(2), EXO_EV_IPC, "by its own runner it answers");
+	events();
+	cr_assert_eq(run(1), EXO_EV_IPC);
+	events();
 	CLIENT_GETS(OK);
 }
 
@@ -718,6 +765,24 @@ CPUS_TEST(the_middle_is_destroyed, act_destroy, OK)
 	cr_assert_null(of(2)->caller);
 	events();
 	cr_assert_eq(run(2), EXO_EV_QUANTUM);
+}
+
+/* E_BUSY: as it must be. */
+static enum exo_status act_run_middle(void)
+{
+	uint64_t event = 0;
+
+	return exo_run(p[1].context, boot->cpu, 1000, &event) == EXO_OK && event == EXO_EV_IPC && !of(1)->detached ? EXO_E_BUSY : EXO_OK;
+}
+
+/* While somebody runs the head, nobody else gets what is behind it. */
+CPUS_TEST(the_middle_is_run, act_run_middle, E_BUSY)
+{
+	make(2, is_interrupted);
+	connect(1, 2);
+	cr_assert_eq(run(2), EXO_EV_IPC);
+	p[1].play = forwards;
+	cr_assert_eq(client(), EXO_EV_QUANTUM);
 }
 
 static enum exo_status act_cancel_middle(void) { return exo_ctx_cancel(p[1].context, NULL); }
