@@ -138,6 +138,40 @@ CORE_TEST(ends, everybody_helps_with_what_is_due)
 	cr_assert_eq(stats().caps_used, used);
 }
 
+/* ---- Slots ------------------------------------------------------------- */
+
+/* Whatever was sealed in a slot's last life: the next one begins at the beginning. */
+CORE_TEST(ends, a_slot_keeps_nothing_of_its_last_seals)
+{
+	exo_cap_t first = derive(boot->timer, EXO_R_ALL, 0, 0), second;
+	struct exo_seal seal;
+
+	cap_at((cap_slot_t)first)->seal_epoch = UINT32_MAX;
+	cap_at((cap_slot_t)first)->seal_last = UINT32_MAX;
+	OK(exo_cap_drop(first, NULL));
+	second = derive(boot->timer, EXO_R_ALL, 0, 0);
+	cr_assert_eq((cap_slot_t)second, (cap_slot_t)first);
+	OK(exo_cap_seal(second, EXO_R_READ, EXO_CAP_NONE, EXO_NO_EXPIRY, 0, &seal, NULL));
+	OK(exo_cap_seal(second, EXO_R_READ, EXO_CAP_NONE, EXO_NO_EXPIRY, EXO_SEAL_ONCE, &seal, NULL));
+}
+
+/* Time takes from everybody, and tells it, also whom both capabilities belong to. */
+CORE_TEST(ends, time_tells_what_it_takes)
+{
+	uint64_t end = hal_time_ns() + MS, value;
+	exo_cap_t top = 0, below = 0;
+	struct exo_taken list[4];
+
+	OK(exo_cap_derive(boot->timer, EXO_R_ALL, 0, 0, end, &top));
+	OK(exo_cap_derive(top, EXO_R_READ, 0, 0, end, &below));
+	OK(exo_wait(boot->cpu, end + MS, &value));
+	cr_assert_eq(value, EXO_PEND_REVOKED);
+	OK(exo_taken_read(boot->zone, list, 4, &value));
+	cr_assert_eq(value, 2);
+	cr_assert(list[0].cap == below && list[0].from == top && list[0].why == EXO_TAKEN_EXPIRED);
+	cr_assert(list[1].cap == top && list[1].why == EXO_TAKEN_EXPIRED);
+}
+
 /* A zone that runs on another CPU cannot end itself from there either. */
 static exo_cap_t runner, self;
 static enum exo_status answer;
