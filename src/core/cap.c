@@ -246,7 +246,6 @@ void cap_remove(struct cap *cap)
 		reap_revoke_done(cap);
 	if (cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT)
 		cpus_leave(cap);
-	ask_end(cap);
 	ask_tell_past(cap);
 	if (core.due_place[cap_slot(cap)] != 0)
 		due_remove(cap);

@@ -169,7 +169,7 @@ CORE_LOCKED exo_cap_t cap_move(struct cap *cap, struct zone *owner);
 /* Moves up to *budget children of `cap` to its parent; true when none is left. */
 CORE_LOCKED bool cap_splice(struct cap *cap, uint32_t *budget);
 
-/* Frees a slot that has neither children nor bindings. If it was the last of
+/* Frees a slot that has neither children, so that nothing is asked for any more, nor bindings. If it was the last of
  * its object, the object goes (zones through the reaper). */
 CORE_LOCKED void cap_remove(struct cap *cap);
 
