@@ -61,12 +61,14 @@ static uint32_t vector_components(void)
 
 static int memory_file(const char *name, uint64_t size)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC | 0x10 /* MFD_EXEC */);
+	int fd = memfd_create(name, MFD_CLOEXEC | 0x10 /* MFD_EXEC */), error;
 
-	if (fd < 0)
+	if (fd < 0 && (errno == EINVAL || errno == EACCES)) /* before Linux 6.3; vm.memfd_noexec, see stub_file() */
 		fd = memfd_create(name, MFD_CLOEXEC);
 	if (fd >= 0 && ftruncate(fd, (off_t)size) != 0) {
+		error = errno;
 		close(fd);
+		errno = error;
 		return -1;
 	}
 	return fd;
@@ -83,19 +85,21 @@ bool host_machine_start(const struct options *options, const char **message)
 {
 	uint64_t first = FIRST_FRAME << EXO_FRAME_SHIFT;
 
+	host_signals_start();
 	host_time_begin();
 	host_hash_start();
 	host_machine.cpus = 1;
 	host_machine.xmask = vector_components();
 	host_machine.memory_fd = memory_file("feuerbird-memory", first + options->memory);
 	host_machine.control_fd = memory_file("feuerbird-control", CONTROL_SIZE);
-	*message = "the host does not give that much memory; try a smaller -m";
+	*message = host_refusal_of_memory(errno);
 	if (host_machine.memory_fd < 0 || host_machine.control_fd < 0)
 		return false;
 	host_machine.memory = view(host_machine.memory_fd, first + options->memory);
 	host_machine.control = view(host_machine.control_fd, CONTROL_SIZE);
 	host_machine.shown = mmap(0, (first + options->memory) / EXO_FRAME_SIZE / 8 + 1, PROT_READ | PROT_WRITE,
 	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	*message = host_refusal_of_memory(ENOMEM);
 	if (!host_machine.memory || !host_machine.control || host_machine.shown == MAP_FAILED)
 		return false;
 	host_time_start();
@@ -110,7 +114,6 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_machine.boot.zeroed = true;
 	host_machine.boot.check = options->check;
 	host_devices_start(&host_machine.boot);
-	host_signals_start();
 	host_cross_start();
 	return host_zones_start(message);
 }
@@ -182,7 +185,7 @@ bool host_image_load(const char *path, const char **message)
 	bool done;
 
 	if (fd < 0 || fstat(fd, &status) != 0) {
-		*message = strerror(errno);
+		*message = errno == EMFILE ? host_refusal_of_memory(errno) : strerror(errno);
 		return false;
 	}
 	if (S_ISDIR(status.st_mode)) {

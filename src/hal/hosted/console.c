@@ -408,5 +408,6 @@ void host_signals_start(void)
 		handle(crashes[i], on_crash);
 	handle(SIGALRM, hard_exit);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* the call that met the limit fails, and is reported */
 	signal(SIGTTOU, SIG_IGN);
 }

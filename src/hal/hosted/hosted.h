@@ -58,6 +58,11 @@ struct host_zone {
 	struct host_zone *next; /* in the pool */
 };
 
+/* Why it failed, for whoever started us; static text. `step` is STEP_*; error: errno, 0: none. 0: nothing is known of that step. */
+const char *host_refusal_of(int step, int error);
+const char *host_refusal_of_status(int status); /* as of waitpid(), of the zygote or a zone */
+const char *host_refusal_of_memory(int error);
+
 /* Starts the zygote. message: where to put why it failed. */
 bool host_zones_start(const char **message);
 /* Waits till it is there (its start takes a while; meanwhile the root image is read). */

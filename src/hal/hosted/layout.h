@@ -174,4 +174,22 @@
 #define FD_CONTROL 4
 #define FD_COMMAND 5
 
+/* What failed while a process was set up: its exit status. */
+#define STEP_PDEATHSIG    1
+#define STEP_NO_NEW_PRIVS 2
+#define STEP_MASK         3
+#define STEP_CLOSE_RANGE  4
+#define STEP_UNMAP        10
+#define STEP_SIGACTION    20
+#define STEP_THREAD       31
+#define STEP_CONTROL      32
+#define STEP_ORPHAN       34
+#define STEP_ALTSTACK     35
+#define STEP_SECCOMP      40
+/* Before the zygote is one: with errno. */
+#define STEP_MEMFD        50
+#define STEP_NOEXEC       51
+#define STEP_SOCKET       52
+#define STEP_EXEC         53
+
 #endif

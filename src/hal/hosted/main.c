@@ -237,6 +237,7 @@ int main(int argc, char **argv)
 	int program;
 
 	open_standard();
+	host_signals_start();
 	program = parse(&options, argv);
 	for (int i = program; i < argc; i++)
 		option_line(&options, "arg=", argv[i]);

@@ -19,9 +19,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -51,6 +54,8 @@ static struct {
 	volatile int zygote;
 	int command;        /* our end of the socket; 0: not yet greeted */
 	int pair[2], stub;
+	const char *refusal; /* why the last one could not be made */
+	bool proven;         /* one has begun */
 } zones;
 
 static struct host_lock zones_lock = HOST_LOCK_INIT;
@@ -60,16 +65,26 @@ static int stub_file(void)
 	size_t size = (size_t)(stub_image_end - stub_image);
 	int fd = memfd_create("feuerbird-zone", MFD_ALLOW_SEALING | 0x10 /* MFD_EXEC */);
 
-	if (fd < 0)
+	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 */
 		fd = memfd_create("feuerbird-zone", MFD_ALLOW_SEALING);
-	if (fd < 0)
+	if (fd < 0) {
+		zones.refusal = host_refusal_of(errno == EACCES ? STEP_NOEXEC : STEP_MEMFD, errno);
 		return -1;
+	}
 	if (write(fd, stub_image, size) != (ssize_t)size ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+		zones.refusal = host_refusal_of(STEP_MEMFD, errno);
 		close(fd);
 		return -1;
 	}
 	return fd;
+}
+
+/* In the vforked child, which shares our memory until it is something else. */
+EXO_NORETURN static void give_up(int step)
+{
+	zones.refusal = host_refusal_of(step, errno);
+	_exit(step);
 }
 
 /* In the vforked child: the three descriptors where the stub wants them. */
@@ -81,33 +96,44 @@ static void become_zygote(const int fds[4])
 	int copies[4];
 
 	for (int i = 0; i < 4; i++) {
-		copies[i] = fcntl(fds[i], F_DUPFD, 20);
+		copies[i] = fcntl(fds[i], F_DUPFD, FD_COMMAND + 1);
 		if (copies[i] < 0)
-			_exit(1);
+			give_up(STEP_EXEC);
 	}
 	dup2(copies[0], FD_MEMORY);
 	dup2(copies[1], FD_CONTROL);
 	dup2(copies[2], FD_COMMAND);
 	fcntl(copies[3], F_SETFD, FD_CLOEXEC);
 	setrlimit(RLIMIT_CORE, &none);
+	/* Else it may have a page at 0 that cannot be unmapped, or all that it can read would be executable. */
+	if (personality(0xffffffff) != PER_LINUX)
+		personality(PER_LINUX);
 	host_cross_pin_zones();
 	syscall(SYS_execveat, copies[3], "", arguments, environment, AT_EMPTY_PATH);
-	_exit(1);
+	give_up(STEP_EXEC);
 }
 
-static void collect(int pid)
+/* Returns its wait status. */
+static int collect(int pid)
 {
-	while (waitpid(pid, 0, 0) < 0 && errno == EINTR)
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	return status;
 }
 
 static int spawn(int stub, int command)
 {
 	const int fds[4] = {host_machine.memory_fd, host_machine.control_fd, command, stub};
-	int pid = vfork();
+	int pid;
 
+	zones.refusal = 0;
+	pid = vfork();
 	if (pid == 0)
 		become_zygote(fds);
+	if (pid < 0)
+		zones.refusal = host_refusal_of(STEP_THREAD, errno);
 	return pid;
 }
 
@@ -117,9 +143,18 @@ static bool greeting(int command)
 	struct pollfd wait = {.fd = command, .events = POLLIN};
 	uint64_t words;
 
-	while (poll(&wait, 1, 20) <= 0)
-		if (zones.zygote <= 0 || waitpid(zones.zygote, 0, WNOHANG) != 0)
+	int status;
+
+	while (poll(&wait, 1, 20) <= 0) {
+		if (zones.zygote <= 0)
 			return false;
+		if (waitpid(zones.zygote, &status, WNOHANG) == 0)
+			continue;
+		if (!zones.refusal)
+			zones.refusal = host_refusal_of_status(status);
+		zones.zygote = 0;
+		return false;
+	}
 	return read(command, &words, sizeof(words)) == sizeof(words) && words == ZYGOTE_READY;
 }
 
@@ -128,11 +163,12 @@ bool host_zones_start(const char **message)
 	*message = "this CPU or kernel lacks FSGSBASE; Linux 5.9 or later on a CPU since 2013 is needed";
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT))
 		return false;
-	*message = "cannot start a zone process: memfd, execveat and seccomp must be allowed here";
 	zones.stub = stub_file();
-	if (zones.stub < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, zones.pair) != 0)
-		return false;
-	zones.zygote = spawn(zones.stub, zones.pair[1]);
+	if (zones.stub >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, zones.pair) != 0)
+		zones.refusal = host_refusal_of(STEP_SOCKET, errno);
+	else if (zones.stub >= 0)
+		zones.zygote = spawn(zones.stub, zones.pair[1]);
+	*message = zones.refusal;
 	return zones.zygote > 0;
 }
 
@@ -154,7 +190,7 @@ bool host_zones_ready(const char **message)
 	}
 	close(zones.pair[1]);
 	close(zones.stub);
-	*message = "the zone process does not start: memfd, execveat and seccomp must be allowed here";
+	*message = zones.refusal ? zones.refusal : host_refusal_of_status(0);
 	if (!there)
 		return false;
 	zones.command = zones.pair[0];
@@ -252,8 +288,10 @@ static bool hear(bool wait)
 	zones.order_first = (zones.order_first + 1) % ZONE_MAX;
 	zones.wanted--;
 	zone->pid = pid > 0 ? (int)pid : 0;
-	if (!zone->pid)
+	if (!zone->pid) {
+		zones.refusal = host_refusal_of(STEP_THREAD, (int)-pid);
 		return false;
+	}
 	put_ready(zone);
 	return true;
 }
@@ -263,8 +301,12 @@ static void end(struct host_zone *zone)
 {
 	host_cross_forget(zone);
 	if (zone->pid > 0) {
+		int status;
+
 		kill(zone->pid, SIGKILL);
-		collect(zone->pid);
+		status = collect(zone->pid);
+		if (!zone->ready && WIFEXITED(status))
+			zones.refusal = host_refusal_of_status(status);
 	}
 	/* The next process with this slot must not see what this one left. */
 	madvise(zone->r, CTL_STRIDE, MADV_REMOVE);
@@ -376,6 +418,27 @@ static struct host_zone *take(bool fresh)
 	return 0;
 }
 
+/* The program that asked hears only that something is short. Without a single process there is no machine. */
+static void complain(const struct host_zone *zone)
+{
+	static const char *told;
+
+	if (zone) {
+		zones.proven = true;
+		return;
+	}
+	if (!zones.refusal || zones.refusal == told)
+		return;
+	told = zones.refusal;
+	if (!zones.proven)
+		host_console_stop();
+	fprintf(stderr, "feuerbird-sim: %s%s\n", told, zones.proven ? "; programs find no memory" : "");
+	if (!zones.proven) {
+		host_zones_end();
+		_exit(EXIT_FAILURE);
+	}
+}
+
 struct host_zone *host_zone_take(bool fresh)
 {
 	struct host_zone *zone;
@@ -385,6 +448,7 @@ struct host_zone *host_zone_take(bool fresh)
 		return 0;
 	host_lock_take(&zones_lock);
 	zone = take(fresh);
+	complain(zone);
 	host_lock_give(&zones_lock);
 	return zone;
 }

@@ -550,13 +550,17 @@ mapper_start:
 	mov	$~0, %esi
 	xor	%edx, %edx
 	syscall
+	mov	$STEP_CLOSE_RANGE, %edi
+	test	%rax, %rax
+	jnz	set_up_fail
 	mov	$SYS_seccomp, %eax
 	mov	$1, %edi /* SECCOMP_SET_MODE_FILTER */
 	xor	%esi, %esi
 	lea	mapper_filter(%rip), %rdx
 	syscall
+	mov	$STEP_SECCOMP, %edi
 	test	%rax, %rax
-	jnz	mapper_fail
+	jnz	set_up_fail
 	xor	%r13d, %r13d /* number of the last list done */
 mapper_loop:
 	mov	R + R_MPOSTED(%rip), %r12d
@@ -610,6 +614,11 @@ mapper_sleep:
 	jmp	mapper_loop
 mapper_fail:
 	hlt /* the whole process dies of it; the simulator sees that */
+/* Before there is a filter; edi: STEP_* */
+set_up_fail:
+	mov	$SYS_exit_group, %eax
+	syscall
+	hlt
 
 /* ---- end of the set-up: the program thread, its stack goes away ---- */
 	.globl program_start
@@ -618,8 +627,9 @@ program_start:
 	movabs	$(HOST_TOP - ZONE_END), %rsi
 	mov	$SYS_munmap, %eax
 	syscall
+	mov	$STEP_UNMAP, %edi
 	test	%rax, %rax
-	jnz	mapper_fail
+	jnz	set_up_fail
 	mov	$SYS_rt_sigprocmask, %eax
 	mov	$2, %edi /* SIG_SETMASK */
 	lea	no_signals(%rip), %rsi
@@ -631,8 +641,9 @@ program_start:
 	xor	%esi, %esi
 	lea	program_filter(%rip), %rdx
 	syscall
+	mov	$STEP_SECCOMP, %edi
 	test	%rax, %rax
-	jnz	mapper_fail
+	jnz	set_up_fail
 	jmp	fast_post
 
 	.globl zygote_entry

@@ -72,7 +72,7 @@ static void set_action(long number)
 		.flags = SA_FLAGS,
 		.restorer = (uint64_t)&stub_restorer,
 	};
-	must(call(__NR_rt_sigaction, number, (long)&action, 0, 8, 0, 0), 20);
+	must(call(__NR_rt_sigaction, number, (long)&action, 0, 8, 0, 0), STEP_SIGACTION);
 }
 
 /* The mapper shares memory but not descriptors; it starts in mapper_start(),
@@ -91,7 +91,7 @@ static void start_mapper(void)
 	                 : "+a"(result)
 	                 : "D"(flags), "S"(0L), "d"(0L), "r"(r10), "r"(r8), [start] "r"(&mapper_start)
 	                 : "rcx", "r11", "memory");
-	must(result, 31);
+	must(result, STEP_THREAD);
 }
 
 /* parent: the simulator's process id. */
@@ -100,24 +100,24 @@ static _Noreturn void be_zone(uint32_t slot, long parent)
 	uint64_t group = (uint64_t)slot * CTL_STRIDE;
 	struct kernel_stack stack = {.base = ZONE_W + W_STACK, .size = W_STACK_SIZE};
 
-	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), 30);
-	must(map_control(ZONE_R, ZONE_R_SIZE, PROT_READ, group, MAP_FIXED), 32);
-	must(map_control(ZONE_W, ZONE_W_SIZE, PROT_READ | PROT_WRITE, group + CTL_W, MAP_FIXED), 33);
+	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), STEP_PDEATHSIG);
+	must(map_control(ZONE_R, ZONE_R_SIZE, PROT_READ, group, MAP_FIXED), STEP_CONTROL);
+	must(map_control(ZONE_W, ZONE_W_SIZE, PROT_READ | PROT_WRITE, group + CTL_W, MAP_FIXED), STEP_CONTROL);
 	/* The simulator may have died before the line above about its death. */
 	if (call(__NR_getppid, 0, 0, 0, 0, 0, 0) != parent)
-		quit(34);
-	must(call(__NR_sigaltstack, (long)&stack, 0, 0, 0, 0, 0), 35);
+		quit(STEP_ORPHAN);
+	must(call(__NR_sigaltstack, (long)&stack, 0, 0, 0, 0, 0), STEP_ALTSTACK);
 	start_mapper();
-	must(call(__NR_close_range, 0, ~0U, 0, 0, 0, 0), 36);
+	must(call(__NR_close_range, 0, ~0U, 0, 0, 0, 0), STEP_CLOSE_RANGE);
 	program_start();
 }
 
 /* Everything that the host's exec left goes away but the stub itself. */
 static void arrange_memory(void)
 {
-	must(call(__NR_munmap, 0, STUB_TEXT, 0, 0, 0, 0), 10);
+	must(call(__NR_munmap, 0, STUB_TEXT, 0, 0, 0, 0), STEP_UNMAP);
 	must(call(__NR_munmap, INIT_STACK + INIT_STACK_SIZE,
-	          HOST_TOP - (INIT_STACK + INIT_STACK_SIZE), 0, 0, 0, 0), 11);
+	          HOST_TOP - (INIT_STACK + INIT_STACK_SIZE), 0, 0, 0, 0), STEP_UNMAP);
 }
 
 /* Errors end the process; the simulator reads end-of-file and says so. */
@@ -131,12 +131,12 @@ void zygote_main(void)
 
 	/* Not the terminal's: ^C must not reach zones. */
 	call(__NR_setsid, 0, 0, 0, 0, 0, 0);
-	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), 1);
+	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), STEP_PDEATHSIG);
 	parent = call(__NR_getppid, 0, 0, 0, 0, 0, 0);
-	must(call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), 2);
-	call(__NR_close_range, FD_COMMAND + 1, ~0U, 0, 0, 0, 0);
-	call(__NR_close_range, 0, FD_MEMORY - 1, 0, 0, 0, 0);
-	must(call(__NR_rt_sigprocmask, 2, (long)&all, 0, 8, 0, 0), 3);
+	must(call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), STEP_NO_NEW_PRIVS);
+	must(call(__NR_close_range, FD_COMMAND + 1, ~0U, 0, 0, 0, 0), STEP_CLOSE_RANGE);
+	must(call(__NR_close_range, 0, FD_MEMORY - 1, 0, 0, 0, 0), STEP_CLOSE_RANGE);
+	must(call(__NR_rt_sigprocmask, 2, (long)&all, 0, 8, 0, 0), STEP_MASK);
 	for (unsigned i = 0; i < sizeof(signals); i++)
 		set_action(signals[i]);
 	arrange_memory();
