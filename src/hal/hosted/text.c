@@ -385,6 +385,9 @@ static bool patch_window(struct sweep *sweep, uint64_t start, uint64_t at)
 		return false;
 	memset(sweep->code + start, INT3, at - start);
 	memcpy(sweep->code + start, jump, JUMP_SIZE);
+	/* What is left behind the jump is no padding. */
+	for (uint64_t i = start + JUMP_SIZE; i < at; i++)
+		set_bit(sweep->targets, i);
 	return true;
 }
 
