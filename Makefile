@@ -354,7 +354,15 @@ $(F)/libfeuerbird.a: $(FUZZ_OBJ)
 $(F)/%: fuzz/%.c $(wildcard fuzz/*.h) $(F)/libfeuerbird.a
 	$(call note,LD)
 	$(CLANG) $(STD) -D_GNU_SOURCE $(INC) -Itests/support -O1 $(FUZZ_LINK) \
-		-o $@ $< $(F)/libfeuerbird.a $(FUZZ_LIBS)
+		-o $@ $< $(FUZZ_LIBS) $(F)/libfeuerbird.a
+# The simulator's rewriter, against the processor.
+FUZZ_TEXT := $(call objects,$(F)/obj,src/hal/hosted/text.c src/hal/hosted/decode.c)
+$(F)/obj/src/hal/hosted/%.o: src/hal/hosted/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CLANG) $(filter-out $(GUARDS),$(HOSTED_FLAGS)) -O1 $(FUZZ_SAN) $(DEPS) -c -o $@ $<
+$(F)/hosted_text: $(FUZZ_TEXT)
+$(F)/hosted_text: FUZZ_LIBS := $(FUZZ_TEXT) -Wl,--wrap=host_decode_length
 # The hash is compared with another one; nothing else needs it.
 $(F)/core_sha256: FUZZ_LIBS := -lcrypto
 
