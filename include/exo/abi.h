@@ -83,6 +83,7 @@ struct exo_frame_info {
 #define EXO_FRAME_PLAIN  0 /* memory of whoever has the capability */
 #define EXO_FRAME_FUND   1 /* kernel memory, paid by a zone */
 #define EXO_FRAME_KERNEL 2 /* the kernel's own */
+#define EXO_FRAME_HOLE   3 /* no memory, or the machine's own: nobody's (struct exo_boot.holes) */
 
 /* exo_mem_scan(): a mapped page */
 struct exo_page_info {
@@ -162,6 +163,7 @@ struct exo_console_info {
 
 #define EXO_CMDLINE_SIZE 3584
 #define EXO_BOOT_EXTENTS 4
+#define EXO_BOOT_HOLES   8
 
 /* What the kernel hands the first LibOS, and a creator the LibOS that it makes (what that is not
  * given is EXO_CAP_NONE). All capabilities are owned by its zone. */
@@ -183,7 +185,12 @@ struct exo_boot {
 	exo_cap_t irq[EXO_BOOT_EXTENTS];
 	exo_cap_t disk[EXO_BOOT_EXTENTS]; /* DISK: whole ones, in order of their numbers, likewise */
 	exo_frame_t memory_first;
-	uint64_t memory_count; /* frames */
+	uint64_t memory_count; /* frames, those of holes included */
+	/* Frames of `memory` that are none: whatever is asked with them is refused. Sorted; those before the first with count 0. */
+	struct {
+		exo_frame_t first;
+		uint64_t count;
+	} holes[EXO_BOOT_HOLES];
 	/* Where the LibOS sees frame f of `memory`: window + (f << EXO_FRAME_SHIFT). The first LibOS sees it while it is plain:
 	 * kernel memory (exo_zone_create, exo_zone_fund) is not there, and comes back with zeroes where the kernel wrote. Other
 	 * LibOSes' windows are mappings like others. */
@@ -202,7 +209,7 @@ struct exo_boot {
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 _Static_assert(sizeof(struct exo_boot) <= 4096, "one frame");
-#define EXO_BOOT_VERSION 2
+#define EXO_BOOT_VERSION 3
 
 /* Tables of the kernel that zones share. What a zone may use of each comes out of the share of the zone that it was made
  * below (exo_zone_quota()), and goes back when it ends: so it can use up that one's share, and nobody else's. */

@@ -7,7 +7,8 @@
 
 struct core core;
 
-_Static_assert(HAL_EXTENTS <= EXO_BOOT_EXTENTS && HAL_DISKS <= EXO_BOOT_EXTENTS, "the boot page has room");
+_Static_assert(HAL_EXTENTS <= EXO_BOOT_EXTENTS && HAL_DISKS <= EXO_BOOT_EXTENTS && HAL_HOLES <= EXO_BOOT_HOLES,
+               "the boot page has room");
 
 /*
  * The first LibOS's fund: what its own page tables (one frame per 512, with
@@ -33,6 +34,17 @@ CORE_LOCKED static exo_frame_t fund_trim(struct zone *zone, exo_frame_t end)
 	zone->fund_total -= end - keep;
 	frames_unfund(keep, end - keep);
 	return keep;
+}
+
+static void window_show_all(exo_frame_t at)
+{
+	exo_frame_t last = core.info->first_frame + core.info->frame_count, end;
+
+	for (; at < last; at = end) {
+		end = last;
+		frames_next(&at, &end);
+		hal_window_show(at, end - at);
+	}
 }
 
 CORE_LOCKED static exo_cap_t boot_cap_with(enum exo_cap_type type, uint32_t rights, uint64_t first, uint64_t count)
@@ -81,6 +93,10 @@ CORE_LOCKED static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory
 	boot->frame_size = EXO_FRAME_SIZE;
 	boot->memory_first = memory_first;
 	boot->memory_count = info->first_frame + info->frame_count - memory_first;
+	for (unsigned i = 0; i < HAL_HOLES; i++) {
+		boot->holes[i].first = info->holes[i].first;
+		boot->holes[i].count = info->holes[i].count;
+	}
 	boot->root = boot_cap(EXO_CAP_ROOT, 0, 1);
 	boot->zone = boot_cap(EXO_CAP_ZONE, zone, 1);
 	boot->memory = boot_cap(EXO_CAP_MEMORY, memory_first, boot->memory_count);
@@ -129,8 +145,8 @@ void core_start(void)
 	first = info->first_frame + frame_table_frames(info->frame_count);
 	fund = info->frame_count / LIBOS_FUND_PART + LIBOS_FUND_MIN;
 	end = first + fund;
-	if (info->image_size > 0 && info->image_first < end)
-		hal_panic("boot: too little memory beside the root image");
+	if ((info->image_size > 0 && info->image_first < end) || (info->holes[0].count > 0 && info->holes[0].first < end))
+		hal_panic("boot: too little memory beside the root image, or before the first hole");
 	core.libos = zone_new(ZONE_LIBOS_NUMBER, EXO_ZONE_LIBOS, NULL, first, fund);
 	memcpy(core.libos->name, name, sizeof(name));
 	/* The boot page is the fund's too: kernel memory, which the HAL hands on. */
@@ -138,7 +154,7 @@ void core_start(void)
 	memset(boot, 0, sizeof(*boot));
 	if (hal_libos_init(&core.libos->space, &core.libos->pool, &boot->window) != EXO_OK)
 		hal_panic("boot: the LibOS cannot be set up");
-	hal_window_show(end, info->first_frame + info->frame_count - end);
+	window_show_all(end);
 	end = fund_trim(core.libos, end);
 	boot_page_fill(boot, end);
 	core_lock_give();

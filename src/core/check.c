@@ -219,7 +219,7 @@ CORE_LOCKED static const char *check_reach(const struct zone *zone)
 		for (uint64_t i = 0; i < count; i++)
 			ENSURE(frame_is_ours(frame + i) ? frame_at(frame + i)->fund == FRAME_FREE : is_registers(frame + i),
 			       "space: ring 3 reaches kernel memory");
-	ENSURE(zone->dying || reached == (zone == core.libos ? core.info->frame_count - own : zone->mapped_pages),
+	ENSURE(zone->dying || reached == (zone == core.libos ? core.frames_memory - own : zone->mapped_pages),
 	       "space: what ring 3 reaches is not what was mapped");
 	return NULL;
 }
@@ -416,8 +416,8 @@ CORE_LOCKED static const char *check_frames(const struct totals *totals)
 
 		if (frame->fund != FRAME_FREE) {
 			ENSURE(frame->maps == 0, "frame: kernel memory in use elsewhere");
-			ENSURE(frame->fund == FRAME_KERNEL || core.zones[frame->fund], "frame: its zone is gone");
-			funded += frame->fund != FRAME_KERNEL;
+			ENSURE(frame->fund >= FRAME_HOLE || core.zones[frame->fund], "frame: its zone is gone");
+			funded += frame->fund < FRAME_HOLE;
 		}
 		mapped += frame->maps;
 	}

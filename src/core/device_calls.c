@@ -137,7 +137,7 @@ enum exo_status call_stats_read(struct zone *caller, struct cap *audit, exo_vadd
 	struct exo_stats out = {
 		.uptime_ns = hal_time_ns() - core.info->boot_ns, .caps_used = core.caps_used, .caps_total = CAP_SLOTS - 1,
 		.zones = core.zone_count, .contexts = (uint32_t)core.context_count,
-		.frames_total = core.info->frame_count, .frames_funded = core.frames_funded,
+		.frames_total = core.frames_memory, .frames_funded = core.frames_funded,
 		.audit_dropped = core.refusals_dropped,
 	};
 

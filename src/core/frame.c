@@ -17,6 +17,26 @@ void frame_table_init(void)
 		memset(core.frames, 0, own << EXO_FRAME_SHIFT);
 	for (uint64_t i = 0; i < own; i++)
 		core.frames[i].fund = FRAME_KERNEL;
+	core.frames_memory = core.info->frame_count;
+	for (unsigned i = 0; i < HAL_HOLES && core.info->holes[i].count; i++) {
+		const struct hal_extent *hole = &core.info->holes[i];
+
+		for (uint64_t n = 0; n < hole->count; n++)
+			frame_at(hole->first + n)->fund = FRAME_HOLE;
+		core.frames_memory -= hole->count;
+	}
+}
+
+void frames_next(exo_frame_t *at, exo_frame_t *end)
+{
+	const struct hal_extent *hole = core.info->holes;
+
+	for (unsigned i = 0; i < HAL_HOLES && hole[i].count && hole[i].first < *end; i++) {
+		if (*at < hole[i].first)
+			*end = hole[i].first;
+		else if (*at - hole[i].first < hole[i].count)
+			*at = hole[i].first + hole[i].count < *end ? hole[i].first + hole[i].count : *end;
+	}
 }
 
 void frames_fund(exo_frame_t first, uint64_t count, uint32_t number)
@@ -54,11 +74,26 @@ const struct hal_node_range *frame_range(exo_frame_t frame)
 	return range;
 }
 
+static bool holes_are_sound(void)
+{
+	const struct hal_extent *hole = core.info->holes;
+	exo_frame_t at = core.info->first_frame, end = at + core.info->frame_count;
+
+	for (unsigned i = 0; i < HAL_HOLES && hole[i].count; i++) {
+		if (hole[i].first <= at || hole[i].first >= end || hole[i].count >= end - hole[i].first)
+			return false;
+		at = hole[i].first + hole[i].count;
+	}
+	return true;
+}
+
 bool frame_ranges_are_sound(void)
 {
 	const struct hal_boot_info *info = core.info;
 	exo_frame_t at = info->first_frame;
 
+	if (!holes_are_sound())
+		return false;
 	if (info->node_ranges == 0 || info->node_ranges > HAL_NODE_RANGES_MAX || info->colours == 0)
 		return false;
 	for (uint32_t i = 0; i < info->node_ranges; i++) {
@@ -79,6 +114,8 @@ void frame_describe(exo_frame_t frame, struct exo_frame_info *info)
 	};
 	if (f->fund == FRAME_KERNEL)
 		info->kind = EXO_FRAME_KERNEL;
+	else if (f->fund == FRAME_HOLE)
+		info->kind = EXO_FRAME_HOLE;
 	else if (f->fund != FRAME_FREE)
 		info->kind = EXO_FRAME_FUND;
 	if (info->kind == EXO_FRAME_FUND)

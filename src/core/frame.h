@@ -15,6 +15,7 @@ struct zone;
 /* Who has the frame */
 #define FRAME_FREE   0      /* plain memory of whoever has the capability */
 #define FRAME_KERNEL 0xffff /* the core's own, from boot on */
+#define FRAME_HOLE   0xfffe /* no memory */
                             /* else: number of the zone whose fund it is in */
 
 struct frame {
@@ -27,8 +28,11 @@ struct frame {
 /* How many frames at the extent's start the table of all frames takes. */
 uint64_t frame_table_frames(uint64_t frame_count);
 
-/* Boot: puts the table at the extent's start and marks those frames. */
+/* Boot: puts the table at the extent's start and marks those frames, and the holes. */
 void frame_table_init(void);
+
+/* The next stretch of memory between holes in [*at, *end), to where these are moved. *at is *end if there is none. */
+void frames_next(exo_frame_t *at, exo_frame_t *end);
 
 /* Plain frames that nobody uses become zone `number`'s fund: first they leave the first LibOS's window. */
 CORE_LOCKED void frames_fund(exo_frame_t first, uint64_t count, uint32_t number);
@@ -36,10 +40,10 @@ CORE_LOCKED void frames_fund(exo_frame_t first, uint64_t count, uint32_t number)
 /* And back: plain frames, which the window shows. The caller has cleared what the kernel wrote there. */
 CORE_LOCKED void frames_unfund(exo_frame_t first, uint64_t count);
 
-/* No frame of it is kernel memory. unused: and none is mapped. The range is inside the extent. */
+/* No frame of it is kernel memory or in a hole. unused: and none is mapped. The range is inside the extent. */
 CORE_LOCKED bool frames_are_plain(exo_frame_t first, uint64_t count, bool unused);
 
-/* What the HAL says of nodes and colours is as it promises. */
+/* What the HAL says of nodes, holes and colours is as it promises. */
 bool frame_ranges_are_sound(void);
 
 /* The node's range that it is in. */

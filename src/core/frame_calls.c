@@ -34,9 +34,11 @@ enum exo_status call_list_nodes(struct zone *caller, struct cap *memory, exo_vad
 	while (at < end && *value < count) {
 		const struct hal_node_range *range = frame_range(at);
 		exo_frame_t stop = range->first + range->count < end ? range->first + range->count : end;
-		struct exo_node_info out = { at, stop - at, range->node, core.info->colours };
+		struct exo_node_info out;
 
-		if (!entry_out(caller, nodes, &out, sizeof(out), value))
+		frames_next(&at, &stop);
+		out = (struct exo_node_info){ at, stop - at, range->node, core.info->colours };
+		if (at < stop && !entry_out(caller, nodes, &out, sizeof(out), value))
 			return EXO_E_ADDRESS;
 		at = stop;
 	}

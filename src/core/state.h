@@ -40,6 +40,7 @@ struct core {
 	/* frame.h */
 	struct frame *frames; /* one per frame of the extent */
 	uint64_t frames_funded CORE_GUARDED;
+	uint64_t frames_memory; /* of the extent, without holes */
 	uint32_t device_maps CORE_GUARDED; /* pages of device registers that are mapped */
 
 	/* zone.h */
@@ -160,13 +161,13 @@ static inline struct frame *frame_at(exo_frame_t frame)
 	return &core.frames[frame - core.info->first_frame];
 }
 
-/* Is it inside? */
+/* Is it memory inside? */
 static inline bool frame_is_ours(exo_frame_t frame)
 {
-	return frame - core.info->first_frame < core.info->frame_count;
+	return frame - core.info->first_frame < core.info->frame_count && frame_at(frame)->fund != FRAME_HOLE;
 }
 
-/* Device registers are outside of the extent. Nobody asks how often each is mapped. */
+/* Device registers are not ours. Nobody asks how often each is mapped. */
 CORE_LOCKED static inline uint32_t *frame_maps(exo_frame_t frame)
 {
 	return frame_is_ours(frame) ? &frame_at(frame)->maps : &core.device_maps;

@@ -34,12 +34,16 @@ struct hal_node_range {
 	uint32_t node; /* as the machine numbers them */
 };
 #define HAL_NODE_RANGES_MAX 16
+#define HAL_HOLES 8
 
 struct hal_boot_info {
 	/* The one extent of frames that the core hands out. Everything the HAL and
 	 * the core image need for themselves is outside of it. */
 	exo_frame_t first_frame;
 	uint64_t frame_count;
+	/* Frames in the middle of it that are no memory, or the HAL's own: sorted, none beside another; those before the first
+	 * with count 0. Nobody gets at them; frames of mmio may be among them. */
+	struct hal_extent holes[HAL_HOLES];
 	/* The root image: inside that extent, at its upper end. size 0: none. */
 	exo_frame_t image_first;
 	uint64_t image_size; /* bytes */
@@ -51,7 +55,7 @@ struct hal_boot_info {
 	bool zeroed;         /* the extent but for the image reads as zeroes */
 	bool check;          /* core_check() before the end; panic if it finds something */
 	/* What drivers in zones may be given: devices that neither the HAL nor the core uses, and
-	 * that cannot reach memory by themselves. Frames of mmio are outside of the extent above;
+	 * that cannot reach memory by themselves. Frames of mmio are outside of the extent above, or in a hole of it;
 	 * those that mmio_read_only names may not be written. Lines are below HAL_IRQ_LINES. */
 	struct hal_extent ports[HAL_EXTENTS], mmio[HAL_EXTENTS], irqs[HAL_EXTENTS];
 	bool mmio_read_only[HAL_EXTENTS];
@@ -72,7 +76,7 @@ const struct hal_boot_info *hal_boot(void);
 
 /* ---- Physical memory --------------------------------------------------- */
 
-/* The kernel's pointer to a frame of the extent above; valid for ever.
+/* The kernel's pointer to a frame of the extent above that is in no hole; valid for ever.
  * frame must be inside the extent (the core has checked). */
 void *hal_phys_ptr(exo_frame_t frame);
 

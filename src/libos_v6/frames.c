@@ -29,6 +29,8 @@ void frames_init(void)
 	users = frame_ptr(first);
 	memset(users, 0, boot->memory_count);
 	memset(users + (first - boot->memory_first), 1, own);
+	for (unsigned i = 0; i < EXO_BOOT_HOLES && boot->holes[i].count > 0; i++)
+		memset(users + (boot->holes[i].first - boot->memory_first), 1, boot->holes[i].count);
 	if (image > 0)
 		memset(users + (boot->image_first - boot->memory_first), 1, image);
 }

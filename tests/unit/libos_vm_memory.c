@@ -41,6 +41,58 @@ WORLD_TEST(vm_frames, buddies_come_together_again, 2048)
 	world_check_clean();
 }
 
+/* As many as there can be, some of one frame, around an image. */
+static void with_holes(void)
+{
+	static const uint8_t image[3 * PAGE_SIZE] = { 1 };
+
+	for (unsigned i = 0; i < HAL_HOLES; i++)
+		fake.holes[i] = (struct hal_extent){ FAKE_FIRST_FRAME + 600 + 150 * i, 1 + 20 * (i % 3) };
+	fake.image = image;
+	fake.image_size = sizeof(image);
+}
+
+static bool in_hole(exo_frame_t frame)
+{
+	for (unsigned i = 0; i < HAL_HOLES; i++)
+		if (frame - fake.holes[i].first < fake.holes[i].count)
+			return true;
+	return false;
+}
+
+static void take_all(void)
+{
+	exo_frame_t big = frames_alloc_extent(FRAMES_RUN_MAX + 1), last = FRAME_NONE, frame, *link;
+	uint64_t count = 0, lost = 0;
+
+	cr_assert_eq(big, FRAME_NONE, "no stretch between holes is so long");
+	for (unsigned i = 0; i < HAL_HOLES; i++)
+		lost += fake.holes[i].count;
+	cr_assert_eq(libos.frames.total, libos.frames.count - lost);
+	for (; (frame = frames_alloc(0, false)) != FRAME_NONE; last = frame, count++) {
+		cr_assert(!in_hole(frame) && frame - libos.boot->image_first >= 3);
+		link = frame_ptr(frame);
+		*link = last;
+	}
+	cr_assert_eq(libos.frames.free_count, 0);
+	cr_assert_eq(count, world_free);
+	for (; last != FRAME_NONE; last = frame) {
+		frame = *(exo_frame_t *)frame_ptr(last);
+		frame_put(last);
+	}
+	cr_assert(frames_check());
+	frames_release(libos.boot->image_first, 3);
+	world_free += 3;
+	cr_assert(frames_check());
+	world_check_clean();
+}
+
+Test(vm_frames, holes_are_not_given)
+{
+	world_machine = with_holes;
+	world_run(2048, take_all);
+}
+
 WORLD_TEST(vm_frames, the_reserve_is_not_for_programs, 1024)
 {
 	uint64_t count = 0;

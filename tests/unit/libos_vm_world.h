@@ -19,6 +19,7 @@
 #include <criterion/criterion.h>
 
 static void (*world_body)(void);
+static void (*world_machine)(void); /* changes the machine before it boots; NULL: nothing */
 static uint64_t world_free; /* frames free before the test's body */
 
 static void world_start(const struct exo_boot *boot)
@@ -46,6 +47,8 @@ static void world_run(uint64_t frames, void (*body)(void))
 {
 	fake_reset();
 	fake.frame_count = frames;
+	if (world_machine)
+		world_machine();
 	memset(&libos, 0, sizeof(libos));
 	world_body = body;
 	cr_assert_eq(fake_boot(world_start), FAKE_RETURNED, "%s", fake.panic != NULL ? fake.panic : fake.output);

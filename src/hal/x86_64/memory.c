@@ -18,6 +18,12 @@
 #define LOW_END     (UINT64_C(1) << 20)
 #define LARGE_PIECE (UINT64_C(1) << 16)
 
+/* Of the extent: smaller ranges are not worth a hole; and what the first must hold besides the tables. A frame costs the
+ * core's record of it, the LibOS's, and an entry of the window's tables. */
+#define RANGE_MIN  (UINT64_C(4) << 20)
+#define FIRST_MIN  (UINT64_C(16) << 20)
+#define FRAME_COST 24
+
 /* Boot only; one struct, so that there is one place to look. */
 static struct {
 	struct range free[RANGE_MAX + 16];
@@ -34,6 +40,11 @@ static uint64_t min64(uint64_t a, uint64_t b)
 static uint64_t max64(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
+}
+
+static uint64_t size_of(const struct range *r)
+{
+	return r->end - r->start;
 }
 
 static bool overlap(const struct range *a, const struct range *b)
@@ -223,13 +234,81 @@ static bool in_ram(const struct range *r)
 	return false;
 }
 
-static void place_image(struct range extent)
+/* ---- The extent ---------------------------------------------------------- */
+
+/* Ranges in order, those that touch as one, small ones dropped, and no more than holes can be told of. */
+static void tidy(void)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 1; i < mem.count; i++)
+		for (uint32_t k = i; k > 0 && mem.free[k].start < mem.free[k - 1].start; k--) {
+			struct range r = mem.free[k];
+
+			mem.free[k] = mem.free[k - 1];
+			mem.free[k - 1] = r;
+		}
+	for (uint32_t i = 0; i < mem.count; i++) {
+		if (count > 0 && mem.free[i].start == mem.free[count - 1].end) {
+			mem.free[count - 1].end = mem.free[i].end;
+			continue;
+		}
+		if (count > 0 && size_of(&mem.free[count - 1]) < RANGE_MIN)
+			count--;
+		mem.free[count++] = mem.free[i];
+	}
+	while (count > HAL_HOLES + 1) {
+		uint32_t least = 0;
+
+		for (uint32_t i = 1; i < count; i++)
+			if (size_of(&mem.free[i]) < size_of(&mem.free[least]))
+				least = i;
+		memmove(&mem.free[least], &mem.free[least + 1], (--count - least) * sizeof(mem.free[0]));
+	}
+	mem.count = count;
+}
+
+/* The core knows one extent, with holes. Each frame of it costs, memory or not, so that a far range may not be worth it. Picks the
+ * neighbouring ranges that leave most; the first of them must hold the tables. */
+static void choose(uint32_t *first, uint32_t *last)
+{
+	uint64_t best = 0;
+
+	for (uint32_t i = 0; i < mem.count; i++) {
+		uint64_t sum = 0;
+
+		for (uint32_t k = i; k < mem.count; k++) {
+			uint64_t cost = (mem.free[k].end - mem.free[i].start) / PAGE * FRAME_COST;
+
+			sum += size_of(&mem.free[k]);
+			if ((k > i && size_of(&mem.free[i]) < cost + FIRST_MIN) || sum <= cost || sum - cost <= best)
+				continue;
+			best = sum - cost;
+			*first = i;
+			*last = k;
+		}
+	}
+}
+
+/* At the end of the highest range that has the room. */
+static uint64_t image_place(uint32_t first, uint32_t last, uint64_t size)
+{
+	for (uint32_t i = last + 1; i-- > first;) {
+		const struct range *r = &mem.free[i];
+
+		if (size + 64 * PAGE <= size_of(r))
+			return (r->end - (size_of(r) > LOADER_TOP * 32 ? LOADER_TOP : 0) - size) & ~(PAGE - 1);
+	}
+	hal_panic("the root image does not fit into memory");
+}
+
+static void place_image(uint32_t first, uint32_t last)
 {
 	struct range *root = &machine.loader.root;
 	struct hal_boot_info *boot = &machine.boot;
 	uint16_t selector = 0;
 	uint32_t given = 0;
-	uint64_t size = root->end - root->start, to;
+	uint64_t size = size_of(root), to;
 	bool from_runner = fwcfg_find("opt/feuerbird/root", &selector, &given);
 
 	if (from_runner)
@@ -238,10 +317,7 @@ static void place_image(struct range extent)
 		hal_panic("the root image is not in memory");
 	if (size == 0)
 		return;
-	if (size + 64 * PAGE > extent.end - extent.start)
-		hal_panic("the root image does not fit into memory");
-	to = extent.end - (extent.end - extent.start > LOADER_TOP * 32 ? LOADER_TOP : 0);
-	to = (to - size) & ~(PAGE - 1);
+	to = image_place(first, last, size);
 	if (!from_runner)
 		memmove(phys_ptr(to), phys_ptr(root->start), size);
 	else if (!fwcfg_read(selector, to, given))
@@ -251,21 +327,19 @@ static void place_image(struct range extent)
 	boot->image_size = size;
 }
 
-/* The core knows one extent, so memory is what the largest range holds. Where RAM is split by
- * the hole below 4 GiB (a PC with 4 GiB or more) the smaller part is not used: with
- * 5 GiB in QEMU 3 are. More than one extent would change hal_boot_info and the core's table. */
 void memory_finish(void)
 {
-	struct range extent = { 0, 0 };
+	struct hal_boot_info *boot = &machine.boot;
+	uint32_t first = 0, last = 0;
 
-	for (uint32_t i = 0; i < mem.count; i++) {
-		struct range *r = &mem.free[i];
-		if (r->end - r->start > extent.end - extent.start)
-			extent = *r;
-	}
-	machine.boot.first_frame = extent.start >> EXO_FRAME_SHIFT;
-	machine.boot.frame_count = (extent.end - extent.start) >> EXO_FRAME_SHIFT;
-	srat_apply(&machine.boot);
-	machine.boot.colours = cpu_colours();
-	place_image(extent);
+	tidy();
+	choose(&first, &last);
+	boot->first_frame = mem.free[first].start >> EXO_FRAME_SHIFT;
+	boot->frame_count = (mem.free[last].end - mem.free[first].start) >> EXO_FRAME_SHIFT;
+	for (uint32_t i = first; i < last; i++)
+		boot->holes[i - first] = (struct hal_extent){ mem.free[i].end >> EXO_FRAME_SHIFT,
+		                                              (mem.free[i + 1].start - mem.free[i].end) >> EXO_FRAME_SHIFT };
+	srat_apply(boot);
+	boot->colours = cpu_colours();
+	place_image(first, last);
 }

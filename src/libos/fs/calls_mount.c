@@ -21,7 +21,7 @@ static bool parse_size(const char *s, uint64_t *bytes)
 	}
 	unsigned shift = *s == 'k' || *s == 'K' ? 10 : *s == 'm' || *s == 'M' ? 20 : *s == 'g' || *s == 'G' ? 30 : 0;
 	if (*s == '%')
-		v = libos.frames.count * PAGE_SIZE / 100 * (v > 100 ? 100 : v);
+		v = libos.frames.total * PAGE_SIZE / 100 * (v > 100 ? 100 : v);
 	else if (shift && v >> (63 - shift))
 		return false;
 	else
@@ -77,7 +77,7 @@ static int parse_options(char *data, uint64_t *max_bytes, uint64_t *max_metadata
 
 static int new_super(const char *type, char *data, struct super **made)
 {
-	uint64_t max_bytes = libos.frames.count * PAGE_SIZE / 2, max_metadata = tmpfs_default_metadata();
+	uint64_t max_bytes = libos.frames.total * PAGE_SIZE / 2, max_metadata = tmpfs_default_metadata();
 	uint32_t mode = 01777;
 	*made = NULL;
 	if (str_equal(type, "tmpfs") || str_equal(type, "ramfs")) {

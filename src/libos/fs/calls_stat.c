@@ -230,7 +230,7 @@ static int64_t put_statfs(struct thread *self, const struct path *path, uint64_t
 		free_files = (super->max_metadata - super->used_metadata) / TMPFS_INODE_SPACE;
 	}
 	if (super->magic == TMPFS_MAGIC) {
-		total = min_u64(libos.frames.count, super->max_bytes >> PAGE_SHIFT);
+		total = min_u64(libos.frames.total, super->max_bytes >> PAGE_SHIFT);
 		unused = min_u64(libos.frames.free_count, total - min_u64(super->used_pages, total));
 	}
 	struct linux_statfs st = {

@@ -173,7 +173,7 @@ static int mount_first(const struct path *top)
 		r = devfs_populate(dev->root);
 	struct path in_dev = { r ? NULL : dev, r ? NULL : dev->root };
 	if (!r)
-		r = mount_at(&in_dev, "shm", tmpfs_new("tmpfs", "tmpfs", libos.frames.count / 2 << PAGE_SHIFT, 01777), "/dev/shm",
+		r = mount_at(&in_dev, "shm", tmpfs_new("tmpfs", "tmpfs", libos.frames.total / 2 << PAGE_SHIFT, 01777), "/dev/shm",
 		             MS_NOSUID | MS_NODEV, NULL);
 	if (!r)
 		r = mount_at(top, "proc", procfs_new(), "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
@@ -188,7 +188,7 @@ static int mount_first(const struct path *top)
 /* What files may take: half of memory as Linux's tmpfs, or if the image has more already, half of the rest. */
 static uint64_t root_limit(const struct super *super)
 {
-	uint64_t half = libos.frames.count / 2, grown = super->used_pages + libos.frames.free_count / 2;
+	uint64_t half = libos.frames.total / 2, grown = super->used_pages + libos.frames.free_count / 2;
 	return (half > super->used_pages ? half : grown) << PAGE_SHIFT;
 }
 

@@ -89,7 +89,7 @@ static uint64_t cached_pages(void)
 
 static void show_meminfo(struct text *text, const struct proc_subject *s)
 {
-	unsigned long total = (unsigned long)(libos.frames.count * FRAME_KIB);
+	unsigned long total = (unsigned long)(libos.frames.total * FRAME_KIB);
 	unsigned long unused = (unsigned long)(libos.frames.free_count * FRAME_KIB);
 	unsigned long cached = (unsigned long)(cached_pages() * FRAME_KIB), heap = (unsigned long)(heap_bytes_in_use() / 1024);
 	(void)s;
@@ -215,8 +215,8 @@ static void show_zoneinfo(struct text *text, const struct proc_subject *s)
 	(void)s;
 	text_printf(text, "Node 0, zone   Normal\n  pages free     %lu\n        boost    0\n        min      0\n        low      0\n"
 	            "        high     0\n        spanned  %lu\n        present  %lu\n        managed  %lu\n",
-	            (unsigned long)libos.frames.free_count, (unsigned long)libos.frames.count, (unsigned long)libos.frames.count,
-	            (unsigned long)libos.frames.count);
+	            (unsigned long)libos.frames.free_count, (unsigned long)libos.frames.total, (unsigned long)libos.frames.total,
+	            (unsigned long)libos.frames.total);
 }
 
 /* ---- /proc/sys ---- */

@@ -359,7 +359,7 @@ static void tmpfs_kill(struct super *super)
 
 uint64_t tmpfs_default_metadata(void)
 {
-	return libos.frames.count / 2 * TMPFS_INODE_SPACE;
+	return libos.frames.total / 2 * TMPFS_INODE_SPACE;
 }
 
 struct super *tmpfs_new(const char *type, const char *source, uint64_t max_bytes, uint32_t mode)

@@ -71,7 +71,7 @@ int64_t sys_sysinfo(struct thread *self, const uint64_t *args)
 	s.uptime = (int64_t)(now / (uint64_t)NS_PER_SECOND);
 	for (int i = 0; i < 3; i++)
 		s.loads[i] = libos.sched.loads[i];
-	s.totalram = libos.frames.count * PAGE_SIZE;
+	s.totalram = libos.frames.total * PAGE_SIZE;
 	s.freeram = libos.frames.free_count * PAGE_SIZE;
 	s.procs = (uint16_t)libos.procs.thread_count;
 	s.mem_unit = 1;

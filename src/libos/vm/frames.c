@@ -99,9 +99,13 @@ void frames_release(exo_frame_t first, uint64_t count)
 static bool break_fresh(void)
 {
 	struct frames *frames = &libos.frames;
-	struct frame_range *fresh = &frames->fresh[frames->fresh[0].first == frames->fresh[0].end];
-	exo_frame_t first = fresh->first, end = (first + FRAMES_RUN_MAX) & ~(FRAMES_RUN_MAX - 1);
+	struct frame_range *fresh = frames->fresh;
+	exo_frame_t first, end;
 
+	while (fresh < &frames->fresh[FRAMES_FRESH_MAX - 1] && fresh->first == fresh->end)
+		fresh++;
+	first = fresh->first;
+	end = (first + FRAMES_RUN_MAX) & ~(FRAMES_RUN_MAX - 1);
 	if (first == fresh->end)
 		return false;
 	if (end > fresh->end)
@@ -132,18 +136,43 @@ static void mark_used(exo_frame_t from, exo_frame_t to)
 		info_of(frame)->refs = 1;
 }
 
-/* The first time that [from, to) becomes free, without what lies in [hole, hole_end): that is in use. The
- * table is all zeroes yet. */
-static void release_around(exo_frame_t from, exo_frame_t to, exo_frame_t hole, exo_frame_t hole_end)
+/* The fresh memory is all but [from, to) of what it was. The last range is only used by the last cut. */
+static void fresh_cut(exo_frame_t from, exo_frame_t to)
+{
+	struct frame_range *fresh = libos.frames.fresh;
+
+	for (unsigned i = 0; i < FRAMES_FRESH_MAX - 1; i++) {
+		struct frame_range old = fresh[i];
+
+		if (to <= old.first || from >= old.end)
+			continue;
+		fresh[i].end = from > old.first ? from : old.first;
+		if (to >= old.end)
+			continue;
+		memmove(&fresh[i + 2], &fresh[i + 1], (FRAMES_FRESH_MAX - 2 - i) * sizeof(*fresh));
+		fresh[i + 1] = (struct frame_range){ to, old.end };
+		return;
+	}
+}
+
+/* The first time that memory becomes free, from `from` on: without the image, which is in use, and what is no memory. The
+ * info table is all zeroes yet, and stays so for holes: their frames are neither free nor can they be given back. */
+static void release_first(exo_frame_t from, uint64_t image)
 {
 	struct frames *frames = &libos.frames;
+	const struct exo_boot *boot = libos.boot;
 
-	if (hole >= to || hole_end <= from)
-		hole = hole_end = to;
-	mark_used(hole, hole_end);
-	frames->fresh[0] = (struct frame_range){ from, hole > from ? hole : from };
-	frames->fresh[1] = (struct frame_range){ hole_end, hole_end < to ? to : hole_end };
-	frames->free_count = frames->fresh[0].end - from + frames->fresh[1].end - hole_end;
+	frames->fresh[0] = (struct frame_range){ from, frames->first + frames->count };
+	for (unsigned i = 0; i < EXO_BOOT_HOLES && boot->holes[i].count > 0; i++) {
+		fresh_cut(boot->holes[i].first, boot->holes[i].first + boot->holes[i].count);
+		frames->total -= boot->holes[i].count;
+	}
+	if (image > 0) {
+		mark_used(boot->image_first, boot->image_first + image);
+		fresh_cut(boot->image_first, boot->image_first + image);
+	}
+	for (unsigned i = 0; i < FRAMES_FRESH_MAX; i++)
+		frames->free_count += frames->fresh[i].end - frames->fresh[i].first;
 }
 
 void frames_init(void)
@@ -155,21 +184,22 @@ void frames_init(void)
 	uint64_t image = (boot->image_size + EXO_FRAME_SIZE - 1) >> EXO_FRAME_SHIFT;
 
 	frames->first = boot->memory_first;
-	frames->count = boot->memory_count;
+	frames->count = frames->total = boot->memory_count;
 	frames->window = boot->window;
 	frames->info = frame_ptr(boot->memory_first);
 	for (unsigned i = 0; i < FRAMES_ORDER_MAX; i++)
 		list_init(&frames->free[i]);
 	if (!boot->memory_zeroed)
 		memset(frames->info, 0, table_bytes);
+	if (boot->holes[0].count > 0 && boot->holes[0].first < frames->first + table)
+		libos_panic("no room for the table of frames");
 	mark_used(frames->first, frames->first + table);
-	frames->reserve = frames->count >> RESERVE_SHIFT;
+	release_first(frames->first + table, image);
+	frames->reserve = frames->total >> RESERVE_SHIFT;
 	if (frames->reserve < RESERVE_MIN)
 		frames->reserve = RESERVE_MIN;
 	if (frames->reserve > RESERVE_MAX)
 		frames->reserve = RESERVE_MAX;
-	release_around(frames->first + table, frames->first + frames->count, boot->image_first,
-	               boot->image_first + image);
 	heap_init();
 }
 
@@ -277,7 +307,7 @@ exo_frame_t frames_alloc_extent(uint64_t count)
 		return frames_alloc_run(count, true);
 	if (count > frames->free_count || frames->free_count - count <= frames->reserve)
 		return FRAME_NONE;
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < FRAMES_FRESH_MAX; i++) {
 		struct frame_range *fresh = &frames->fresh[i];
 
 		if (fresh->end - fresh->first < count)
@@ -361,7 +391,7 @@ bool frames_exhausted(void)
 
 bool frames_tight(void)
 {
-	return libos.frames.free_count < libos.frames.reserve + (libos.frames.count >> TIGHT_SHIFT);
+	return libos.frames.free_count < libos.frames.reserve + (libos.frames.total >> TIGHT_SHIFT);
 }
 
 bool frames_check(void)
@@ -389,9 +419,9 @@ bool frames_check(void)
 		for (uint64_t k = 0; k < FRAMES_COLD; k++, listed++)
 			if (info_of(frames->cold[i] + k)->refs != 0 || info_of(frames->cold[i] + k)->head != 0)
 				return false;
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < FRAMES_FRESH_MAX; i++)
 		listed += frames->fresh[i].end - frames->fresh[i].first;
 	for (uint64_t i = 0; i < frames->count; i++)
 		unused += frames->info[i].refs == 0;
-	return listed == frames->free_count && unused == listed;
+	return listed == frames->free_count && unused == listed + frames->count - frames->total;
 }

@@ -5,7 +5,7 @@
 #ifndef LIBOS_FRAMES_H
 #define LIBOS_FRAMES_H
 
-#include <exo/types.h>
+#include <exo/abi.h>
 
 #include <libos/lib/list.h>
 
@@ -26,9 +26,12 @@ struct frame_info { /* one per frame */
 	uint8_t head;   /* 1: a free block starts here */
 };
 
+#define FRAMES_FRESH_MAX (EXO_BOOT_HOLES + 2)
+
 struct frames {
 	exo_frame_t first;
-	uint64_t count;
+	uint64_t count; /* holes included */
+	uint64_t total; /* without */
 	uint64_t free_count;
 	uint64_t reserve;          /* frames kept for the LibOS itself and for exit paths */
 	struct frame_info *info;   /* indexed by frame - first */
@@ -36,10 +39,11 @@ struct frames {
 	exo_frame_t cold[FRAMES_COLD_MAX]; /* free, and in no list either: the last is taken first */
 	uint32_t cold_count;
 	uint64_t window;
-	/* Free, in no list, and not touched yet, since a host backs only what is touched: below and above the image. */
+	/* Free, in no list, and not touched yet, since a host backs only what is touched: around the image and the
+	 * holes, in order. */
 	struct frame_range {
 		exo_frame_t first, end;
-	} fresh[2];
+	} fresh[FRAMES_FRESH_MAX];
 };
 
 /* Takes over the memory that the boot page names, except the root image, and starts the heap on it. Called

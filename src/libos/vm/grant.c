@@ -121,7 +121,7 @@ static int resource_take(struct grant *grant, uint64_t cpu)
 {
 	if (grant->kind == EXO_DEV_CPU)
 		return slots_take(cpu, grant->count, &grant->first);
-	if (grant->count == 0 || grant->count > libos.frames.count)
+	if (grant->count == 0 || grant->count > libos.frames.total)
 		return -EINVAL;
 	grant->first = frames_alloc_extent(grant->count);
 	if (grant->first == FRAME_NONE)

@@ -297,7 +297,7 @@ int space_charge(struct vm_space *space, uint64_t bytes, uint32_t prot, uint32_t
 			return -ENOMEM;
 	}
 	/* As Linux's heuristic overcommit: only what can never be had is refused. */
-	if ((flags & REGION_NORESERVE) == 0 && bytes >> PAGE_SHIFT > libos.frames.count)
+	if ((flags & REGION_NORESERVE) == 0 && bytes >> PAGE_SHIFT > libos.frames.total)
 		return -ENOMEM;
 	return 0;
 }

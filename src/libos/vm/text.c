@@ -101,7 +101,7 @@ static bool text_room(struct inode_vm *vm, uint64_t count)
 		copies++;
 	if (copies >= TEXTS_PER_INODE && !texts_trim(vm))
 		return false;
-	return !frames_tight() && libos.vm.text_frames + count <= libos.frames.count / TEXTS_SHARE;
+	return !frames_tight() && libos.vm.text_frames + count <= libos.frames.total / TEXTS_SHARE;
 }
 
 /* Copies the pages; holes are zeroes. */

@@ -54,6 +54,8 @@ struct fake {
 	uint64_t image_size;
 	const char *cmdline;
 	uint32_t nodes, colours; /* equal parts of memory; 0: one */
+	struct hal_extent holes[HAL_HOLES]; /* as hal_boot() gives them */
+	exo_frame_t mmio;        /* FAKE_MMIO */
 	fake_program_fn *program; /* NULL: every context uses up its quantum */
 	void *user;
 

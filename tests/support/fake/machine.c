@@ -24,6 +24,7 @@ void fake_reset(void)
 	memset(&fake, 0, sizeof(fake));
 	fake.frame_count = 4096;
 	fake.cpu_count = 1;
+	fake.mmio = FAKE_MMIO;
 	fake.cmdline = "";
 	fake.now_ns = 1000;
 	fake.tick_ns = 1;
@@ -79,9 +80,10 @@ enum fake_end fake_boot(fake_libos_fn *libos)
 		.boot_ns = fake.now_ns, .cycles_per_ms = 1000000, .cpu_count = fake.cpu_count,
 		.target = "fake", .cmdline = fake.cmdline,
 		.ports = { { FAKE_PORT, FAKE_PORT_COUNT } }, .irqs = { { FAKE_IRQ, FAKE_IRQ_COUNT } },
-		.mmio = { { FAKE_MMIO, 1 }, { FAKE_MMIO + 1, 1 } }, .mmio_read_only = { false, true }, .mmio_maps = !fake.no_mmio_maps,
+		.mmio = { { fake.mmio, 1 }, { fake.mmio + 1, 1 } }, .mmio_read_only = { false, true }, .mmio_maps = !fake.no_mmio_maps,
 		.disks = { { FAKE_DISK_BLOCKS, true }, { 1, false } },
 	};
+	memcpy(info.holes, fake.holes, sizeof(info.holes));
 	image_place();
 	nodes_place();
 	libos_function = libos;
@@ -111,10 +113,18 @@ const struct hal_boot_info *hal_boot(void)
 	return &info;
 }
 
-/* A frame outside the extent is a bug of the core, never of a caller. */
+static bool meets_hole(exo_frame_t first, uint64_t count)
+{
+	for (unsigned i = 0; i < HAL_HOLES; i++)
+		if (first < info.holes[i].first + info.holes[i].count && info.holes[i].first < first + count)
+			return true;
+	return false;
+}
+
+/* A frame outside the extent, or in a hole, is a bug of the core, never of a caller. */
 void *hal_phys_ptr(exo_frame_t frame)
 {
-	if (frame < info.first_frame || frame - info.first_frame >= info.frame_count) {
+	if (frame < info.first_frame || frame - info.first_frame >= info.frame_count || meets_hole(frame, 1)) {
 		fprintf(stderr, "fake: frame %#llx is outside of memory\n", (unsigned long long)frame);
 		abort();
 	}
@@ -138,7 +148,8 @@ void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 
 static void window_check(exo_frame_t first, uint64_t count)
 {
-	if (first < info.first_frame || count > info.frame_count || first - info.first_frame > info.frame_count - count) {
+	if (first < info.first_frame || count > info.frame_count || first - info.first_frame > info.frame_count - count ||
+	    meets_hole(first, count)) {
 		fprintf(stderr, "fake: the window is asked for frames outside of memory\n");
 		abort();
 	}
@@ -301,7 +312,7 @@ static void require(bool condition, const char *what)
 
 static void io_note(bool mmio, uint64_t at, uint32_t width, bool write, uint64_t value)
 {
-	uint64_t first = mmio ? FAKE_MMIO << EXO_FRAME_SHIFT : FAKE_PORT;
+	uint64_t first = mmio ? fake.mmio << EXO_FRAME_SHIFT : FAKE_PORT;
 	uint64_t count = mmio ? UINT64_C(1) << (EXO_FRAME_SHIFT + !write) : FAKE_PORT_COUNT;
 
 	require(width == 1 || width == 2 || width == 4 || (mmio && width == 8), "width of an access");

@@ -169,8 +169,8 @@ void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame
 	HOLD_LOCK;
 	require(vaddr % EXO_FRAME_SIZE == 0 && vaddr >= EXO_USER_BASE &&
 	        vaddr + (count << EXO_FRAME_SHIFT) <= EXO_USER_LIMIT && prot >= 1 && prot <= 15, "map");
-	require(!(prot & EXO_PROT_DEVICE) || (!(prot & EXO_PROT_EXEC) && hal_boot()->mmio_maps && frame >= FAKE_MMIO &&
-	        frame + count <= FAKE_MMIO + 2), "map of registers");
+	require(!(prot & EXO_PROT_DEVICE) || (!(prot & EXO_PROT_EXEC) && hal_boot()->mmio_maps && frame >= fake.mmio &&
+	        frame + count <= fake.mmio + 2), "map of registers");
 	for (uint64_t i = 0; i < count; i++, vaddr += EXO_FRAME_SIZE) {
 		uint64_t *table = hal_phys_ptr(space->word[SPACE_ROOT]);
 
