@@ -5,8 +5,6 @@
 #include <hal/x86/sha256.h>
 #include <hal/x86_64/machine.h>
 
-#define VENDOR_AMD 0x68747541 /* "Auth" */
-
 #define XSTATE_X87_SSE UINT64_C(0x3)
 #define XSTATE_AVX     UINT64_C(0x4)
 #define XSTATE_AVX512  UINT64_C(0xe0)

@@ -19,9 +19,6 @@
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define RDCL_NO UINT64_C(1) /* SDM vol. 4, table 2-2 */
 
-#define VENDOR_AMD   0x68747541u /* "Auth", CPUID leaf 0, ebx */
-#define VENDOR_HYGON 0x6f677948u /* "Hygo" */
-
 /* ---- Is it needed? -------------------------------------------------------- */
 
 /* The processor does not say that it is free of Meltdown. */

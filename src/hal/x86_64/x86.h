@@ -114,6 +114,9 @@ struct cpuid {
 	uint32_t a, b, c, d;
 };
 
+#define VENDOR_AMD   0x68747541u /* "Auth", leaf 0, b */
+#define VENDOR_HYGON 0x6f677948u /* "Hygo" */
+
 static inline struct cpuid cpuid(uint32_t leaf, uint32_t sub)
 {
 	struct cpuid r;
