@@ -191,7 +191,7 @@ static void add_disk(struct command *c, const char *option, unsigned number)
 	add(c, "virtio-blk-pci,drive=disk%u", number);
 }
 
-void command_build(struct command *c, const struct options *o, int console, int control, int log)
+void command_build(struct command *c, const struct options *o, int console, int control, int log, int stream)
 {
 	const char *home = getenv("FB_HOME");
 	uint8_t seed[64];
@@ -233,6 +233,13 @@ void command_build(struct command *c, const struct options *o, int console, int 
 	add_channel(c, "console", console);
 	add_channel(c, "control", control);
 	add_channel(c, "log", log);
+	if (stream >= 0) {
+		add_channel(c, "stream", stream);
+		add(c, "-device");
+		add(c, "virtio-serial-pci,max_ports=1");
+		add(c, "-device");
+		add(c, "virtconsole,chardev=stream");
+	}
 	add(c, "-serial");
 	add(c, "chardev:console");
 	add(c, "-serial");

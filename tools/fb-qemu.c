@@ -3,8 +3,9 @@
  *
  * QEMU gets three channels, socket pairs all: COM1 is the console, every byte as
  * it is; COM2 carries orders ("eof N", "size R C", "intr", "suspend", "shutdown") to the
- * kernel and "ready", "panic", "exit N" back (src/hal/x86_64/console.c); the debug port
- * carries log lines. Options and the root image go in as fw_cfg files.
+ * kernel and "stream", "ready", "panic", "exit N" back (src/hal/x86_64/console.c); the debug port
+ * carries log lines. Input from a file or a pipe has a fourth, a virtio console, which takes many bytes at
+ * once; a kernel that has not said "stream" gets it on COM1. Options and the root image go in as fw_cfg files.
  *
  * QEMU dies with this process, whatever kills it.
  */
@@ -37,6 +38,7 @@
 
 #define STATUS_USAGE 2
 #define STATUS_LOST  1    /* QEMU ended, and nobody said with which status */
+#define INPUT_PIECE  16384
 #define GRACE_MS     3000 /* from "shutdown" to SIGKILL */
 #define MEMORY_MAX   (UINT64_C(1) << 40)
 #define MEMORY_MIN_MIB 16 /* firmware, GRUB, kernel and LibOS together */
@@ -49,14 +51,14 @@ struct channel {
 
 static struct {
 	struct options options;
-	struct channel console, control;
+	struct channel console, control, stream;
 	int log_fd, log_out;
 	pid_t qemu, keeper;
 	struct termios saved;
 	char early[4096]; /* console bytes before the kernel's mark */
 	size_t early_size, mark_at;
 	bool marked;
-	bool raw, ready, stdin_open, stdin_ended, stop_asked;
+	bool raw, streams, ready, stdin_open, stdin_ended, stop_asked;
 	uint64_t sent; /* console bytes */
 	int status;    /* -1: not told */
 	char line[64];
@@ -320,7 +322,8 @@ static void parse(char **argv)
 static void start(void)
 {
 	struct command command = { .count = 0 };
-	int console[2], control[2], log[2];
+	int console[2], control[2], log[2], stream[2] = { -1, -1 };
+	struct stat input;
 	pid_t parent = getpid();
 	sigset_t none;
 
@@ -328,10 +331,13 @@ static void start(void)
 	    || socketpair(AF_UNIX, SOCK_STREAM, 0, control)
 	    || socketpair(AF_UNIX, SOCK_STREAM, 0, log))
 		die(1, "socketpair: %s", strerror(errno));
+	if (!fstat(0, &input) && !S_ISCHR(input.st_mode) && socketpair(AF_UNIX, SOCK_STREAM, 0, stream))
+		die(1, "socketpair: %s", strerror(errno));
+	fcntl(stream[0], F_SETFD, FD_CLOEXEC);
 	fcntl(console[0], F_SETFD, FD_CLOEXEC);
 	fcntl(control[0], F_SETFD, FD_CLOEXEC);
 	fcntl(log[0], F_SETFD, FD_CLOEXEC);
-	command_build(&command, &run.options, console[1], control[1], log[1]);
+	command_build(&command, &run.options, console[1], control[1], log[1], stream[1]);
 	run.qemu = fork();
 	if (run.qemu < 0)
 		die(1, "fork: %s", strerror(errno));
@@ -355,6 +361,10 @@ static void start(void)
 	close(console[1]);
 	close(control[1]);
 	close(log[1]);
+	if (stream[1] >= 0)
+		close(stream[1]);
+	run.stream.fd = stream[0];
+	fcntl(run.stream.fd, F_SETFL, O_NONBLOCK);
 	run.console.fd = console[0];
 	run.control.fd = control[0];
 	run.log_fd = log[0];
@@ -465,6 +475,8 @@ static void control_line(const char *line)
 		run.log_out = 2;
 	else if (!strncmp(line, "isolation ", 10) && (run.options.isolation || run.options.boottime))
 		fprintf(stderr, "%s\n", line);
+	else if (!strcmp(line, "stream"))
+		run.streams = run.stream.fd >= 0;
 	else if (!strcmp(line, "ready")) {
 		run.ready = true;
 		if (run.stdin_ended)
@@ -492,8 +504,8 @@ static bool control_read(void)
 
 static void stdin_read(void)
 {
-	struct channel *c = &run.console;
-	ssize_t n = read(0, c->out + c->out_size, 4096);
+	struct channel *c = run.streams ? &run.stream : &run.console;
+	ssize_t n = read(0, c->out + c->out_size, INPUT_PIECE);
 
 	if (n > 0) {
 		c->out_size += (size_t)n;
@@ -540,20 +552,21 @@ static void loop(void)
 
 	sigemptyset(&none);
 	while (alive) {
-		struct pollfd p[4] = {
+		struct pollfd p[5] = {
 			{ .fd = run.control.fd, .events = POLLIN },
 			{ .fd = run.console.fd, .events = POLLIN },
 			{ .fd = run.log_fd, .events = POLLIN },
 			/* Input waits in the host until the guest listens and keeps up. */
-			{ .fd = run.ready && run.stdin_open && run.console.out_size < 4096 ? 0 : -1,
+			{ .fd = run.ready && run.stdin_open && run.console.out_size + run.stream.out_size < 4096 ? 0 : -1,
 			  .events = POLLIN },
+			{ .fd = run.stream.out_size > 0 ? run.stream.fd : -1, .events = POLLOUT },
 		};
 		if (run.control.out_size > 0)
 			p[0].events |= POLLOUT;
 		if (run.console.out_size > 0)
 			p[1].events |= POLLOUT;
 		/* Signals come in here only, so that none is missed before the wait. */
-		if (ppoll(p, 4, run.stop_asked ? &tick : NULL, &none) < 0 && errno != EINTR)
+		if (ppoll(p, 5, run.stop_asked ? &tick : NULL, &none) < 0 && errno != EINTR)
 			die(1, "poll: %s", strerror(errno));
 		signals_pass_on();
 		alive = control_read();
@@ -563,6 +576,7 @@ static void loop(void)
 			stdin_read();
 		channel_flush(&run.control);
 		channel_flush(&run.console);
+		channel_flush(&run.stream);
 	}
 	control_read();
 	drain(run.log_fd, run.log_out);

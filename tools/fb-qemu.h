@@ -37,6 +37,6 @@ _Noreturn void die(int status, const char *format, ...);
 
 /* Fills `c`, which is zeroed, with the arguments for QEMU. The descriptors are the runner's channels; they and those
  * of the files that QEMU is given stay open. Does not come back if something is missing. */
-void command_build(struct command *c, const struct options *o, int console, int control, int log);
+void command_build(struct command *c, const struct options *o, int console, int control, int log, int stream);
 
 #endif

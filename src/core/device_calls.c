@@ -77,16 +77,25 @@ enum exo_status call_console_read(struct zone *caller, struct cap *console, exo_
                                   uint64_t *value)
 {
 	unsigned char chunk[BYTES_CHUNK] = { 0 };
-	enum exo_status status;
+	uint64_t n, got;
 
-	if (size > sizeof(chunk))
-		size = sizeof(chunk);
-	/* Input that has been taken cannot be put back, so the buffer is tried first. */
-	status = copy_out(caller, bytes, chunk, size);
-	if (status != EXO_OK)
-		return status;
-	*value = hal_console_read(chunk, size);
-	return copy_out(caller, bytes, chunk, *value);
+	if (size > BYTES_MAX)
+		size = BYTES_MAX;
+	do {
+		enum exo_status status;
+
+		/* Input that has been taken cannot be put back, so the buffer is tried first. */
+		n = size - *value < sizeof(chunk) ? size - *value : sizeof(chunk);
+		status = copy_out(caller, bytes + *value, chunk, n);
+		if (status != EXO_OK)
+			return *value ? EXO_OK : status;
+		got = hal_console_read(chunk, n);
+		status = copy_out(caller, bytes + *value, chunk, got);
+		if (status != EXO_OK)
+			return status;
+		*value += got;
+	} while (got == n && *value < size);
+	return EXO_OK;
 }
 
 enum exo_status call_console_info(struct zone *caller, struct cap *console, exo_vaddr_t info)

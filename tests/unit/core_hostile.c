@@ -60,6 +60,22 @@ CORE_TEST(hostile, input_is_not_lost_to_a_bad_pointer)
 	cr_assert_eq(n, 0);
 }
 
+CORE_TEST(hostile, input_stays_for_which_there_is_no_memory)
+{
+	static char input[600];
+	uint64_t n;
+
+	restrict_memory();
+	memset(input, 'x', sizeof(input));
+	input[512] = 'y';
+	fake.input = input;
+	fake.input_size = sizeof(input);
+	OK(exo_console_read(boot->console, buffer + sizeof(buffer) - 520, 600, &n));
+	cr_assert_eq(n, 512);
+	OK(exo_console_read(boot->console, buffer, sizeof(buffer), &n));
+	cr_assert(n == 88 && buffer[0] == 'y' && buffer[87] == 'x');
+}
+
 CORE_TEST(hostile, a_write_that_runs_out_of_memory_is_short)
 {
 	uint64_t n;

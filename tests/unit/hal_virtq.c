@@ -124,3 +124,76 @@ Test(virtq, round_and_round)
 	}
 	cr_assert(queue.count == 0 && queue.under_way == 0);
 }
+
+/* ---- input ---- */
+
+static struct virtq_input input;
+static uint32_t filled;
+
+static void input_setup(void)
+{
+	memset(page, 0xee, sizeof(page));
+	virtq_input_init(&input, page, PHYS);
+	for (uint32_t i = 0; i < VIRTQ_PAGES; i++)
+		virtq_input_give(&input, i);
+}
+
+static void device_fills(uint32_t id, uint32_t size)
+{
+	struct virtq_page *p = input.page;
+
+	p->used.ring[p->used.index % VIRTQ_SIZE].id = id;
+	p->used.ring[p->used.index % VIRTQ_SIZE].size = size;
+	p->used.index++;
+}
+
+static enum virtq_answer input_take(void)
+{
+	return virtq_input_take(&input, &number, &filled);
+}
+
+Test(virtq, input_in_any_order)
+{
+	struct virtq_page *p;
+
+	input_setup();
+	p = input.page;
+	cr_assert(p->avail.index == VIRTQ_PAGES && p->avail.ring[5] == 5);
+	cr_assert(p->desc[5].address == PHYS + 5 * 4096 && p->desc[5].size == 4096 && p->desc[5].flags == 2);
+	cr_assert_eq(input_take(), VIRTQ_NONE);
+	for (unsigned i = 0; i < 70000; i++) {
+		device_fills(i * 7 % VIRTQ_PAGES, i % 4097);
+		p->desc[i * 7 % VIRTQ_PAGES].address = 0; /* the device may write there */
+		cr_assert(input_take() == VIRTQ_OVER && number == i * 7 % VIRTQ_PAGES && filled == i % 4097);
+		cr_assert_eq(input_take(), VIRTQ_NONE);
+		virtq_input_give(&input, number);
+		cr_assert(p->desc[number].address == PHYS + number * 4096);
+	}
+}
+
+Test(virtq, input_lies)
+{
+	static const struct {
+		uint32_t id, size;
+	} lies[] = { { VIRTQ_PAGES, 1 }, { UINT32_MAX, 1 }, { 1 << 16, 1 }, { 0, 4097 }, { 0, UINT32_MAX } };
+
+	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		input_setup();
+		device_fills(lies[i].id, lies[i].size);
+		cr_assert_eq(input_take(), VIRTQ_LIE, "%u", i);
+		cr_assert_eq(input.given, (UINT32_C(1) << VIRTQ_PAGES) - 1);
+	}
+	/* Twice. */
+	input_setup();
+	device_fills(3, 1);
+	device_fills(3, 1);
+	cr_assert_eq(input_take(), VIRTQ_OVER);
+	cr_assert_eq(input_take(), VIRTQ_LIE);
+	/* More than it was given, or backwards. */
+	input_setup();
+	device_fills(3, 1);
+	input.page->used.index = VIRTQ_PAGES + 1;
+	cr_assert_eq(input_take(), VIRTQ_LIE);
+	input.page->used.index = UINT16_MAX;
+	cr_assert_eq(input_take(), VIRTQ_LIE);
+}

@@ -181,6 +181,33 @@ Test(libos_tty_ldisc, table)
 		check(&cases[i]);
 }
 
+/* As it is, in pieces around the ring's end, and no more than there is room for: the same with a flag that changes nothing here. */
+Test(libos_tty_ldisc, bytes_as_they_are)
+{
+	static const uint16_t pieces[][2] = { { 3000, 2500 }, { 3000, 3000 }, { 5000, 100 }, { 4095, 9000 }, { 33, 1 }, { 4062, 4094 }, { 1, 9 } };
+	static uint8_t bytes[5000], got[2][9000];
+	static struct tty ttys[2];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 256);
+	for (unsigned t = 0; t < 2; t++) {
+		ttys[t] = *fresh();
+		ttys[t].termios.lflag = 0;
+		ttys[t].termios.iflag = t ? IUTF8 : 0;
+	}
+	for (unsigned round = 0; round < 30; round++) {
+		const uint16_t *piece = pieces[round % (sizeof(pieces) / sizeof(pieces[0]))];
+		int64_t n[2];
+
+		for (unsigned t = 0; t < 2; t++) {
+			tty_input(&ttys[t], bytes, piece[0]);
+			cr_assert_lt(tty_input_count(&ttys[t]), TTY_INPUT_SIZE);
+			n[t] = take(&ttys[t], (char *)got[t], piece[1]);
+		}
+		cr_assert(n[0] == n[1] && memcmp(got[0], got[1], (size_t)n[0]) == 0 && ttys[0].tail == ttys[1].tail);
+	}
+}
+
 Test(libos_tty_ldisc, end_of_line_characters)
 {
 	struct tty *tty = fresh();

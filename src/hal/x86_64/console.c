@@ -4,7 +4,7 @@
  *
  * Runner to kernel, on COM2, lines: "eof N" (the console's input ends after its
  * first N bytes), "size R C", "intr", "suspend", "shutdown". Kernel to
- * runner: "exit N". The log goes to the debug port when the runner has
+ * runner: "stream" (input that is no terminal's goes there: stream.c), "ready", "exit N". The log goes to the debug port when the runner has
  * one, so that it never mixes with the console's bytes.
  */
 #include <hal/x86_64/machine.h>
@@ -16,8 +16,8 @@
 static struct {
 	uint8_t ring[RING];
 	uint32_t head, tail;      /* free running */
-	uint64_t received;        /* serial bytes so far */
-	uint64_t end;             /* of serial input; UINT64_MAX: not known */
+	uint64_t received;        /* bytes from the runner so far; those of the stream when they are read */
+	uint64_t end;             /* of these; UINT64_MAX: not known */
 	struct exo_console_info info;
 	char line[64];
 	uint32_t line_size;
@@ -58,15 +58,26 @@ void console_input(uint8_t byte)
 	check_end();
 }
 
+void console_end(void)
+{
+	console.end = console.received;
+	check_end();
+}
+
 uint64_t hal_console_read(void *bytes, uint64_t size)
 {
 	uint8_t *to = bytes;
-	uint64_t n = 0;
+	uint64_t n = 0, streamed;
 
 	while (n < size && console.tail != console.head)
 		to[n++] = console.ring[console.tail++ % RING];
 	serial_resume();
-	return n;
+	streamed = stream_read(to + n, size - n);
+	if (streamed > 0) {
+		console.received += streamed;
+		check_end();
+	}
+	return n + streamed;
 }
 
 /* ---- The runner's orders ------------------------------------------------ */

@@ -100,6 +100,8 @@ void irq_handle(uint32_t vector)
 		apic_end();
 	else if (vector == VEC_DISK)
 		disk_interrupt();
+	else if (vector == VEC_STREAM)
+		stream_interrupt();
 	else if (vector >= VEC_PIC && vector < VEC_PIC + 16)
 		line_handle(vector - VEC_PIC);
 }

@@ -53,6 +53,7 @@ static inline void *phys_ptr(uint64_t phys)
 #define VEC_TIMER    0x40 /* local APIC */
 #define VEC_KICK     0x41 /* from the other CPU */
 #define VEC_DISK     0x42 /* message of a disk */
+#define VEC_STREAM   0x43 /* message of the console's input */
 #define VEC_SPURIOUS 0x4f
 #define VEC_COUNT    0x50
 #define TRAP_SYSCALL 0x100
@@ -272,10 +273,16 @@ void irq_unmask(uint32_t line);
 
 void device_offer(struct hal_boot_info *boot);                  /* device.c */
 
-void disk_init(void);                                           /* disk.c */
+void virtio_init(void);                                         /* virtio.c; before memory_finish() */
+
+void disk_found(uint32_t device);         /* as PCI numbers them; disk.c */
 void disk_interrupt(void);
 /* Sees whether disks that cannot interrupt have done something; returns when to look again, at most `until_ns`. */
 uint64_t disk_look(uint64_t until_ns);
+
+void stream_found(uint32_t device);                             /* stream.c */
+void stream_interrupt(void);
+uint64_t stream_read(uint8_t *to, uint64_t size);
 
 void fwcfg_init(void);                                          /* fwcfg.c */
 bool fwcfg_find(const char *name, uint16_t *selector, uint32_t *size);
@@ -304,6 +311,7 @@ void console_init(void);                                        /* console.c */
 void console_input(uint8_t byte);         /* from the serial port */
 void console_type(uint8_t byte);          /* from the keyboard; lost if there is no room */
 uint64_t console_space(void);             /* bytes that console_input() may still take */
+void console_end(void);                   /* there is no more input than what has come */
 void console_control(uint8_t byte);       /* one byte from the runner */
 void log_text(const char *text);          /* to the runner's log, else the console */
 void log_format(const char *format, ...) __attribute__((format(printf, 1, 2)));

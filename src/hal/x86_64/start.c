@@ -153,7 +153,7 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 	irq_init();
 	timer_init_start();
 	device_offer(&machine.boot);
-	disk_init();
+	virtio_init();
 	split_prepare();
 	libos_load();
 	split_start();

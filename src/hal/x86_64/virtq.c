@@ -1,4 +1,4 @@
-/* The driver's side of a virtqueue. */
+/* The driver's side of virtqueues. */
 #include <hal/x86_64/virtq.h>
 
 /* Virtio 1.2: 2.7.5 (descriptors), 5.2.6 (requests). */
@@ -69,6 +69,44 @@ enum virtq_answer virtq_take(struct virtq *queue, uint32_t *number, bool *good)
 	*good = size == queue->expected[*number] && __atomic_load_n(&page->status[*number], __ATOMIC_RELAXED) == BLK_OK;
 	queue->under_way &= ~(UINT32_C(1) << *number);
 	queue->count--;
+	queue->seen++;
+	return VIRTQ_OVER;
+}
+
+/* ---- Input ---- */
+
+void virtq_input_init(struct virtq_input *queue, void *page, uint64_t pages)
+{
+	*queue = (struct virtq_input){ .page = page, .pages = pages };
+	memset(page, 0, EXO_FRAME_SIZE);
+}
+
+void virtq_input_give(struct virtq_input *queue, uint32_t number)
+{
+	struct virtq_page *page = queue->page;
+
+	/* Written anew: what the device has made of it meanwhile does not matter. */
+	page->desc[number] = (struct virtq_desc){ queue->pages + number * EXO_FRAME_SIZE, EXO_FRAME_SIZE, DESC_WRITE, 0 };
+	queue->given |= UINT32_C(1) << number;
+	page->avail.ring[page->avail.index % VIRTQ_SIZE] = (uint16_t)number;
+	__atomic_store_n(&page->avail.index, (uint16_t)(page->avail.index + 1), __ATOMIC_RELEASE);
+}
+
+enum virtq_answer virtq_input_take(struct virtq_input *queue, uint32_t *number, uint32_t *size)
+{
+	struct virtq_page *page = queue->page;
+	uint16_t ready = (uint16_t)(__atomic_load_n(&page->used.index, __ATOMIC_ACQUIRE) - queue->seen);
+	uint32_t place = queue->seen % VIRTQ_SIZE, id, filled;
+
+	if (ready == 0)
+		return VIRTQ_NONE;
+	id = __atomic_load_n(&page->used.ring[place].id, __ATOMIC_RELAXED);
+	filled = __atomic_load_n(&page->used.ring[place].size, __ATOMIC_RELAXED);
+	if (ready > VIRTQ_PAGES || id >= VIRTQ_PAGES || !(queue->given >> id & 1) || filled > EXO_FRAME_SIZE)
+		return VIRTQ_LIE;
+	*number = id;
+	*size = filled;
+	queue->given &= ~(UINT32_C(1) << id);
 	queue->seen++;
 	return VIRTQ_OVER;
 }

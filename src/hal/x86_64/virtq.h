@@ -1,9 +1,9 @@
 /*
- * The driver's side of a split virtqueue of a block device (OASIS virtio 1.2, sections 2.7 and 5.2.6), as plain
- * memory: no registers, so that it can be tested anywhere. All of it is in one frame. Nothing that the device has written is
- * believed: it can name only what it was given, and once.
+ * The driver's side of split virtqueues (OASIS virtio 1.2, section 2.7), as plain memory: no registers, so that it can be
+ * tested anywhere. Each is in one frame. Nothing that the device has written is believed: it can name only what it was
+ * given, and once.
  *
- * Each transfer has three descriptors of its own, 3 * number and up: header, data (unless it is a flush), status.
+ * That of a block device (section 5.2.6): each transfer has three descriptors of its own, 3 * number and up: header, data (unless it is a flush), status.
  */
 #ifndef VIRTQ_H
 #define VIRTQ_H
@@ -59,5 +59,24 @@ enum virtq_answer { VIRTQ_NONE, VIRTQ_OVER, VIRTQ_LIE };
 
 /* OVER: a transfer, and whether it was done. LIE: the device answers what it was not asked; nothing was changed. */
 enum virtq_answer virtq_take(struct virtq *queue, uint32_t *number, bool *good);
+
+/* One of pages that the device fills when it likes: page n is descriptor n. */
+#define VIRTQ_PAGES 16
+
+struct virtq_input {
+	struct virtq_page *page;
+	uint64_t pages;  /* where the device sees them, one after the other */
+	uint16_t seen;   /* of used.index */
+	uint32_t given;  /* those that the device has, as bits */
+};
+
+/* `page` is zeroed. The device has no pages yet. */
+void virtq_input_init(struct virtq_input *queue, void *page, uint64_t pages);
+
+/* The device, which has yet to be told, may fill page `number`, which it does not have. */
+void virtq_input_give(struct virtq_input *queue, uint32_t number);
+
+/* OVER: a page is no longer the device's, and its first `size` bytes (at most a frame) are new. LIE: as above. */
+enum virtq_answer virtq_input_take(struct virtq_input *queue, uint32_t *number, uint32_t *size);
 
 #endif

@@ -10,7 +10,7 @@
 #include <libos/libos.h>
 #include <libos/tty/ldisc.h>
 
-#define READ_PIECE 512u /* on the stack */
+#define READ_PIECE 4096u
 #define CONSOLE_RDEV ((UINT64_C(5) << 8) | 1)
 #define DEFAULT_ROWS 24
 #define DEFAULT_COLUMNS 80
@@ -28,7 +28,7 @@ static int64_t console_output(struct tty *tty, const void *bytes, uint64_t size)
 /* Takes what has arrived, but no more than there is room for: the rest waits in the machine. */
 static void console_pump(struct tty *tty)
 {
-	uint8_t piece[READ_PIECE];
+	static uint8_t piece[READ_PIECE]; /* too much for the stack; nobody waits in here */
 
 	for (;;) {
 		uint64_t room = tty_input_room(tty), n;

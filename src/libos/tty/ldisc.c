@@ -323,10 +323,19 @@ static void receive(struct tty *tty, uint8_t c)
 	receive_plain(tty, c, literal);
 }
 
+/* receive() would only put each byte behind the last. */
+static bool is_transparent(const struct tty *tty)
+{
+	return tty->termios.iflag == 0 && !tty_local(tty, ICANON | ISIG | ECHO | IEXTEN | EXTPROC) && !tty->literal_next;
+}
+
 void tty_input(struct tty *tty, const uint8_t *bytes, uint64_t size)
 {
-	for (uint64_t i = 0; i < size; i++)
-		receive(tty, bytes[i]);
+	if (is_transparent(tty))
+		tty_push_all(tty, bytes, size);
+	else
+		for (uint64_t i = 0; i < size; i++)
+			receive(tty, bytes[i]);
 	tty_out_flush(tty);
 	if (tty_readable(tty, 1))
 		waitq_wake_all(&tty->readers);

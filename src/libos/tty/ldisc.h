@@ -48,6 +48,9 @@ uint32_t tty_input_room(const struct tty *tty); /* bytes that may arrive now */
 uint32_t tty_input_count(const struct tty *tty); /* FIONREAD */
 /* Appends to the ring; the last slot is kept for a byte that ends a line. false: no room. */
 bool tty_push(struct tty *tty, uint8_t c);
+
+/* All bytes that there is room for as such; not in canonical mode. */
+void tty_push_all(struct tty *tty, const uint8_t *bytes, uint64_t size);
 bool tty_push_end(struct tty *tty, uint8_t c, bool is_eof);
 void tty_input_discard(struct tty *tty);
 /* The termios have changed: `old` were the ones before. */

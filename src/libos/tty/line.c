@@ -50,6 +50,18 @@ bool tty_push(struct tty *tty, uint8_t c)
 	return push(tty, c, TTY_INPUT_SIZE - 1);
 }
 
+/* Outside of canonical mode there are no marks: the change to it has cleared them. */
+void tty_push_all(struct tty *tty, const uint8_t *bytes, uint64_t size)
+{
+	uint32_t used = tty->tail - tty->head, room = used < TTY_INPUT_SIZE - 1 ? TTY_INPUT_SIZE - 1 - used : 0;
+	uint32_t n = size < room ? (uint32_t)size : room, at = tty->tail & RING_MASK;
+	uint32_t first = n < TTY_INPUT_SIZE - at ? n : TTY_INPUT_SIZE - at;
+
+	memcpy(tty->input + at, bytes, first);
+	memcpy(tty->input, bytes + first, n - first);
+	tty->tail += n;
+}
+
 bool tty_push_end(struct tty *tty, uint8_t c, bool is_eof)
 {
 	uint32_t at = tty->tail;
