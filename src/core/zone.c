@@ -36,6 +36,8 @@ CORE_LOCKED static void quotas_begin(struct zone *zone)
 	}
 	for (uint32_t table = 0; table < EXO_QUOTA_COUNT; table++)
 		zone->quotas[table].limit = all[table];
+	if (core.info->spaces && core.info->spaces < ZONE_MAX - 2)
+		zone->quotas[EXO_QUOTA_ZONES].limit = core.info->spaces;
 }
 
 CORE_LOCKED static void quotas_end(struct zone *zone)

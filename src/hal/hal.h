@@ -50,6 +50,7 @@ struct hal_boot_info {
 	uint64_t boot_ns;    /* hal_time_ns() when the machine got control */
 	uint64_t cycles_per_ms;
 	uint32_t cpu_count;
+	uint32_t spaces;     /* the most that there can be at a time; 0: as many as the core has zones */
 	const char *target;  /* "hosted", "x86_64", "fake" */
 	const char *cmdline; /* see struct exo_boot */
 	bool zeroed;         /* the extent but for the image reads as zeroes */

@@ -8,7 +8,7 @@ WORLD_TEST(libos_fs_pipe, bytes_in_order)
 	static uint8_t bytes[QUEUE], buffer[200000];
 	uint64_t head = 0, tail = 0;
 	struct file *in, *out;
-	cr_assert_eq(pipe_make(O_NONBLOCK, &out, &in), 0);
+	cr_assert_eq(pipe_make(O_NONBLOCK, NULL, &out, &in), 0);
 	while (tail < QUEUE - sizeof(buffer)) {
 		uint64_t size = random_below(4) ? random_below(300) : random_below(sizeof(buffer));
 		if (random_below(2)) {
@@ -50,7 +50,7 @@ WORLD_TEST(libos_fs_pipe, broken_and_resized)
 {
 	static uint8_t buffer[70000];
 	struct file *in, *out;
-	cr_assert_eq(pipe_make(O_NONBLOCK, &out, &in), 0);
+	cr_assert_eq(pipe_make(O_NONBLOCK, NULL, &out, &in), 0);
 	struct inode *inode = in->path.inode;
 	cr_expect_eq(pipe_get_size(inode), 65536);
 	cr_expect_eq(pipe_set_size(inode, 5000, &world.thread.cred), 8192);

@@ -108,6 +108,7 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_machine.boot.frame_count = options->memory >> EXO_FRAME_SHIFT;
 	host_machine.boot.boot_ns = hal_time_ns();
 	host_machine.boot.cpu_count = options->cpus ? options->cpus : 1;
+	host_machine.boot.spaces = ZONE_MAX - 1;
 	host_several = host_machine.boot.cpu_count > 1;
 	host_machine.boot.target = "hosted";
 	host_machine.boot.cmdline = boot_cmdline;

@@ -119,7 +119,7 @@ static int64_t make_pipe(struct thread *self, uint64_t address, uint32_t flags)
 	int32_t fd[2];
 	if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK)) /* no packets (O_DIRECT) */
 		return -EINVAL;
-	int r = pipe_make(flags, &end[0], &end[1]);
+	int r = pipe_make(flags, &self->cred, &end[0], &end[1]);
 	if (r)
 		return r;
 	fd[0] = (int32_t)install(self, end[0], 0, flags & O_CLOEXEC);

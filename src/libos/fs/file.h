@@ -104,7 +104,7 @@ extern const struct file_ops page_file_ops;
 extern const struct file_ops directory_file_ops;
 
 /* Opens the FIFO end / makes both ends of a pipe. */
-int pipe_make(uint32_t flags, struct file **read_end, struct file **write_end);
+int pipe_make(uint32_t flags, const struct credentials *cred, struct file **read_end, struct file **write_end);
 int fifo_open(struct inode *inode, struct file *file, struct thread *thread);
 
 /* Advisory locks go when a file is closed (owner: the descriptor table) / a description dies (owner: the file). */

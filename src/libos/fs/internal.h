@@ -94,6 +94,10 @@ int vfs_unlink(struct thread *thread, int dirfd, const char *path, bool director
 int vfs_link(struct thread *thread, const struct path *target, int dirfd, const char *path);
 int vfs_rename(struct thread *thread, int from_dirfd, const char *from, int to_dirfd, const char *to, uint32_t flags);
 
+/* ---- open.c ---- */
+/* 0, or -ENFILE: there are /proc/sys/fs/file-max open files, and the rest is root's. */
+int files_check(const struct credentials *cred);
+
 /* ---- xattr.c ---- */
 #define XATTR_CREATE  1u
 #define XATTR_REPLACE 2u
@@ -190,6 +194,8 @@ static inline void file_unhold(struct file *file, bool held)
 int64_t directory_list(struct file *file, struct io *io, bool old_layout);
 
 /* ---- pipe.c ---- */
+/* /proc/sys/fs/pipe-user-pages-soft and -hard: the most pages of one user's pipes, UINT64_MAX none. */
+uint64_t pipe_user_pages(bool hard);
 int64_t pipe_set_size(struct inode *inode, uint64_t size, const struct credentials *cred);
 int64_t pipe_get_size(const struct inode *inode);
 void pipe_free(struct inode *inode);

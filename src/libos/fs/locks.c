@@ -5,6 +5,8 @@
 #include <libos/fs/internal.h>
 #include <libos/fs/proc.h>
 
+#define LOCKS_PER_FRAME 2u /* of memory: the most of one user */
+
 enum lock_kind { LOCK_POSIX, LOCK_OFD, LOCK_FLOCK };
 
 struct lock {
@@ -13,6 +15,8 @@ struct lock {
 	bool exclusive;
 	const void *owner;   /* POSIX: the descriptor table, as in Linux; OFD, flock: the file */
 	int32_t pid;         /* for F_GETLK */
+	uint32_t uid;        /* in whose account it is */
+	bool unlimited;      /* of a lock that is wanted: its user may have more than others */
 	uint64_t start, end;           /* [start, end]; end INT64_MAX: to the end of the file */
 };
 
@@ -85,10 +89,38 @@ static struct lock *find_conflict(const struct lock_set *set, const struct lock 
 	return first;
 }
 
+/* A user's locks take a share of memory at most: LOCKS_PER_FRAME of them are not even a twentieth. */
+static struct lock *lock_new(const struct lock *want, bool unlimited)
+{
+	uint64_t limit = unlimited ? UINT64_MAX : libos.frames.total * LOCKS_PER_FRAME;
+	if (!user_charge(want->uid, USER_LOCKS, 1, limit))
+		return NULL;
+	struct lock *l = heap_alloc(sizeof(*l));
+	if (!l) {
+		user_uncharge(want->uid, USER_LOCKS, 1);
+		return NULL;
+	}
+	l->uid = want->uid;
+	list_init(&l->node);
+	return l;
+}
+
 static void lock_free(struct lock *l)
 {
+	if (!l)
+		return;
 	list_remove(&l->node);
+	user_uncharge(l->uid, USER_LOCKS, 1);
 	heap_free(l);
+}
+
+/* Becomes like another one, but stays in its own place and account. */
+static void lock_assign(struct lock *l, const struct lock *from)
+{
+	uint32_t uid = l->uid;
+	*l = *from;
+	l->uid = uid;
+	list_init(&l->node);
 }
 
 /*
@@ -97,10 +129,10 @@ static void lock_free(struct lock *l)
  */
 static int change(struct lock_set *set, const struct lock *want, bool unlock)
 {
-	struct lock *fresh = heap_alloc(sizeof(*fresh)), *split = heap_alloc(sizeof(*split));
+	struct lock *fresh = lock_new(want, unlock || want->unlimited), *split = lock_new(want, true);
 	if (!fresh || !split) {
-		heap_free(fresh);
-		heap_free(split);
+		lock_free(fresh);
+		lock_free(split);
 		return -ENOLCK;
 	}
 	struct lock merged = *want;
@@ -120,7 +152,7 @@ static int change(struct lock_set *set, const struct lock *want, bool unlock)
 		if (!overlaps(l, want))
 			continue;
 		if (l->start < want->start && l->end > want->end) {
-			*split = *l;
+			lock_assign(split, l);
 			split->start = want->end + 1;
 			l->end = want->start - 1;
 			list_insert_after(&l->node, &split->node);
@@ -134,12 +166,12 @@ static int change(struct lock_set *set, const struct lock *want, bool unlock)
 		}
 	}
 	if (unlock) {
-		heap_free(fresh);
+		lock_free(fresh);
 	} else {
-		*fresh = merged;
+		lock_assign(fresh, &merged);
 		list_push_back(&set->locks, &fresh->node);
 	}
-	heap_free(split);
+	lock_free(split);
 	waitq_wake_all(&set->wait);
 	return 0;
 }
@@ -269,6 +301,8 @@ int lock_record(struct thread *self, struct file *file, int command, uint64_t ad
 		return -EINVAL;
 	struct lock want = { .kind = ofd ? LOCK_OFD : LOCK_POSIX, .exclusive = u.type == F_WRLCK, .pid = self->process->pid };
 	want.owner = ofd ? (const void *)file : self->process->fds;
+	want.uid = self->cred.uid;
+	want.unlimited = privileged(&self->cred, PRIV_LIMITS);
 	r = get_range(file, &u, &want);
 	if (r)
 		return r;
@@ -284,7 +318,8 @@ int lock_whole(struct thread *self, struct file *file, int operation)
 	int kind = operation & ~LOCK_NB;
 	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
 		return -EINVAL;
-	struct lock want = { .kind = LOCK_FLOCK, .exclusive = kind == LOCK_EX, .owner = file, .start = 0, .end = INT64_MAX };
+	struct lock want = { .kind = LOCK_FLOCK, .exclusive = kind == LOCK_EX, .owner = file, .start = 0, .end = INT64_MAX,
+	                     .uid = self->cred.uid, .unlimited = privileged(&self->cred, PRIV_LIMITS) };
 	return acquire(self, file, &want, kind == LOCK_UN, !(operation & LOCK_NB));
 }
 

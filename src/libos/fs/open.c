@@ -3,6 +3,11 @@
 
 const struct file_ops path_only_file_ops = { 0 };
 
+int files_check(const struct credentials *cred)
+{
+	return libos.vfs.file_live >= FD_MAX && !privileged(cred, PRIV_FILES) ? -ENFILE : 0;
+}
+
 struct file *file_new(const struct file_ops *ops, uint32_t flags)
 {
 	struct file *file = heap_zalloc(sizeof(*file));
@@ -229,6 +234,8 @@ static int open_or_create(struct walk *w, int flags, uint32_t mode, struct file 
 
 int vfs_open(struct thread *thread, int dirfd, const char *path, int flags, uint32_t mode, struct file **file)
 {
+	if (files_check(&thread->cred))
+		return -ENFILE;
 	if (flags & O_PATH)
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	if ((flags & O_TMPFILE) == O_TMPFILE || !(flags & O_CREAT)) {

@@ -8,8 +8,11 @@
 #define PIPE_BUF_SIZE     4096u /* writes up to this are atomic (POSIX: PIPE_BUF) */
 #define PIPE_DEFAULT_SIZE 65536u
 #define PIPE_SIZE_MAX     (1u << 20) /* Linux's /proc/sys/fs/pipe-max-size */
+#define PIPE_MIN_SIZE     8192u /* PIPE_MIN_DEF_BUFFERS pages: of a user's who has more than the soft limit */
+#define SOFT_PAGES_MAX    UINT64_C(16384) /* pipe-user-pages-soft of Linux */
 
 struct pipe {
+	uint32_t uid;       /* in whose account its capacity is */
 	uint8_t *ring;
 	uint32_t size;      /* of the ring now; 0: none yet */
 	uint32_t capacity;  /* what it may grow to; both are powers of two */
@@ -27,6 +30,29 @@ struct pipe_node { /* what pipe(2) makes: one block */
 static unsigned order_of(uint32_t size)
 {
 	return (unsigned)__builtin_ctz(size) - PAGE_SHIFT;
+}
+
+uint64_t pipe_user_pages(bool hard)
+{
+	const char *set = libos.vfs.settings[hard ? SETTING_PIPE_USER_HARD : SETTING_PIPE_USER_SOFT];
+	uint64_t value;
+	if (*set && str_to_u64(set, &value))
+		return value ? value : UINT64_MAX;
+	return hard ? libos.frames.total / 4 : min_u64(SOFT_PAGES_MAX, libos.frames.total / 8);
+}
+
+/* Beyond the soft limit pipes are made small, beyond the hard one not at all (pipe(7)). */
+static int charge_new(struct pipe *p, const struct credentials *cred)
+{
+	bool limited = cred && !privileged(cred, PRIV_LIMITS) && !privileged(cred, PRIV_PIPES);
+	uint64_t soft = limited ? pipe_user_pages(false) : UINT64_MAX, hard = limited ? pipe_user_pages(true) : UINT64_MAX;
+	p->uid = cred ? cred->uid : 0;
+	if (!user_charge(p->uid, USER_PIPE_PAGES, p->capacity >> PAGE_SHIFT, min_u64(soft, hard))) {
+		p->capacity = PIPE_MIN_SIZE;
+		if (!user_charge(p->uid, USER_PIPE_PAGES, p->capacity >> PAGE_SHIFT, hard))
+			return -ENFILE;
+	}
+	return 0;
 }
 
 static void pipe_init(struct pipe *p)
@@ -298,17 +324,25 @@ void pipe_free(struct inode *inode)
 {
 	struct pipe *p = inode->pipe;
 	ring_free(p);
+	user_uncharge(p->uid, USER_PIPE_PAGES, p->capacity >> PAGE_SHIFT);
 	if (inode->ops != &pipe_inode_ops)
 		heap_free(p);
 	inode->pipe = NULL;
 }
 
-int pipe_make(uint32_t flags, struct file **read_end, struct file **write_end)
+int pipe_make(uint32_t flags, const struct credentials *cred, struct file **read_end, struct file **write_end)
 {
+	if (cred && files_check(cred))
+		return -ENFILE;
 	struct pipe_node *node = heap_alloc(sizeof(*node));
 	struct file *r = file_new(&pipe_file_ops, O_RDONLY | (flags & O_NONBLOCK));
 	struct file *w = file_new(&pipe_file_ops, O_WRONLY | (flags & O_NONBLOCK));
-	if (!node || !r || !w) {
+	int error = node && r && w ? 0 : -ENOMEM;
+	if (!error) {
+		pipe_init(&node->pipe);
+		error = charge_new(&node->pipe, cred);
+	}
+	if (error) {
 		/* They have no inode yet, so release() would find no pipe. */
 		if (r)
 			r->ops = &path_only_file_ops;
@@ -317,10 +351,9 @@ int pipe_make(uint32_t flags, struct file **read_end, struct file **write_end)
 		file_put(r);
 		file_put(w);
 		heap_free(node);
-		return -ENOMEM;
+		return error;
 	}
-	inode_init(&node->inode, &libos.vfs.pipes, &pipe_inode_ops, S_IFIFO | 0600, NULL);
-	pipe_init(&node->pipe);
+	inode_init(&node->inode, &libos.vfs.pipes, &pipe_inode_ops, S_IFIFO | 0600, cred);
 	node->inode.pipe = &node->pipe;
 	node->pipe.readers = node->pipe.writers = 1;
 	node->pipe.reader_opens = node->pipe.writer_opens = 1;
@@ -345,10 +378,16 @@ static int wait_for_other(struct thread *thread, struct pipe *p, const uint32_t 
 int fifo_open(struct inode *inode, struct file *file, struct thread *thread)
 {
 	if (!inode->pipe) {
-		inode->pipe = heap_alloc(sizeof(*inode->pipe));
-		if (!inode->pipe)
+		struct pipe *made = heap_alloc(sizeof(*made));
+		if (!made)
 			return -ENOMEM;
-		pipe_init(inode->pipe);
+		pipe_init(made);
+		int error = charge_new(made, thread ? &thread->cred : NULL);
+		if (error) {
+			heap_free(made);
+			return error;
+		}
+		inode->pipe = made;
 	}
 	struct pipe *p = inode->pipe;
 	bool reads = file_readable(file), writes = file_writable(file);
@@ -397,6 +436,12 @@ int64_t pipe_set_size(struct inode *inode, uint64_t size, const struct credentia
 		return -EBUSY;
 	if (p->size > capacity && ring_resize(p, capacity))
 		return -ENOMEM;
+	bool limited = !privileged(cred, PRIV_LIMITS) && !privileged(cred, PRIV_PIPES);
+	uint64_t more = capacity > p->capacity ? (capacity - p->capacity) >> PAGE_SHIFT : 0;
+	uint64_t less = capacity < p->capacity ? (p->capacity - capacity) >> PAGE_SHIFT : 0;
+	if (!user_charge(p->uid, USER_PIPE_PAGES, more, limited && more ? min_u64(pipe_user_pages(false), pipe_user_pages(true)) : UINT64_MAX))
+		return -EPERM;
+	user_uncharge(p->uid, USER_PIPE_PAGES, less);
 	p->capacity = capacity;
 	wake_writers(p);
 	return capacity;

@@ -435,7 +435,7 @@ static int64_t proc_file_read(struct file *file, struct thread *thread, struct i
 static int setting_store(const struct proc_entry *e, const char *bytes, size_t size)
 {
 	uint64_t value;
-	if (size >= SETTING_SIZE || (str_to_u64(e->text, &value) && !str_to_u64(bytes, &value)))
+	if (size >= SETTING_SIZE || ((!e->text || str_to_u64(e->text, &value)) && !str_to_u64(bytes, &value)))
 		return -EINVAL;
 	str_copy(libos.vfs.settings[e->setting], bytes, SETTING_SIZE);
 	return 0;

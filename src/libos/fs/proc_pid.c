@@ -128,7 +128,7 @@ static void show_status(struct text *text, const struct proc_subject *s)
 	text_printf(text, "\n");
 	show_memory(text, p);
 	text_printf(text, "Threads:\t%u\nSigQ:\t%u/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
-	            p->thread_count, p->signals_queued, (unsigned long)p->limits[RLIMIT_SIGPENDING].soft,
+	            p->thread_count, (unsigned)user_count(p->cred.uid, USER_SIGNALS), (unsigned long)p->limits[RLIMIT_SIGPENDING].soft,
 	            (unsigned long)(t ? t->pending.set : 0), (unsigned long)p->pending.set,
 	            (unsigned long)(t ? t->blocked : 0), (unsigned long)ignored, (unsigned long)caught);
 	text_printf(text, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t0\n",
@@ -235,12 +235,6 @@ static void show_limits(struct text *text, const struct proc_subject *s)
 	}
 }
 
-static void show_zero(struct text *text, const struct proc_subject *s)
-{
-	(void)s;
-	text_printf(text, "0\n");
-}
-
 static void show_personality(struct text *text, const struct proc_subject *s)
 {
 	text_printf(text, "%08x\n", s->process->personality);
@@ -311,7 +305,10 @@ static int64_t target_root(const struct proc_subject *s, char *to, size_t size)
 	return s->process->fs && s->reader->process->fs ? path_describe(s->reader->process->fs, &s->process->fs->root, to, size) : -ENOENT;
 }
 
-#define OOM_ADJ_MAX 1000
+static void show_oom_score(struct text *text, const struct proc_subject *s)
+{
+	text_printf(text, "%lu\n", (unsigned long)process_oom_score(s->process));
+}
 
 static void show_oom_score_adj(struct text *text, const struct proc_subject *s)
 {
@@ -324,10 +321,12 @@ static int store_oom_score_adj(const struct proc_subject *s, const char *bytes, 
 	bool negative = bytes[0] == '-';
 	int32_t adj;
 	(void)size;
-	if (!str_to_u64(bytes + negative, &value) || value > OOM_ADJ_MAX)
+	if (!str_to_u64(bytes + negative, &value) || value > 1000)
 		return -EINVAL;
 	adj = negative ? -(int32_t)value : (int32_t)value;
-	if (adj < s->process->oom_score_adj && !privileged(&s->reader->cred, PRIV_LIMITS))
+	if (privileged(&s->reader->cred, PRIV_LIMITS))
+		s->process->oom_score_adj_min = adj;
+	else if (adj < s->process->oom_score_adj_min)
 		return -EACCES;
 	s->process->oom_score_adj = adj;
 	return 0;
@@ -371,7 +370,7 @@ const struct proc_entry proc_pid_children[] = {
 	{ "limits", PROC_FILE, 0444, .show = show_limits },
 	{ "mounts", PROC_FILE, 0444, .show = proc_show_mounts },
 	{ "mountinfo", PROC_FILE, 0444, .show = proc_show_mountinfo },
-	{ "oom_score", PROC_FILE, 0444, .show = show_zero },
+	{ "oom_score", PROC_FILE, 0444, .show = show_oom_score },
 	{ "oom_score_adj", PROC_FILE, 0644, .show = show_oom_score_adj, .store = store_oom_score_adj },
 	{ "attr", PROC_FOLDER, 0555, .children = attr_children },
 	{ "smaps", PROC_FILE, 0444, true, .show = proc_show_smaps },

@@ -345,6 +345,20 @@ static void show_file_nr(struct text *text, const struct proc_subject *s)
 	text_printf(text, "%lu\t0\t%d\n", (unsigned long)libos.vfs.file_live, FD_MAX);
 }
 
+static void show_pipe_soft(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%lu\n", (unsigned long)pipe_user_pages(false));
+}
+
+static void show_pipe_hard(struct text *text, const struct proc_subject *s)
+{
+	uint64_t pages = pipe_user_pages(true);
+
+	(void)s;
+	text_printf(text, "%lu\n", (unsigned long)(pages == UINT64_MAX ? 0 : pages));
+}
+
 #define KEPT(name, setting_, text_) { name, PROC_FILE, 0644, .setting = setting_, .text = text_ }
 
 static const struct proc_entry random_children[] = {
@@ -396,6 +410,8 @@ static const struct proc_entry vm_children[] = {
 
 static const struct proc_entry fs_children[] = {
 	KEPT("pipe-max-size", SETTING_PIPE_MAX, "1048576"),
+	{ "pipe-user-pages-soft", PROC_FILE, 0644, .show = show_pipe_soft, .setting = SETTING_PIPE_USER_SOFT },
+	{ "pipe-user-pages-hard", PROC_FILE, 0644, .show = show_pipe_hard, .setting = SETTING_PIPE_USER_HARD },
 	{ "file-max", PROC_FILE, 0444, .show = show_file_max },
 	{ "file-nr", PROC_FILE, 0444, .show = show_file_nr },
 	{ "nr_open", PROC_FILE, 0444, .show = show_file_max },

@@ -17,13 +17,11 @@ void tmpfs_uncharge(struct super *super, uint64_t bytes)
 }
 
 /* 0, -ENOSPC, -ENOMEM. */
-static int node_new(struct super *super, uint32_t mode, size_t target_size, const struct credentials *cred,
-                    struct tmpfs_node **made)
+static int node_new(struct super *super, uint32_t mode, const struct credentials *cred, struct tmpfs_node **made)
 {
-	size_t size = sizeof(struct tmpfs_node) + target_size;
 	if (!tmpfs_charge(super, TMPFS_INODE_SPACE))
 		return -ENOSPC;
-	struct tmpfs_node *n = frames_exhausted() ? NULL : heap_alloc(size);
+	struct tmpfs_node *n = frames_exhausted() ? NULL : heap_alloc(sizeof(*n));
 	if (!n) {
 		tmpfs_uncharge(super, TMPFS_INODE_SPACE);
 		return -ENOMEM;
@@ -34,7 +32,7 @@ static int node_new(struct super *super, uint32_t mode, size_t target_size, cons
 	list_init(&n->names);
 	n->linkable = false;
 	n->dir = (struct tmpfs_dir){ 0 };
-	if (!is_directory(&n->inode))
+	if (is_type(&n->inode, S_IFREG))
 		n->pages = (struct page_map){ 0 };
 	*made = n;
 	return 0;
@@ -79,7 +77,7 @@ static int tmpfs_create(struct inode *dir, const char *name, size_t length, uint
 	if (is_dead(dir))
 		return -ENOENT;
 	struct tmpfs_node *n;
-	int r = node_new(dir->super, mode, 0, cred, &n);
+	int r = node_new(dir->super, mode, cred, &n);
 	if (r)
 		return r;
 	n->inode.rdev = rdev;
@@ -116,11 +114,13 @@ static int tmpfs_symlink(struct inode *dir, const char *name, size_t length, con
 	struct tmpfs_node *n;
 	if (!tmpfs_has_room(dir->super, pages))
 		return -ENOSPC;
-	int r = node_new(dir->super, S_IFLNK | 0777, size, cred, &n);
+	int r = node_new(dir->super, S_IFLNK | 0777, cred, &n);
 	if (r)
 		return r;
-	struct tmpfs_entry *e = dir_prepare(tmpfs_node(dir), name, length);
+	n->target = heap_alloc(size);
+	struct tmpfs_entry *e = n->target ? dir_prepare(tmpfs_node(dir), name, length) : NULL;
 	if (!e) {
+		heap_free(n->target);
 		node_free(n);
 		return -ENOMEM;
 	}
@@ -282,6 +282,12 @@ static int tmpfs_open(struct inode *inode, struct file *file, struct thread *thr
 	return 0;
 }
 
+static void target_fini(struct inode *inode)
+{
+	inode->super->used_pages -= inode->pages;
+	heap_free(tmpfs_node(inode)->target);
+}
+
 static struct inode *tmpfs_release(struct inode *inode)
 {
 	struct inode *parent = NULL;
@@ -289,8 +295,8 @@ static struct inode *tmpfs_release(struct inode *inode)
 		parent = dir_fini(tmpfs_node(inode));
 	else if (is_type(inode, S_IFREG))
 		tmpfs_file_fini(inode);
-	else
-		inode->super->used_pages -= inode->pages;
+	else if (is_type(inode, S_IFLNK))
+		target_fini(inode);
 	tmpfs_xattrs_fini(inode);
 	tmpfs_uncharge(inode->super, TMPFS_INODE_SPACE);
 	heap_free(tmpfs_node(inode));
@@ -371,7 +377,7 @@ struct super *tmpfs_new(const char *type, const char *source, uint64_t max_bytes
 	super->max_metadata = max_bytes == UINT64_MAX ? UINT64_MAX : tmpfs_default_metadata();
 	super->kill = tmpfs_kill;
 	struct tmpfs_node *root;
-	if (node_new(super, S_IFDIR | mode, 0, NULL, &root)) {
+	if (node_new(super, S_IFDIR | mode, NULL, &root)) {
 		heap_free(super);
 		return NULL;
 	}

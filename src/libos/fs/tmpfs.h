@@ -39,8 +39,8 @@ struct tmpfs_node {
 	union {
 		struct page_map pages;
 		struct tmpfs_dir dir;
+		char *target; /* symbolic links: a block of its own, so that a long one takes no more than a page */
 	};
-	char target[]; /* symbolic links */
 };
 
 static inline struct tmpfs_node *tmpfs_node(struct inode *inode) { return (struct tmpfs_node *)(void *)inode; }

@@ -6,6 +6,9 @@
 
 bool tmpfs_has_room(const struct super *super, uint64_t pages)
 {
+	/* Whatever the sizes of the file systems: users' files leave some memory to programs, since no killing gives it back. */
+	if (pages && libos.frames.kept && frames_tight())
+		return false;
 	return super->max_bytes == UINT64_MAX || super->used_pages + pages <= super->max_bytes >> PAGE_SHIFT;
 }
 

@@ -81,9 +81,16 @@ void cred_take(struct thread *self, const struct credentials *new)
 		p->dumpable = 0;
 		p->parent_death_signal = 0;
 	}
+	if (new->uid != self->cred.uid) {
+		/* set*uid does not fail for that, since programs do not look; execve does (getrlimit(2)). */
+		self->over_limit = user_tasks_over(self, new->uid);
+		thread_charge(self, new->uid);
+	}
 	self->cred = *new;
 	if (self->tid == p->pid)
 		p->cred = *new;
+	if (self == libos.sched.current)
+		frames_keep(thread_leaves_reserve(self));
 	answers_update(p);
 }
 

@@ -420,6 +420,11 @@ static int64_t exec_user(struct thread *self, int dirfd, const uint64_t *args, i
 	struct file *file = NULL;
 	int64_t error;
 
+	if (self->over_limit && user_tasks_over(self, self->cred.uid)) {
+		exec_args_free(a);
+		return -EAGAIN;
+	}
+	self->over_limit = false;
 	if (!a)
 		return -ENOMEM;
 	error = user_string(space, a->program, args[0], sizeof(a->program));

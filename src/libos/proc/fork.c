@@ -1,4 +1,6 @@
 /* fork, vfork, clone, clone3: new processes and new threads. */
+#include <exo/calls.h>
+
 #include <libos/fs/file.h>
 #include <libos/lib/heap.h>
 #include <libos/lib/string.h>
@@ -36,27 +38,28 @@ static int check_flags(const struct thread *self, const struct clone_request *r)
 	return 0;
 }
 
-static uint32_t processes_of_user(uint32_t uid)
+/* Is there a place for one more program? The last ones are root's. */
+static bool zone_left(const struct thread *self)
 {
-	uint32_t count = 0;
+	struct exo_zone_info info;
+	const struct exo_quota *q = &info.quotas[EXO_QUOTA_ZONES];
 
-	LIST_EACH(at, &libos.procs.all)
-		count += PROCESS_OF(at)->cred.uid == uid;
-	return count;
+	if (privileged(&self->cred, PRIV_RESERVE) || exo_zone_info(libos.boot->zone, &info, NULL) != EXO_OK)
+		return true;
+	return (uint64_t)q->used + q->given + ZONES_KEPT < q->limit;
 }
 
-static int check_limits(const struct thread *self)
+static int check_limits(const struct thread *self, const struct clone_request *r)
 {
-	const struct process *p = self->process;
 	const struct credentials *c = &self->cred;
-	uint64_t limit = p->limits[RLIMIT_NPROC].soft;
+	uint32_t kept = privileged(&self->cred, PRIV_RESERVE) ? 0 : PROCESSES_KEPT;
 
-	if (libos.procs.count + 1 > PROCESS_MAX || libos.procs.thread_count + 1 > PROCESS_MAX)
+	if (libos.procs.count + 1 + kept > PROCESS_MAX || libos.procs.thread_count + 1 + kept > PROCESS_MAX)
 		return -EAGAIN;
-	if (limit != UINT64_MAX && c->uid != 0 && !privileged(c, PRIV_LIMITS) && !privileged(c, PRIV_PROCESSES) &&
-	    processes_of_user(c->uid) >= limit)
+	if (c->uid != 0 && !privileged(c, PRIV_LIMITS) && !privileged(c, PRIV_PROCESSES) &&
+	    user_count(c->uid, USER_TASKS) >= self->process->limits[RLIMIT_NPROC].soft)
 		return -EAGAIN;
-	return 0;
+	return r->flags & CLONE_VM || zone_left(self) ? 0 : -EAGAIN;
 }
 
 /* ---- the parts of a child ---- */
@@ -86,6 +89,7 @@ static void child_inherit(struct process *child, struct process *parent)
 	child->sched_policy = parent->sched_policy;
 	child->personality = parent->personality;
 	child->oom_score_adj = parent->oom_score_adj;
+	child->oom_score_adj_min = parent->oom_score_adj_min;
 	child->thp_disable = parent->thp_disable;
 	child->dumpable = parent->dumpable;
 	str_copy(child->name, parent->name, sizeof(child->name));
@@ -239,8 +243,12 @@ static int64_t clone_process(struct thread *self, const struct clone_request *r)
 {
 	struct process *p = self->process, *child;
 	struct thread *t;
-	int error = child_make(p, r, &child);
+	int error;
 	int32_t pid;
+
+	do
+		error = child_make(p, r, &child);
+	while (error == -ENOMEM && process_make_room(self));
 
 	if (error)
 		return error;
@@ -281,7 +289,7 @@ static int64_t clone_any(struct thread *self, const struct clone_request *r)
 	int error = check_flags(self, r);
 
 	if (!error)
-		error = check_limits(self);
+		error = check_limits(self, r);
 	if (error)
 		return error;
 	return r->flags & CLONE_THREAD ? clone_thread(self, r) : clone_process(self, r);

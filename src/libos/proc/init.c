@@ -54,7 +54,8 @@ static void default_limits(struct rlimit64 *limits)
 		limits[i] = (struct rlimit64){UINT64_MAX, UINT64_MAX};
 	limits[RLIMIT_STACK].soft = STACK_LIMIT;
 	limits[RLIMIT_CORE].soft = 0;
-	limits[RLIMIT_NPROC] = (struct rlimit64){PROCESS_MAX, PROCESS_MAX};
+	/* As on Linux, no user has more than half of the places. */
+	limits[RLIMIT_NPROC] = (struct rlimit64){PROCESS_MAX / 2, PROCESS_MAX / 2};
 	limits[RLIMIT_NOFILE] = (struct rlimit64){OPEN_FILES_SOFT, OPEN_FILES_HARD};
 	limits[RLIMIT_SIGPENDING] = (struct rlimit64){SIGNALS_QUEUED, SIGNALS_QUEUED};
 	limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct rlimit64){0, 0};

@@ -45,8 +45,22 @@ void regs_edit(struct thread *t);
 EXO_NORETURN void thread_exit(struct thread *self);
 /* Has all other threads of the process end, and waits until they have. -EINTR when this one is being killed. */
 int threads_end_others(struct thread *self);
-/* Kernel memory ran out under a program: says who, and kills it. */
-EXO_NORETURN void process_out_of_memory(struct thread *self);
+
+/* ---- users.c ---- */
+/* From now on the thread is one of this user's, or of nobody's. */
+void thread_charge(struct thread *t, uint32_t uid);
+void thread_uncharge(struct thread *t);
+/* Has the user more than the thread's RLIMIT_NPROC? Never root. */
+bool user_tasks_over(const struct thread *t, uint32_t uid);
+
+/* ---- oom.c ---- */
+#define OOM_ADJ_MIN (-1000)
+#define OOM_ADJ_MAX 1000
+/* Memory ran out under its program: kills who takes most, says so, and waits a little. Returns if that is another one:
+ * what failed is to be tried again. */
+void process_out_of_memory(struct thread *self);
+/* Memory ran out in a call of root's: the same, but for the caller. False: there is nobody to kill, or no right to. */
+bool process_make_room(struct thread *self);
 
 /* ---- emulate.c ---- */
 /* After a general protection fault: true if it was an instruction that Linux answers in the processor's place. The thread goes

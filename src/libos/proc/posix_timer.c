@@ -19,6 +19,7 @@ struct posix_timer {
 	struct process *process;
 	struct timer timer;    /* not set while its signal waits, nor for SIGEV_NONE */
 	int32_t id, clock, notify, signo, tid;
+	uint32_t uid;          /* whose account it is in, as a signal that is always queued */
 	uint64_t value;
 	uint64_t at_ns, interval_ns; /* monotonic; at_ns 0: disarmed */
 	uint32_t setting;      /* counts timer_settime(): a signal of an earlier one is not delivered */
@@ -132,6 +133,7 @@ static void drop(struct posix_timer *t)
 {
 	sched_timer_cancel(&t->timer);
 	list_remove(&t->node);
+	user_uncharge(t->uid, USER_SIGNALS, 1);
 	heap_free(t);
 }
 
@@ -186,9 +188,15 @@ int64_t sys_timer_create(struct thread *self, const uint64_t *args)
 	t->tid = event.tid;
 	t->value = args[1] ? event.value : (uint64_t)t->id;
 	sched_timer_init(&t->timer, expire);
-	if (user_write(p->space, args[2], &t->id, sizeof(t->id))) {
+	t->uid = self->cred.uid;
+	error = user_charge(t->uid, USER_SIGNALS, 1, p->limits[RLIMIT_SIGPENDING].soft) ? 0 : -EAGAIN;
+	if (!error && user_write(p->space, args[2], &t->id, sizeof(t->id))) {
+		user_uncharge(t->uid, USER_SIGNALS, 1);
+		error = -EFAULT;
+	}
+	if (error) {
 		heap_free(t);
-		return -EFAULT;
+		return error;
 	}
 	p->next_timer_id = (p->next_timer_id + 1) & INT32_MAX;
 	list_push_back(&p->posix_timers, &t->node);

@@ -27,6 +27,9 @@ struct tty;
 struct rlimit64 {
 	uint64_t soft, hard; /* UINT64_MAX: none */
 };
+/* Places in the table that only root takes. */
+#define PROCESSES_KEPT 64
+#define ZONES_KEPT     32
 #define RLIMIT_COUNT 16 /* Linux's numbers, abi/linux.h */
 
 struct session {
@@ -58,6 +61,7 @@ struct process {
 	int32_t nice;
 	uint32_t personality, dumpable;
 	int32_t oom_score_adj;            /* -1000 to 1000 */
+	int32_t oom_score_adj_min;        /* as low as it goes without a privilege: what somebody with that set last */
 	bool thp_disable;
 
 	char name[16];                    /* comm */
@@ -81,7 +85,8 @@ struct process {
 	uint64_t voluntary_switches, involuntary_switches;
 
 	struct list hash;                 /* process_table.by_pid */
-	uint32_t signals_queued;          /* realtime instances, against RLIMIT_SIGPENDING */
+	bool charged;                     /* a zombie still counts as one of … */
+	uint32_t charged_uid;             /* … this user's */
 	uint64_t past_user_ns;            /* user time in zones it has left by exec */
 	uint64_t virtual_at_ns, virtual_interval_ns; /* ITIMER_VIRTUAL, in user_ns; 0 off */
 	uint64_t prof_at_ns, prof_interval_ns;       /* ITIMER_PROF, in user_ns + system_ns */
@@ -131,6 +136,8 @@ struct thread {
 	char name[16];
 
 	struct list hash;                 /* process_table.by_tid */
+	bool charged, over_limit;         /* it counts as one of …; by set*uid it became one too many (execve looks) */
+	uint32_t charged_uid;             /* … this user's */
 	uint32_t calls;                   /* system calls, for the slice check */
 	bool killable_only;               /* its sleep ends for nothing but death */
 	bool in_stop;                     /* parked because the process is stopped */
@@ -157,7 +164,27 @@ struct process_table {
 	uint32_t thread_count;
 	bool shutting_down;
 	struct timer shutdown_timer;
+	struct user_account *users[64]; /* users.c */
+	int32_t oom_victim;         /* that was killed last for its memory, */
+	uint64_t oom_until_ns;      /* and until when its end is waited for */
 };
+
+/* ---- users.c: what is counted by user ---- */
+enum user_resource {
+	USER_TASKS,      /* threads, and processes that nobody has waited for: RLIMIT_NPROC */
+	USER_SIGNALS,    /* queued signals and POSIX timers: RLIMIT_SIGPENDING of who gets them */
+	USER_PIPE_PAGES, /* what pipes may hold: /proc/sys/fs/pipe-user-pages-soft and -hard */
+	USER_LOCKS,      /* record locks and flocks: LOCKS_SHARE of memory */
+	USER_COUNT
+};
+/* False: that would be beyond the limit, or there is no memory for an account. */
+bool user_charge(uint32_t uid, enum user_resource what, uint64_t count, uint64_t limit);
+void user_uncharge(uint32_t uid, enum user_resource what, uint64_t count);
+uint64_t user_count(uint32_t uid, enum user_resource what);
+
+/* What it takes of memory, in pages, and what /proc/PID/oom_score shows. */
+uint64_t process_cost(const struct process *process);
+uint64_t process_oom_score(const struct process *process);
 
 void process_table_init(void);
 /* Makes pid 1 from the boot options and starts it. Halts with a clear message when it cannot. */
@@ -185,6 +212,12 @@ void process_account(struct process *process);
 void process_shutdown_all(void);
 /* Frees what is left of a thread whose coroutine has ended. For the scheduler. */
 void thread_free(struct thread *thread);
+
+/* Does the thread leave what is kept for root? Whoever ends does not: that gives back. */
+static inline bool thread_leaves_reserve(const struct thread *t)
+{
+	return !t->exiting && !t->process->group_exiting && !privileged(&t->cred, PRIV_RESERVE);
+}
 
 /* The coroutine's body: runs program and system calls until the thread dies. */
 void thread_main(struct thread *self);

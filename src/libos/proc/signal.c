@@ -58,8 +58,7 @@ static void queued_free(struct process *p, struct signal_queued *q, bool deliver
 	if (!delivered)
 		posix_timer_discarded(p, &q->info);
 	list_remove(&q->node);
-	if (q->info.signo >= REALTIME_FIRST)
-		p->signals_queued--;
+	user_uncharge(q->uid, USER_SIGNALS, q->charged);
 	heap_free(q);
 }
 
@@ -79,17 +78,19 @@ static int pending_add(struct process *p, struct signal_pending *pending, const 
 
 	if (!realtime && (pending->set & SIGNAL_BIT(info->signo)))
 		return 0;
-	if (realtime && p->signals_queued >= p->limits[RLIMIT_SIGPENDING].soft)
-		return -EAGAIN;
 	q = heap_alloc(sizeof(*q));
 	if (q) {
 		q->info = *info;
-		list_push_back(&pending->queue, &q->node);
-		if (realtime)
-			p->signals_queued++;
-	} else if (realtime) {
+		q->uid = p->cred.uid;
+		q->charged = user_charge(q->uid, USER_SIGNALS, 1, realtime ? p->limits[RLIMIT_SIGPENDING].soft : UINT64_MAX);
+	}
+	/* A standard signal is there even when nothing can be told of it. */
+	if (realtime && !(q && q->charged)) {
+		heap_free(q);
 		return -EAGAIN;
 	}
+	if (q)
+		list_push_back(&pending->queue, &q->node);
 	pending->set |= SIGNAL_BIT(info->signo);
 	return 0;
 }

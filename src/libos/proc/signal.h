@@ -33,6 +33,8 @@ struct signal_info {
 
 struct signal_queued { /* one instance; realtime signals queue many */
 	struct list node;
+	uint32_t uid;  /* whose account it is in, if charged */
+	bool charged;
 	struct signal_info info;
 };
 

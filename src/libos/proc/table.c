@@ -123,6 +123,8 @@ struct process *process_new(void)
 
 void process_free(struct process *p)
 {
+	if (p->charged)
+		user_uncharge(p->charged_uid, USER_TASKS, 1);
 	if (p->exe)
 		inode_put(p->exe);
 	session_put(p->session);
@@ -153,14 +155,20 @@ void thread_add(struct process *p, struct thread *t)
 	list_push_back(tid_bucket(t->tid), &t->hash);
 	p->thread_count++;
 	libos.procs.thread_count++;
+	thread_charge(t, t->cred.uid);
 }
 
 void thread_remove(struct thread *t)
 {
 	list_remove(&t->sibling);
 	list_remove(&t->hash);
-	t->process->thread_count--;
 	libos.procs.thread_count--;
+	if (--t->process->thread_count == 0) {
+		t->process->charged = t->charged;
+		t->process->charged_uid = t->charged_uid;
+		t->charged = false;
+	}
+	thread_uncharge(t);
 }
 
 void thread_rename(struct thread *t, int32_t tid)

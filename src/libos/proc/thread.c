@@ -106,6 +106,7 @@ void thread_exit(struct thread *self)
 {
 	struct process *p = self->process;
 
+	frames_keep(false); /* it gives back */
 	process_account(p);
 	futex_thread_exit(self);
 	pending_flush(p, &self->pending, ~UINT64_C(0));
@@ -168,14 +169,6 @@ void process_exit(struct thread *self, int32_t code)
 	thread_exit(self);
 }
 
-void process_out_of_memory(struct thread *self)
-{
-	struct process *p = self->process;
-
-	libos_log("feuerbird: out of memory: killed process %d (%s)", p->pid, p->name);
-	process_exit(self, SIGKILL);
-}
-
 /* ---- events ---- */
 
 static void signal_of_fault(struct thread *self, const struct signal_info *info, uint32_t vector, uint32_t error)
@@ -197,8 +190,10 @@ static void fault(struct thread *self)
 		self->process->minor_faults++;
 		return;
 	}
-	if (error == -ENOMEM)
-		process_out_of_memory(self);
+	if (error == -ENOMEM) {
+		process_out_of_memory(self); /* and it faults again */
+		return;
+	}
 	info.address = address;
 	self->fault_address = address;
 	signal_of_fault(self, &info, VECTOR_PF, FAULT_USER | (access & EXO_ACCESS_PRESENT ? FAULT_PRESENT : 0) |
@@ -439,8 +434,10 @@ void thread_main(struct thread *self)
 			self->page->in_call = 0;
 			(void)signal_before_return(self, NULL);
 		}
-		if (vm_commit(self->process->space))
+		if (vm_commit(self->process->space)) {
 			process_out_of_memory(self);
+			continue; /* what could not be mapped faults again */
+		}
 		timers_arm();
 		status = exo_run(self->ctx, libos.boot->cpu, libos.sched.quantum_ns, &event);
 		if (status == EXO_E_AGAIN) {

@@ -184,6 +184,7 @@ static void switch_to(struct coroutine *from, struct thread *next, uint64_t now,
 
 	s->current = next;
 	s->slice_ns = now;
+	frames_keep(thread_leaves_reserve(next));
 	next->last_mark_ns = now;
 	if (from == &next->co)
 		return;

@@ -12,6 +12,12 @@
 #define RESERVE_MIN   UINT64_C(64)
 #define RESERVE_MAX   UINT64_C(1024)
 
+/* Root alone has the last 1/32 of memory that is left beyond the reserve, within these bounds (Linux's
+ * admin_reserve_kbytes is 8 MiB at most): so that it can log in, look and kill. */
+#define ADMIN_SHIFT 5
+#define ADMIN_MIN   UINT64_C(64)
+#define ADMIN_MAX   UINT64_C(2048)
+
 /* Below 1/16 of memory free, nobody prefaults or caches any more. */
 #define TIGHT_SHIFT 4
 
@@ -200,7 +206,27 @@ void frames_init(void)
 		frames->reserve = RESERVE_MIN;
 	if (frames->reserve > RESERVE_MAX)
 		frames->reserve = RESERVE_MAX;
+	frames->admin = frames->total >> ADMIN_SHIFT;
+	if (frames->admin < ADMIN_MIN)
+		frames->admin = ADMIN_MIN;
+	if (frames->admin > ADMIN_MAX)
+		frames->admin = ADMIN_MAX;
 	heap_init();
+}
+
+void frames_keep(bool keep)
+{
+	libos.frames.kept = keep ? libos.frames.admin : 0;
+}
+
+/* What must be left. Kernel objects of a user come from the reserve in part, since some let him go on with less. */
+static uint64_t floor_of(bool for_user)
+{
+	const struct frames *frames = &libos.frames;
+
+	if (for_user)
+		return frames->reserve + frames->kept;
+	return frames->kept ? frames->reserve / 2 + frames->kept : 0;
 }
 
 exo_frame_t frames_alloc(unsigned order, bool for_user)
@@ -210,7 +236,7 @@ exo_frame_t frames_alloc(unsigned order, bool for_user)
 	unsigned at = order;
 	exo_frame_t frame;
 
-	if (order >= FRAMES_ORDER_MAX || frames->free_count < size + (for_user ? frames->reserve : 0))
+	if (order >= FRAMES_ORDER_MAX || frames->free_count < size + floor_of(for_user))
 		return FRAME_NONE;
 	while (list_empty(&frames->free[at])) {
 		if (++at < FRAMES_ORDER_MAX)
@@ -236,7 +262,7 @@ exo_frame_t frames_alloc_cold(void)
 	struct frames *frames = &libos.frames;
 	exo_frame_t first;
 
-	if (frames->cold_count == 0 || frames->free_count < FRAMES_COLD + frames->reserve)
+	if (frames->cold_count == 0 || frames->free_count < FRAMES_COLD + floor_of(true))
 		return frames_alloc(FRAMES_COLD_ORDER, true);
 	first = frames->cold[--frames->cold_count];
 	frames->free_count -= FRAMES_COLD;
@@ -305,7 +331,7 @@ exo_frame_t frames_alloc_extent(uint64_t count)
 
 	if (count <= FRAMES_RUN_MAX)
 		return frames_alloc_run(count, true);
-	if (count > frames->free_count || frames->free_count - count <= frames->reserve)
+	if (count > frames->free_count || frames->free_count - count <= floor_of(true))
 		return FRAME_NONE;
 	for (unsigned i = 0; i < FRAMES_FRESH_MAX; i++) {
 		struct frame_range *fresh = &frames->fresh[i];
@@ -386,12 +412,12 @@ uint16_t *frame_extra(exo_frame_t frame)
 
 bool frames_exhausted(void)
 {
-	return libos.frames.free_count <= libos.frames.reserve;
+	return libos.frames.free_count <= floor_of(true);
 }
 
 bool frames_tight(void)
 {
-	return libos.frames.free_count < libos.frames.reserve + (libos.frames.total >> TIGHT_SHIFT);
+	return libos.frames.free_count < floor_of(true) + (libos.frames.total >> TIGHT_SHIFT);
 }
 
 bool frames_check(void)

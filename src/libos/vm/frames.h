@@ -34,6 +34,8 @@ struct frames {
 	uint64_t total; /* without */
 	uint64_t free_count;
 	uint64_t reserve;          /* frames kept for the LibOS itself and for exit paths */
+	uint64_t admin;            /* frames beyond it that are root's */
+	uint64_t kept;             /* what whoever runs now leaves of them: all or none */
 	struct frame_info *info;   /* indexed by frame - first */
 	struct list free[FRAMES_ORDER_MAX];
 	exo_frame_t cold[FRAMES_COLD_MAX]; /* free, and in no list either: the last is taken first */
@@ -70,6 +72,9 @@ void frame_put(exo_frame_t frame);    /* one less; freed at 0 */
 void frames_put(exo_frame_t first, uint64_t count); /* frame_put() of each */
 uint32_t frame_refs(exo_frame_t frame);
 uint16_t *frame_extra(exo_frame_t frame);
+
+/* From now on what is taken is a user's, and leaves what is kept for root; or it is not. By whoever begins to run. */
+void frames_keep(bool keep);
 
 /* True when user pages can be had no more, or soon cannot: callers that spend on behalf of a program stop
  * at the first and stop being generous at the second. */

@@ -40,6 +40,15 @@ void vm_stats(const struct vm_space *space, struct vm_stats *stats)
 	}
 }
 
+uint64_t vm_space_cost(const struct vm_space *space)
+{
+	uint64_t pages = space->resident + space->pages.nodes;
+
+	for (uint32_t i = 0; i < space->fund_count; i++)
+		pages += space->fund[i].count;
+	return pages + (space->region_count * sizeof(struct region) + space->region_capacity * sizeof(struct region *)) / PAGE_SIZE;
+}
+
 /* The name that Linux shows at the end of the line. */
 static void region_name(const struct region *region, char *to, size_t size)
 {

@@ -23,13 +23,14 @@ static uint64_t *child_of(const uint64_t *place)
 	return (uint64_t *)(uintptr_t)*place;
 }
 
-static uint64_t *node_new(void)
+static uint64_t *node_new(struct table *table)
 {
 	exo_frame_t frame = frame_alloc_zeroed();
 
 	if (frame == FRAME_NONE)
 		return NULL;
 	*frame_extra(frame) = 0;
+	table->nodes++;
 	return frame_ptr(frame);
 }
 
@@ -55,7 +56,7 @@ uint64_t *table_make(struct table *table, uint64_t address)
 	if (table->leaf != NULL && address - table->leaf_base < LEAF_BYTES)
 		return &table->leaf[index_at(address, 0)];
 	if (table->root == NULL) {
-		table->root = node_new();
+		table->root = node_new(table);
 		if (table->root == NULL)
 			return NULL;
 	}
@@ -64,7 +65,7 @@ uint64_t *table_make(struct table *table, uint64_t address)
 		uint64_t *place = &node[index_at(address, level)];
 
 		if (*place == 0) {
-			uint64_t *child = node_new();
+			uint64_t *child = node_new(table);
 
 			if (child == NULL)
 				return NULL;
@@ -180,6 +181,7 @@ void table_clear(struct table *table, uint64_t address, uint64_t *place)
 		table->leaf = NULL;
 	for (unsigned level = 0; *used_count(path[level]) == 0; level++) {
 		frame_put(frame_of(path[level]));
+		table->nodes--;
 		if (level == LEVELS - 1) {
 			table->root = NULL;
 			break;

@@ -14,6 +14,7 @@ struct table {
 	uint64_t *root;
 	uint64_t *leaf;      /* the last leaf found, */
 	uint64_t leaf_base;  /* and the first address it covers */
+	uint64_t nodes;      /* frames that it takes itself */
 };
 
 /* The place of an entry, which may hold 0; NULL: there is none. Valid until an entry is removed. */

@@ -99,6 +99,8 @@ struct vm_stats {
 	uint64_t brk_start, brk_end, stack_start, arg_start, arg_end, env_start, env_end;
 };
 void vm_stats(const struct vm_space *space, struct vm_stats *stats);
+/* All that it takes, in pages: what it shows to its program, and what kernel and LibOS keep for it. */
+uint64_t vm_space_cost(const struct vm_space *space);
 /* Records where exec put the argument strings (for /proc/PID/cmdline). */
 void vm_set_args(struct vm_space *space, uint64_t arg_start, uint64_t arg_end, uint64_t env_start, uint64_t env_end);
 /* Text of /proc/PID/maps, into `to`; returns bytes. `start`: skip that many regions; *next for the next call. */
