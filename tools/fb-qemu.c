@@ -75,7 +75,8 @@ static void terminal_restore(void)
 		waitpid(run.keeper, NULL, 0);
 		run.keeper = 0;
 	}
-	if (run.raw)
+	/* In the background the mode is somebody else's. */
+	if (run.raw && tcgetpgrp(0) == getpgrp())
 		tcsetattr(0, TCSADRAIN, &run.saved);
 	run.raw = false;
 }
@@ -598,6 +599,7 @@ static void on_signal(int number)
 /* A process that outlives a kill -9 of this one, to restore the terminal then. */
 static void keeper_start(void)
 {
+	pid_t group = getpgrp(), shell = getpgid(getppid()), front;
 	int life[2];
 	char byte;
 
@@ -614,7 +616,9 @@ static void keeper_start(void)
 	close(1);
 	while (read(life[0], &byte, 1) < 0 && errno == EINTR)
 		;
-	tcsetattr(0, TCSADRAIN, &run.saved);
+	front = tcgetpgrp(0);
+	if (front < 0 || front == group || front == shell)
+		tcsetattr(0, TCSADRAIN, &run.saved);
 	_exit(0);
 }
 

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,10 +23,10 @@ volatile uint32_t host_signal_flags;
 volatile uint32_t host_children_died;
 
 static struct {
-	struct termios before;
-	bool raw;        /* `before` has to be restored */
 	bool terminal;   /* a person's */
 	int log_fd;
+	const char *log; /* its name */
+	int log_lost;    /* as below */
 	int lost;        /* errno of output that could not be written; 0: none */
 	bool ended;      /* input */
 	bool end_told;
@@ -43,52 +42,37 @@ static void set_flags(uint32_t flags)
 	__atomic_fetch_or(&host_signal_flags, flags, __ATOMIC_RELAXED);
 }
 
-/* ---- the terminal ---- */
-
-static bool foreground(void)
+static const char *lost_why(int error)
 {
-	return tcgetpgrp(STDIN_FILENO) == getpgrp();
-}
-
-static void make_raw(void)
-{
-	struct termios raw = console.before;
-
-	cfmakeraw(&raw);
-	raw.c_cc[VMIN] = 1;
-	raw.c_cc[VTIME] = 0;
-	console.raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+	return error == EFBIG ? "larger than files may be: raise `ulimit -f`" : strerror(error);
 }
 
 bool host_console_failed(void)
 {
-	if (!console.lost)
-		return false;
-	fprintf(stderr, "feuerbird-sim: standard output: %s\n", strerror(console.lost));
-	return true;
+	if (console.log_lost)
+		fprintf(stderr, "feuerbird-sim: %s: %s\n", console.log, lost_why(console.log_lost));
+	if (console.lost)
+		fprintf(stderr, "feuerbird-sim: standard output: %s\n", lost_why(console.lost));
+	return console.lost || console.log_lost;
 }
 
 void host_console_stop(void)
 {
-	if (!console.raw)
-		return;
-	console.raw = false;
-	tcsetattr(STDIN_FILENO, TCSANOW, &console.before);
+	host_terminal_give();
 }
 
 bool host_console_start(const char *log)
 {
 	console.log_fd = STDERR_FILENO;
 	if (log) {
+		console.log = log;
 		console.log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		if (console.log_fd < 0)
 			return false;
 	}
 	if (fcntl(STDIN_FILENO, F_GETFD) < 0)
 		console.ended = true;
-	console.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	if (console.terminal && foreground() && tcgetattr(STDIN_FILENO, &console.before) == 0)
-		make_raw();
+	console.terminal = host_terminal_start();
 	atexit(host_console_stop);
 	return true;
 }
@@ -111,6 +95,8 @@ static void write_all(int fd, const uint8_t *bytes, uint64_t size)
 		if (done <= 0) {
 			if (fd == STDOUT_FILENO && !console.lost)
 				console.lost = errno;
+			if (fd != STDOUT_FILENO && fd != STDERR_FILENO && !console.log_lost)
+				console.log_lost = errno;
 			return;
 		}
 		bytes += done;
@@ -150,13 +136,9 @@ static bool poll_input(void)
 	console.next_poll = cycles_now() + POLL_MS * host_machine.boot.cycles_per_ms;
 	if (host_console_input_fd() < 0)
 		return console.waiting;
-	if (console.terminal && !console.raw) {
-		/* In the background: reading would stop us. */
-		if (!foreground())
-			return false;
-		if (tcgetattr(STDIN_FILENO, &console.before) == 0)
-			make_raw();
-	}
+	/* In the background: reading would stop us. */
+	if (console.terminal && !host_terminal_take())
+		return false;
 	if (poll(&poll_fd, 1, 0) > 0)
 		console.waiting = true;
 	return console.waiting;
@@ -178,7 +160,7 @@ static uint64_t read_input(void *bytes, uint64_t size)
 	ssize_t got;
 
 	console.reported = console.waiting = false;
-	if (console.ended || size == 0 || (console.terminal && !foreground()))
+	if (console.ended || size == 0 || (console.terminal && !host_terminal_foreground()))
 		return 0;
 	if (poll(&poll_fd, 1, 0) <= 0)
 		return 0;
@@ -305,7 +287,7 @@ static void idle_input(struct pollfd *wait, struct timespec *span)
 	host_lock_take(&console_lock);
 	wait->fd = host_console_input_fd();
 	/* In the background, input is not ours to wait for: look again soon. */
-	if (console.terminal && !foreground()) {
+	if (console.terminal && !host_terminal_foreground()) {
 		wait->fd = -1;
 		if (span->tv_sec)
 			*span = (struct timespec){.tv_sec = 1};
@@ -363,10 +345,7 @@ static void on_signal(int number)
 	case SIGTSTP: set_flags(EXO_PEND_SUSPEND); break;
 	case SIGWINCH: set_flags(EXO_PEND_RESIZE); break;
 	case SIGCHLD: __atomic_fetch_add(&host_children_died, 1, __ATOMIC_RELAXED); break;
-	case SIGCONT: /* whoever stopped us may have changed the terminal */
-		if (console.raw && foreground())
-			make_raw();
-		break;
+	case SIGCONT: host_terminal_continued(); break;
 	case SIGTERM:
 	case SIGHUP:
 		if (host_signal_flags & FLAG_ENDING)
@@ -377,8 +356,8 @@ static void on_signal(int number)
 	}
 }
 
-/* The simulator itself has failed: leave the terminal and the host clean. */
-static void on_crash(int number)
+/* It ends us: leave the terminal and the host clean. */
+static void on_end(int number)
 {
 	host_console_stop();
 	host_zones_end();
@@ -386,27 +365,43 @@ static void on_crash(int number)
 	raise(number);
 }
 
-static void handle(int number, void (*handler)(int))
+static bool is_among(int number, const int *list, unsigned count)
 {
-	struct sigaction action = {.sa_handler = handler}, old;
+	unsigned i = 0;
+
+	while (i < count && list[i] != number)
+		i++;
+	return i < count;
+}
+
+/* All that has no other meaning and would end us, the real-time signals too. */
+static void handle_ends(void)
+{
+	static const int others[] = {SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGURG, SIGINT, SIGTSTP, SIGWINCH, SIGCHLD, SIGCONT,
+	                             SIGTERM, SIGHUP, SIGALRM, SIGPIPE, SIGXFSZ};
+	struct sigaction action = {.sa_handler = on_end}, old;
 
 	sigfillset(&action.sa_mask);
-	/* A sanitizer's own handler says more than ours. */
-	if (handler == on_crash && (sigaction(number, 0, &old) != 0 || old.sa_handler != SIG_DFL))
-		return;
-	sigaction(number, &action, 0);
+	for (int number = 1; number < NSIG; number++) {
+		if (is_among(number, others, sizeof(others) / sizeof(*others)) || (number >= 32 && number < SIGRTMIN))
+			continue;
+		/* A sanitizer's own handler says more than ours; what whoever started us ignores does not end us. */
+		if (sigaction(number, 0, &old) == 0 && old.sa_handler == SIG_DFL)
+			sigaction(number, &action, 0);
+	}
 }
 
 void host_signals_start(void)
 {
 	static const int events[] = {SIGINT, SIGTSTP, SIGWINCH, SIGCHLD, SIGCONT, SIGTERM, SIGHUP};
-	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT};
+	struct sigaction action = {.sa_handler = on_signal};
 
+	sigfillset(&action.sa_mask);
 	for (unsigned i = 0; i < sizeof(events) / sizeof(*events); i++)
-		handle(events[i], on_signal);
-	for (unsigned i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
-		handle(crashes[i], on_crash);
-	handle(SIGALRM, hard_exit);
+		sigaction(events[i], &action, 0);
+	action.sa_handler = hard_exit;
+	sigaction(SIGALRM, &action, 0);
+	handle_ends();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* the call that met the limit fails, and is reported */
 	signal(SIGTTOU, SIG_IGN);

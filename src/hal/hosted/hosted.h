@@ -281,6 +281,18 @@ bool host_image_load(const char *path, const char **message);
 /* cpio newc of a directory into memory at `to`, at most `room` bytes. Returns its size; 0: *message. */
 uint64_t host_pack_directory(const char *path, uint8_t *to, uint64_t room, const char **message);
 
+/* In bytes; UINT64_MAX: no limit is known (limits.c). */
+uint64_t host_memory_of_machine(void);
+uint64_t host_memory_of_group(void);
+
+/* The terminal (terminal.c). Is there one? Then it is raw, if we are in the foreground. Before any thread. */
+bool host_terminal_start(void);
+bool host_terminal_foreground(void);
+/* Makes it raw if it is not. False: we are in the background, and it is not ours. */
+bool host_terminal_take(void);
+void host_terminal_give(void);      /* as it was; safe in a signal handler */
+void host_terminal_continued(void); /* after a stop; safe in a signal handler */
+
 /* Flags that signal handlers set. */
 extern volatile uint32_t host_signal_flags;
 /* Children that have died, ever. */

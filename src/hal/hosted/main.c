@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define MEMORY_DEFAULT (UINT64_C(512) << 20)
@@ -23,7 +22,7 @@ static const char usage[] =
 	"Usage: feuerbird-sim [OPTION]... [--] [PROGRAM [ARG]...]\n"
 	"Runs FeuerBird in this process; PROGRAM (default: /bin/sh) is inside its root image.\n"
 	"\n"
-	"  -m SIZE          memory of the machine: bytes, or with K, M, G (default 512M)\n"
+	"  -m SIZE          memory of the machine: bytes, or with K, M, G (default 512M, less in a small control group)\n"
 	"  --cpus N         processors of the machine, 1 to 8 (default 1); the shell's programs use the first\n"
 	"  --disk FILE[,ro] a disk, at most four: a file in blocks of 4096 bytes; ro: it is only read\n"
 	"  --root FILE|DIR  root file system: a cpio archive (newc), or a directory to pack\n"
@@ -70,12 +69,22 @@ static void option_line(struct options *options, const char *name, const char *v
 /* More memory than the host has would only be found out when it is too late. */
 static void check_size(uint64_t size, const char *text)
 {
-	struct sysinfo host;
-
 	if (size < MEMORY_MIN)
 		die(EXIT_USAGE, "-m is too small, at least 4M is needed", text);
-	if (sysinfo(&host) == 0 && size / host.mem_unit > host.totalram + host.totalswap)
+	if (size > host_memory_of_machine())
 		die(EXIT_USAGE, "-m is more than this machine has", text);
+	if (size > host_memory_of_group())
+		die(EXIT_USAGE, "-m is more than the control group that this runs in may have (memory.max)", text);
+}
+
+/* Without -m: some of a small control group's memory stays for the simulator itself. */
+static uint64_t default_size(void)
+{
+	uint64_t most = host_memory_of_group() / 4 * 3;
+
+	if (most < MEMORY_MIN)
+		die(EXIT_FAILED, "the control group that this runs in has too little memory (memory.max)", "");
+	return most < MEMORY_DEFAULT ? most & ~(EXO_FRAME_SIZE - 1) : MEMORY_DEFAULT;
 }
 
 static uint64_t parse_size(const char *text)
@@ -232,7 +241,7 @@ static void open_standard(void)
 
 int main(int argc, char **argv)
 {
-	static struct options options = {.memory = MEMORY_DEFAULT};
+	static struct options options;
 	const char *message = "";
 	int program;
 
@@ -241,6 +250,8 @@ int main(int argc, char **argv)
 	program = parse(&options, argv);
 	for (int i = program; i < argc; i++)
 		option_line(&options, "arg=", argv[i]);
+	if (!options.memory)
+		options.memory = default_size();
 	if (!options.root)
 		options.root = default_root();
 	if (!options.root)
