@@ -287,18 +287,9 @@ static void exception(struct thread *self)
 	signal_of_fault(self, &info, vector, self->page->error);
 }
 
-static void events_handle(void)
-{
-	uint64_t pending = 0;
-
-	if (exo_event_take(libos.boot->zone, &pending) != EXO_OK)
-		libos_panic("event_take refused");
-	sched_events(pending);
-}
-
 static void pending_events(struct thread *self)
 {
-	events_handle();
+	sched_events_take();
 	/* Those whom the event woke go first: that is what interactive programs live on. */
 	if (!list_empty(&libos.sched.woken))
 		sched_give_way(self);
@@ -368,7 +359,7 @@ static void quantum_over(struct thread *self)
 
 	sched_account(self, now, true);
 	/* The timer may have fired with it; unless that is heard, it is never armed again. */
-	events_handle();
+	sched_events_take();
 	timers_run();
 	itimer_check(self->process);
 	sched_give_way(self);
