@@ -66,7 +66,7 @@ static void tiny_entry(const char *name, uint32_t mode, const void *bytes, uint3
 	tiny_root.size = (tiny_root.size + size + 3) & ~(size_t)3;
 }
 
-static void tiny_root_make(void)
+static inline void tiny_root_make(void)
 {
 	uint8_t elf[TINY_ELF_SIZE];
 

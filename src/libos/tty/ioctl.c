@@ -210,6 +210,16 @@ static int64_t hang_up(struct tty *tty, struct thread *thread)
 	return 0;
 }
 
+int64_t sys_vhangup(struct thread *self, const uint64_t *args)
+{
+	struct tty *tty = tty_controlling(self);
+
+	(void)args;
+	if (!privileged(&self->cred, PRIV_HANG_UP))
+		return -EPERM;
+	return tty ? hang_up(tty, self) : 0;
+}
+
 int64_t tty_ioctl(struct file *file, struct thread *thread, uint32_t request, uint64_t arg)
 {
 	struct tty *tty = file->private_data;
