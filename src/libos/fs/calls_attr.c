@@ -244,10 +244,7 @@ int64_t sys_ftruncate(struct thread *self, const uint64_t *args_)
 		return -EBADF;
 	if (!file_writable(file) || !file->path.inode || !is_type(file->path.inode, S_IFREG))
 		return -EINVAL;
-	bool held = file_hold(self, file);
-	int r = vfs_truncate(self, &file->path, args_[1]);
-	file_unhold(file, held);
-	return r;
+	return vfs_truncate(self, &file->path, args_[1]);
 }
 
 int64_t sys_fallocate(struct thread *self, const uint64_t *args_)
@@ -271,12 +268,10 @@ int64_t sys_fallocate(struct thread *self, const uint64_t *args_)
 		return -EFBIG;
 	if ((uint64_t)end > self->process->limits[RLIMIT_FSIZE].soft && !(args_[1] & 1))
 		return -EFBIG;
-	bool held = file_hold(self, file);
 	int r = inode->ops->fallocate(inode, (int)args_[1], (uint64_t)offset, (uint64_t)length);
 	if (!r) {
 		inode_drop_setid(inode, &self->cred);
 		inode_modified(inode);
 	}
-	file_unhold(file, held);
 	return r;
 }

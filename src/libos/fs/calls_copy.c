@@ -31,7 +31,6 @@ static int64_t copy(struct thread *self, struct file *in, uint64_t *from, struct
 		done += moved;
 		if (moved < got || signal_is_pending(self))
 			break;
-		sched_check_slice(self);
 	}
 	heap_free(buffer);
 	return done ? (int64_t)done : r;
@@ -53,7 +52,7 @@ static int get_offset(struct thread *self, uint64_t address, uint64_t *offset)
 int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
 {
 	struct file *out = fd_io_file(self, args_[0]), *in = fd_io_file(self, args_[1]);
-	uint64_t size = min_u64(args_[3], IO_SIZE_MAX), offset, to;
+	uint64_t offset, size = min_u64(args_[3], IO_SIZE_MAX);
 	int64_t r = check_ends(in, out);
 	if (!r && (out->flags & O_APPEND))
 		r = -EINVAL;
@@ -61,16 +60,9 @@ int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
 		r = get_offset(self, args_[2], &offset);
 	if (r || !size)
 		return r;
-	if (!args_[2])
-		offset = in->position;
-	to = out->position;
 	file_get(in);
 	file_get(out);
-	r = copy(self, in, &offset, out, &to, size);
-	if (r > 0)
-		out->position = to;
-	if (r > 0 && !args_[2])
-		in->position = offset;
+	r = copy(self, in, args_[2] ? &offset : &in->position, out, &out->position, size);
 	file_put(in);
 	file_put(out);
 	if (args_[2] && r >= 0) {

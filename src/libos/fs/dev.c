@@ -10,8 +10,6 @@
 #define MINOR_EXO     200u
 #define RANDOM_CHUNK  512u
 #define RANDOM_MAX    (32u << 20) /* one read gives no more, so that it ends */
-#define RANDOM_PAUSE  16384u      /* bytes, after which the slice is looked at… */
-#define ZERO_PAUSE    (1u << 20)  /* …and of those that cost less */
 
 int fs_random(void *to, uint64_t size)
 {
@@ -43,19 +41,8 @@ static int64_t null_write(struct file *file, struct thread *thread, struct io *i
 
 static int64_t zero_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
-	uint64_t done = 0;
-	int64_t r = 0;
-	(void)file, (void)position;
-	while (io->remaining) {
-		uint64_t n = min_u64(io->remaining, ZERO_PAUSE);
-		r = io_put_zero(io, n);
-		if (r > 0)
-			done += (uint64_t)r;
-		if (r < (int64_t)n || !thread || signal_is_pending(thread))
-			break;
-		sched_check_slice(thread);
-	}
-	return done ? (int64_t)done : r;
+	(void)file, (void)thread, (void)position;
+	return io_put_zero(io, io->remaining);
 }
 
 static int64_t full_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
@@ -79,8 +66,6 @@ static int64_t random_read(struct file *file, struct thread *thread, struct io *
 		done += (uint64_t)r;
 		if ((uint64_t)r < n || (thread && signal_is_pending(thread)))
 			break;
-		if (thread && done % RANDOM_PAUSE == 0)
-			sched_check_slice(thread);
 	}
 	memset(bytes, 0, sizeof(bytes));
 	return (int64_t)done;

@@ -1,8 +1,6 @@
 /* Reading and writing regular files whose content is in page-cache frames (inode_ops.page). */
 #include <libos/fs/internal.h>
 
-#define READ_PAUSE (UINT64_C(1) << 20) /* bytes, after which a read lets others run; as on Linux a write may come between */
-
 static int64_t page_file_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
 	struct inode *inode = file->path.inode;
@@ -30,12 +28,6 @@ static int64_t page_file_read(struct file *file, struct thread *thread, struct i
 		done += (uint64_t)r;
 		if ((uint64_t)r < n)
 			break;
-		if (thread && done / READ_PAUSE != (done - n) / READ_PAUSE) {
-			sched_check_slice(thread);
-			if (at >= inode->size || signal_is_pending(thread))
-				break;
-			want = min_u64(want, done + (inode->size - at));
-		}
 	}
 	if (done && !(file->flags & O_NOATIME))
 		inode_touch_atime(inode, file->path.mount);
@@ -88,12 +80,12 @@ static int64_t page_file_write(struct file *file, struct thread *thread, struct 
 		return r;
 	if (at > inode->size)
 		inode->size = at;
+	if (inode->text)
+		vm_inode_changed(inode, first, (at - 1) >> PAGE_SHIFT);
 	if (thread)
 		inode_drop_setid(inode, &thread->cred);
 	inode_modified(inode);
 	*position = at;
-	if (inode->text)
-		vm_inode_changed(inode, first, (at - 1) >> PAGE_SHIFT); /* may sleep: the last */
 	return (int64_t)done;
 }
 

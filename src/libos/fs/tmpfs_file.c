@@ -3,7 +3,6 @@
 
 #define FALLOC_KEEP_SIZE  1 /* linux/falloc.h */
 #define FALLOC_PUNCH_HOLE 2
-#define FILL_PAUSE        256u /* pages, after which others may run */
 
 bool tmpfs_has_room(const struct super *super, uint64_t pages)
 {
@@ -111,12 +110,10 @@ int tmpfs_truncate(struct inode *inode, uint64_t size)
 	if (size < inode->size) {
 		uint64_t first = PAGE_UP(size) >> PAGE_SHIFT, tail = size % PAGE_SIZE;
 		inode->size = size;
+		vm_inode_changed(inode, first, UINT64_MAX);
 		give_back(inode, page_map_cut(&tmpfs_node(inode)->pages, first));
 		if (tail)
 			zero_part(inode, size >> PAGE_SHIFT, tail, PAGE_SIZE);
-		/* The last, since it may sleep: whoever faults from now on gets what the file is now. */
-		vm_inode_changed(inode, first, UINT64_MAX);
-		return 0;
 	}
 	inode->size = size;
 	return 0;
@@ -135,13 +132,13 @@ static void punch(struct inode *inode, uint64_t offset, uint64_t end)
 	zero_part(inode, last, 0, end % PAGE_SIZE);
 	if (first >= last)
 		return;
+	vm_inode_changed(inode, first, last - 1);
 	for (uint64_t i = first; (i = page_map_next(map, i, last, true)) < last; i++) {
 		uint64_t *slot = page_map_slot(map, i, false);
 		frame_put(*slot - 1);
 		*slot = 0;
 		give_back(inode, 1);
 	}
-	vm_inode_changed(inode, first, last - 1); /* may sleep, as in tmpfs_truncate() */
 }
 
 static int fill_holes(struct inode *inode, uint64_t offset, uint64_t end)
@@ -154,8 +151,6 @@ static int fill_holes(struct inode *inode, uint64_t offset, uint64_t end)
 		if (r)
 			return r;
 		frame_put(frame);
-		if (i % FILL_PAUSE == FILL_PAUSE - 1 && libos.sched.current)
-			sched_check_slice(libos.sched.current);
 	}
 	return 0;
 }

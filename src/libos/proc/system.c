@@ -80,7 +80,6 @@ int64_t sys_sysinfo(struct thread *self, const uint64_t *args)
 
 #define GRND_INSECURE 4
 #define PIECE 256
-#define PAUSE 16384 /* bytes, after which the slice is looked at */
 
 int64_t sys_getrandom(struct thread *self, const uint64_t *args)
 {
@@ -103,8 +102,6 @@ int64_t sys_getrandom(struct thread *self, const uint64_t *args)
 			return at == args[0] ? size : (int64_t)(at - args[0]);
 		at += (uint64_t)size;
 		left -= (uint64_t)size;
-		if (at % PAUSE < (uint64_t)size)
-			sched_check_slice(self);
 	}
 	return (int64_t)(at - args[0]);
 }

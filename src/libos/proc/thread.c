@@ -287,9 +287,18 @@ static void exception(struct thread *self)
 	signal_of_fault(self, &info, vector, self->page->error);
 }
 
+static void events_handle(void)
+{
+	uint64_t pending = 0;
+
+	if (exo_event_take(libos.boot->zone, &pending) != EXO_OK)
+		libos_panic("event_take refused");
+	sched_events(pending);
+}
+
 static void pending_events(struct thread *self)
 {
-	sched_events_take();
+	events_handle();
 	/* Those whom the event woke go first: that is what interactive programs live on. */
 	if (!list_empty(&libos.sched.woken))
 		sched_give_way(self);
@@ -359,7 +368,7 @@ static void quantum_over(struct thread *self)
 
 	sched_account(self, now, true);
 	/* The timer may have fired with it; unless that is heard, it is never armed again. */
-	sched_events_take();
+	events_handle();
 	timers_run();
 	itimer_check(self->process);
 	sched_give_way(self);

@@ -285,14 +285,8 @@ void sched_give_way(struct thread *self)
 
 void sched_check_slice(struct thread *self)
 {
-	uint64_t now = libos_now();
-
-	if (now - libos.sched.slice_ns < libos.sched.quantum_ns)
-		return;
-	libos.sched.slice_ns = now; /* if nobody else wants it */
-	sched_events_take();
-	timers_run();
-	sched_give_way(self);
+	if (libos_now() - libos.sched.slice_ns >= libos.sched.quantum_ns)
+		sched_give_way(self);
 }
 
 int sched_start(struct thread *thread)
@@ -326,15 +320,6 @@ void sched_run(void)
 		next = idle_until_runnable(&now);
 	switch_to(&libos.sched.idle, next, now, false);
 	libos_panic("the boot stack runs again");
-}
-
-void sched_events_take(void)
-{
-	uint64_t pending = 0;
-
-	if (exo_event_take(libos.boot->zone, &pending) != EXO_OK)
-		libos_panic("event_take refused");
-	sched_events(pending);
 }
 
 void sched_events(uint64_t pending)

@@ -79,10 +79,7 @@ void sched_wake(struct thread *thread);
 void sched_interrupt(struct thread *thread);
 /* Does another thread want the CPU? */
 bool sched_contended(void);
-/*
- * A place where work whose length a program chooses may be interrupted: when the thread's quantum is over, hears of events,
- * wakes who has slept long enough, and lets others run first. Reads the clock. Sleeps: nothing is borrowed, and nothing half done.
- */
+/* Gives the CPU away if the quantum is over and someone wants it. Reads the clock. */
 void sched_check_slice(struct thread *self);
 /* Charges the time since the last mark to the thread (user: it was in its program). */
 void sched_account(struct thread *thread, uint64_t now, bool user);
@@ -99,8 +96,6 @@ EXO_NORETURN void sched_run(void);
 
 /* Kernel events: called by the run loop after EXO_EV_PENDING / exo_wait. */
 void sched_events(uint64_t pending);
-/* Asks the kernel for those that are pending, and handles them. */
-void sched_events_take(void);
 
 /* One-shot callbacks on monotonic time. `fire` runs on whatever coroutine is current and must not sleep. */
 struct timer {

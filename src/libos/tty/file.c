@@ -145,10 +145,6 @@ static int64_t tty_write(struct file *file, struct thread *thread, struct io *io
 			r = n < 0 ? (int)n : -EFAULT;
 		else
 			done += write_piece(file, thread, piece, (uint32_t)n, &r);
-		if (r == 0 && io->remaining > 0 && signal_is_pending(thread))
-			r = -ERESTARTSYS;
-		if (r == 0)
-			sched_check_slice(thread);
 	}
 	tty_out_flush(tty);
 	return done > 0 ? (int64_t)done : r;

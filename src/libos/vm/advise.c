@@ -39,21 +39,16 @@ static int advise_populate(struct vm_space *space, struct region *region, uint64
 #define FALLOC_KEEP_SIZE  1
 #define FALLOC_PUNCH_HOLE 2
 
-/* A hole in the file; whoever maps it loses the pages. Sleeps: the region may go. */
+/* A hole in the file; whoever maps it loses the pages. */
 static int remove_file(const struct region *region, uint64_t start, uint64_t end)
 {
-	struct file *file = region->file;
-	struct inode *inode = file_inode(file);
-	int r;
+	struct inode *inode = file_inode(region->file);
 
 	if ((region->flags & REGION_SHARED) == 0 || (region->max_prot & PROT_WRITE) == 0)
 		return -EACCES;
 	if (inode->ops->fallocate == NULL)
 		return -EOPNOTSUPP;
-	file_get(file);
-	r = inode->ops->fallocate(inode, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, region_offset(region, start), end - start);
-	file_put(file);
-	return r;
+	return inode->ops->fallocate(inode, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, region_offset(region, start), end - start);
 }
 
 /* One region's part of the range. */
@@ -110,21 +105,17 @@ int vm_madvise(struct vm_space *space, uint64_t address, uint64_t length, int ad
 	at = address;
 	for (uint32_t i = region_index(space, address); i < space->region_count; i++) {
 		struct region *region = space->regions[i];
-		uint64_t behind = region->end;
 		int r;
 
 		if (region->start >= end)
 			break;
 		holes |= region->start > at;
 		at = region->start > address ? region->start : address;
-		r = advise_region(space, region, at, behind < end ? behind : end, advice);
+		r = advise_region(space, region, at, region->end < end ? region->end : end, advice);
 		if (r != 0)
 			return r;
-		at = behind;
-		if (advice == MADV_REMOVE)
-			i = region_index(space, at) - 1; /* it has slept */
-		else
-			region->flags = (region->flags | set) & ~clear;
+		region->flags = (region->flags | set) & ~clear;
+		at = region->end;
 	}
 	if ((set | clear) != 0)
 		regions_join(space, address, end);

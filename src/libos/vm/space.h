@@ -97,10 +97,7 @@ struct thunk_map {
 };
 
 struct inode_vm { /* inode->text */
-	struct list regions;  /* region.inode_node; new ones in front */
-	bool refreshing;      /* vm_inode_changed() is at it, and may sleep */
-	struct waitq refreshed; /* those who wait till it is done */
-	uint64_t pass;
+	struct list regions;  /* region.inode_node */
 	struct list texts;
 };
 
@@ -124,7 +121,6 @@ struct region {
 	struct text_copy *text;   /* a reference, or NULL; for its addresses it replaces the file */
 	struct vm_space *space;
 	struct list inode_node;
-	uint64_t pass;            /* the last one of vm_inode_changed() that has seen to it, or to what it was made of */
 };
 
 struct frame_run {

@@ -40,13 +40,11 @@ int region_attach_inode(struct region *region)
 		vm = heap_alloc(sizeof(*vm));
 		if (vm == NULL)
 			return -ENOMEM;
-		*vm = (struct inode_vm){ .refreshing = false };
 		list_init(&vm->regions);
 		list_init(&vm->texts);
-		waitq_init(&vm->refreshed);
 		inode->text = vm;
 	}
-	list_push_front(&vm->regions, &region->inode_node);
+	list_push_back(&vm->regions, &region->inode_node);
 	if ((region->flags & REGION_SHARED) != 0)
 		inode->mapped_shared++;
 	return 0;
@@ -250,62 +248,39 @@ static void region_refresh(struct inode *inode, struct region *region, uint64_t 
 	uint64_t low = region->offset >> PAGE_SHIFT;
 	uint64_t count = (region->end - region->start) >> PAGE_SHIFT;
 	uint64_t pages = PAGE_UP(inode->size) >> PAGE_SHIFT;
-	uint64_t address, end, from;
-	const pte_t *place;
+	uint64_t address, end;
+	pte_t *place;
 
 	if (last < low || first >= low + count)
 		return;
 	first = first > low ? first - low : 0;
 	last = last < low + count ? last - low : count - 1;
-	from = address = region->start + first * PAGE_SIZE;
+	address = region->start + first * PAGE_SIZE;
 	end = region->start + (last + 1) * PAGE_SIZE;
 	/* Private copies outlive a change of the file, but not its end. */
 	while ((place = table_next(&region->space->pages, &address, end)) != NULL) {
 		uint64_t index = region_offset(region, address) >> PAGE_SHIFT;
 
-		if (index < pages && (*place & PTE_CACHE) == 0) {
-			if (from < address)
-				pages_remove(region->space, from, address);
-			from = address + PAGE_SIZE;
-		}
+		if (index >= pages || (*place & PTE_CACHE) != 0)
+			pages_remove(region->space, address, address + PAGE_SIZE);
 		address += PAGE_SIZE;
 	}
-	if (from < end)
-		pages_remove(region->space, from, end);
 }
 
 void vm_inode_changed(struct inode *inode, uint64_t first_index, uint64_t last_index)
 {
 	struct inode_vm *vm = inode_vm(inode);
-	struct thread *self = libos.sched.current;
 
 	if (vm == NULL)
 		return;
-	while (vm->refreshing)
-		(void)wait_on(self, &vm->refreshed, NO_DEADLINE, false);
 	LIST_EACH_SAFE(node, after, &vm->texts) {
 		struct text_copy *text = LIST_ENTRY(node, struct text_copy, node);
 
 		if (first_index < text->index + text->count && last_index >= text->index)
 			text_drop(vm, text);
 	}
-	/* Those that are seen to go to the end; those that come meanwhile, halves of others among them, are in front. */
-	vm->refreshing = true;
-	vm->pass++;
-	while (!list_empty(&vm->regions)) {
-		struct region *region = LIST_ENTRY(vm->regions.next, struct region, inode_node);
-
-		if (region->pass == vm->pass)
-			break;
-		region->pass = vm->pass;
-		list_remove(&region->inode_node);
-		list_push_back(&vm->regions, &region->inode_node);
-		region_refresh(inode, region, first_index, last_index);
-		if (self != NULL)
-			sched_check_slice(self);
-	}
-	vm->refreshing = false;
-	waitq_wake_all(&vm->refreshed);
+	LIST_EACH(node, &vm->regions)
+		region_refresh(inode, LIST_ENTRY(node, struct region, inode_node), first_index, last_index);
 }
 
 void vm_inode_forget(struct inode *inode)

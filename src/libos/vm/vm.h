@@ -87,8 +87,8 @@ int vm_mincore(struct vm_space *space, uint64_t address, uint64_t length, uint64
 int64_t vm_brk(struct vm_space *space, uint64_t address);
 void vm_set_brk(struct vm_space *space, uint64_t start); /* exec: where the heap begins */
 
-/* Called by the file system after a file has shrunk or its text changed: drops mapped pages of [first, last]
- * page indexes, and prepared text copies. Sleeps when many have them: the caller holds the inode, and nothing else. */
+/* Called by the file system when a file shrinks or its text changes: drops mapped pages of [first, last]
+ * page indexes, and prepared text copies. */
 void vm_inode_changed(struct inode *inode, uint64_t first_index, uint64_t last_index);
 void vm_inode_forget(struct inode *inode); /* the inode is being freed */
 
