@@ -15,12 +15,10 @@
  */
 #include "hosted.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -302,43 +300,19 @@ static void sleep_on(const struct wait *wait, uint32_t value, uint64_t now, uint
 		store32(r, R_ASLEEP, 0);
 }
 
-static bool thread_sleeps(const char *path)
+/* Does somebody sleep on this word? Says the host: it moves one sleeper to where it is. */
+static bool has_sleeper(void *word)
 {
-	char text[256], *state;
-	FILE *file = fopen(path, "re");
-	size_t size;
-
-	if (!file)
-		return false;
-	size = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[size] = 0;
-	state = strrchr(text, ')');
-	return state && state[1] == ' ' && state[2] == 'S';
+	return move_sleeper(word, load32(word, 0), word);
 }
 
 /* Do both of the zone's threads sleep? When one was told to run, only the wrong place
  * in the stub, entered by the program on purpose, lets them; a thread that
- * waits for a core on a busy machine does not sleep. */
+ * waits for a core on a busy machine does not sleep. The words are all that their filters let them sleep on. */
 static bool sleeps(const struct host_zone *zone)
 {
-	char path[64 + sizeof(((struct dirent *)0)->d_name)];
-	struct dirent *entry;
-	bool all = true;
-	DIR *threads;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", zone->pid);
-	threads = opendir(path);
-	if (!threads)
-		return false;
-	while (all && (entry = readdir(threads))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", zone->pid, entry->d_name);
-		all = thread_sleeps(path);
-	}
-	closedir(threads);
-	return all;
+	return has_sleeper(zone->r + R_MPOSTED) &&
+	       (has_sleeper(bell_of(zone)) || has_sleeper(zone->r + R_MDONE) || has_sleeper(zone->sleeps_on));
 }
 
 /* Whoever is to be waited for may sleep. */

@@ -131,6 +131,8 @@ void zygote_main(void)
 
 	/* Not the terminal's: ^C must not reach zones. */
 	call(__NR_setsid, 0, 0, 0, 0, 0, 0);
+	/* No core dumps, also not those that are piped to a program; and nobody of our user id looks in. */
+	must(call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0, 0), STEP_PDEATHSIG);
 	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), STEP_PDEATHSIG);
 	parent = call(__NR_getppid, 0, 0, 0, 0, 0, 0);
 	must(call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), STEP_NO_NEW_PRIVS);
