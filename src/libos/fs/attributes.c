@@ -51,11 +51,15 @@ int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size)
 		signal_send_thread(thread, &info);
 		return -EFBIG;
 	}
+	inode_get(inode); /* another thread may close the file meanwhile */
+	inode_enter(inode);
 	r = inode->ops->truncate(inode, size);
 	if (!r) {
 		inode_drop_setid(inode, &thread->cred);
 		inode_modified(inode);
 	}
+	inode_leave(inode);
+	inode_put(inode);
 	return r;
 }
 

@@ -268,10 +268,14 @@ int64_t sys_fallocate(struct thread *self, const uint64_t *args_)
 		return -EFBIG;
 	if ((uint64_t)end > self->process->limits[RLIMIT_FSIZE].soft && !(args_[1] & 1))
 		return -EFBIG;
+	inode_get(inode); /* another thread may close the file meanwhile */
+	inode_enter(inode);
 	int r = inode->ops->fallocate(inode, (int)args_[1], (uint64_t)offset, (uint64_t)length);
 	if (!r) {
 		inode_drop_setid(inode, &self->cred);
 		inode_modified(inode);
 	}
+	inode_leave(inode);
+	inode_put(inode);
 	return r;
 }

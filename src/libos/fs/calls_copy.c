@@ -29,6 +29,7 @@ static int64_t copy(struct thread *self, struct file *in, uint64_t *from, struct
 		uint64_t moved = r < 0 ? 0 : (uint64_t)r;
 		*from = start + moved;
 		done += moved;
+		(void)sched_worked(&libos.sched, COPY_CHUNK / PAGE_SIZE);
 		if (moved < got || signal_is_pending(self))
 			break;
 	}

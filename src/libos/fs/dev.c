@@ -9,6 +9,8 @@
 #define MINOR_SERIAL0 64u
 #define MINOR_EXO     200u
 #define RANDOM_CHUNK  512u
+#define RANDOM_UNITS  4u          /* of work, a chunk (sched_worked) */
+#define ZERO_CHUNK    262144u
 #define RANDOM_MAX    (32u << 20) /* one read gives no more, so that it ends */
 
 int fs_random(void *to, uint64_t size)
@@ -41,8 +43,18 @@ static int64_t null_write(struct file *file, struct thread *thread, struct io *i
 
 static int64_t zero_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
-	(void)file, (void)thread, (void)position;
-	return io_put_zero(io, io->remaining);
+	uint64_t done = 0;
+	int64_t r = 0;
+	(void)file, (void)position;
+	while (io->remaining) {
+		r = io_put_zero(io, min_u64(io->remaining, ZERO_CHUNK));
+		if (r <= 0)
+			break;
+		done += (uint64_t)r;
+		if (sched_worked(&libos.sched, (uint32_t)((uint64_t)r >> PAGE_SHIFT) + 1) && thread && signal_is_pending(thread))
+			break;
+	}
+	return done ? (int64_t)done : r;
 }
 
 static int64_t full_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
@@ -64,6 +76,7 @@ static int64_t random_read(struct file *file, struct thread *thread, struct io *
 		if (r < 0)
 			return done ? (int64_t)done : r;
 		done += (uint64_t)r;
+		(void)sched_worked(&libos.sched, RANDOM_UNITS);
 		if ((uint64_t)r < n || (thread && signal_is_pending(thread)))
 			break;
 	}

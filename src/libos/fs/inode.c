@@ -11,6 +11,7 @@ void inode_init(struct inode *inode, struct super *super, const struct inode_ops
                 const struct credentials *cred)
 {
 	*inode = (struct inode){ .refs = 1, .mode = mode, .nlink = 1, .ops = ops, .super = super };
+	waitq_init(&inode->change_wait);
 	inode->uid = cred ? cred->fsuid : 0;
 	inode->gid = cred ? cred->fsgid : 0;
 	inode->ino = ++super->next_ino;
@@ -25,6 +26,24 @@ void inode_fini(struct inode *inode)
 	libos.vfs.inode_live--;
 	if (--super->inode_count == 0 && super != &libos.vfs.pipes)
 		heap_free(super);
+}
+
+void inode_enter(struct inode *inode)
+{
+	struct thread *self = libos.sched.current;
+
+	if (!self)
+		return; /* at boot there is nobody else */
+	while (inode->changing)
+		(void)wait_on(self, &inode->change_wait, NO_DEADLINE, false);
+	inode->changing = self;
+}
+
+void inode_leave(struct inode *inode)
+{
+	inode->changing = NULL;
+	if (!list_empty(&inode->change_wait.waiters))
+		waitq_wake(&inode->change_wait, 1);
 }
 
 void inode_get(struct inode *inode)

@@ -1,12 +1,11 @@
 /* Reading and writing regular files whose content is in page-cache frames (inode_ops.page). */
 #include <libos/fs/internal.h>
 
-static int64_t page_file_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+static int64_t read_pages(struct file *file, struct io *io, uint64_t *position)
 {
 	struct inode *inode = file->path.inode;
 	uint64_t at = *position, done = 0;
 	int64_t r = 0;
-	(void)thread;
 	if (at >= inode->size)
 		return 0;
 	uint64_t want = min_u64(io->remaining, inode->size - at);
@@ -28,11 +27,22 @@ static int64_t page_file_read(struct file *file, struct thread *thread, struct i
 		done += (uint64_t)r;
 		if ((uint64_t)r < n)
 			break;
+		(void)sched_worked(&libos.sched, 1);
 	}
 	if (done && !(file->flags & O_NOATIME))
 		inode_touch_atime(inode, file->path.mount);
 	*position = at;
 	return done ? (int64_t)done : r;
+}
+
+static int64_t page_file_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+{
+	struct inode *inode = file->path.inode;
+	(void)thread;
+	inode_enter(inode);
+	int64_t r = read_pages(file, io, position);
+	inode_leave(inode);
+	return r;
 }
 
 /* How much may be written at `at` under RLIMIT_FSIZE and the largest size; or -EFBIG, with the signal sent. */
@@ -51,7 +61,7 @@ static int64_t allowed(struct thread *thread, uint64_t at, uint64_t want)
 	return (int64_t)min_u64(want, limit - at);
 }
 
-static int64_t page_file_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+static int64_t write_pages(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
 	struct inode *inode = file->path.inode;
 	if (file->flags & O_APPEND)
@@ -75,6 +85,7 @@ static int64_t page_file_write(struct file *file, struct thread *thread, struct 
 		done += (uint64_t)r;
 		if ((uint64_t)r < n)
 			break;
+		(void)sched_worked(&libos.sched, 1);
 	}
 	if (!done)
 		return r;
@@ -87,6 +98,15 @@ static int64_t page_file_write(struct file *file, struct thread *thread, struct 
 	inode_modified(inode);
 	*position = at;
 	return (int64_t)done;
+}
+
+static int64_t page_file_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+{
+	struct inode *inode = file->path.inode;
+	inode_enter(inode);
+	int64_t r = write_pages(file, thread, io, position);
+	inode_leave(inode);
+	return r;
 }
 
 static int64_t seek_data(const struct file *file, uint64_t offset, bool data)

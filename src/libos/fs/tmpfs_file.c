@@ -138,6 +138,7 @@ static void punch(struct inode *inode, uint64_t offset, uint64_t end)
 		frame_put(*slot - 1);
 		*slot = 0;
 		give_back(inode, 1);
+		(void)sched_worked(&libos.sched, 1);
 	}
 }
 
@@ -151,6 +152,7 @@ static int fill_holes(struct inode *inode, uint64_t offset, uint64_t end)
 		if (r)
 			return r;
 		frame_put(frame);
+		(void)sched_worked(&libos.sched, 1);
 	}
 	return 0;
 }

@@ -107,6 +107,8 @@ struct inode {
 	void *locks;           /* advisory locks */
 	void *text;            /* vm/: prepared text copies of this file */
 	uint32_t mapped_shared;
+	struct thread *changing;    /* its contents, in a call that may give way; see inode_enter() */
+	struct waitq change_wait;
 };
 
 struct mount {
@@ -166,6 +168,12 @@ int vfs_init(const void *image, uint64_t size);
 /* Unpacks a cpio newc archive below `root`; everything in it is hostile. *why: a text on failure. */
 int cpio_unpack(struct inode *root, const void *image, uint64_t size, const char **why);
 
+/*
+ * Around each call that reads, writes, cuts or fills the contents of a regular file, so that it is atomic although it may give way:
+ * whoever wants the same waits, not interruptibly. The caller has a reference. It may not sleep for anything else meanwhile.
+ */
+void inode_enter(struct inode *inode);
+void inode_leave(struct inode *inode);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode); /* NULL is harmless */
 

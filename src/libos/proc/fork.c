@@ -143,7 +143,9 @@ static int child_make(struct process *parent, const struct clone_request *r, str
 		vm_space_get(child->space);
 		child->shares_parent_space = true;
 	} else {
+		vm_enter(parent->space, libos.sched.current);
 		child->space = vm_space_fork(parent->space, parent->name);
+		vm_leave(parent->space);
 	}
 	if (!child->space)
 		return child_discard(child, -ENOMEM);

@@ -132,6 +132,7 @@ struct thread {
 	bool exiting;
 	uint32_t syscall_nr;              /* being handled, for strace and restart */
 	uint64_t user_ns, system_ns;
+	uint64_t turns_ns[2];             /* how long its last turns were, the newest first */
 	uint64_t last_mark_ns;
 	char name[16];
 

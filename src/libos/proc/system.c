@@ -93,6 +93,7 @@ int64_t sys_getrandom(struct thread *self, const uint64_t *args)
 		void *bytes;
 		int64_t size;
 
+		(void)sched_worked(&libos.sched, 2);
 		if (at != args[0] && signal_is_pending(self))
 			break;
 		size = user_span_write(self->process->space, at, left < PIECE ? left : PIECE, &bytes);

@@ -7,6 +7,7 @@
 
 /* The clock is looked at once in so many system calls of a thread that others wait behind. */
 #define SLICE_CHECK_MASK 3u
+#define FAULT_UNITS      8u /* of work, a page fault (sched_worked) */
 
 /* Exception vectors (Intel SDM vol. 3, 6.3.1). */
 enum { VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5, VECTOR_UD = 6, VECTOR_NM = 7,
@@ -188,6 +189,8 @@ static void fault(struct thread *self)
 
 	if (error == 0) {
 		self->process->minor_faults++;
+		/* Each fault begins a new quantum for the kernel. */
+		(void)sched_worked(&libos.sched, FAULT_UNITS);
 		return;
 	}
 	if (error == -ENOMEM) {
@@ -300,7 +303,7 @@ static void pending_events(struct thread *self)
 {
 	events_handle();
 	/* Those whom the event woke go first: that is what interactive programs live on. */
-	if (!list_empty(&libos.sched.woken))
+	if (!list_empty(&libos.sched.expired) || !list_empty(&libos.sched.woken))
 		sched_give_way(self);
 }
 

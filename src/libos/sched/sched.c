@@ -1,5 +1,5 @@
 /*
- * Who runs next: threads that were just woken, in order; then those whose
+ * Who runs next: threads whose sleep is over and that need little; then those that were just woken, in order; then those whose
  * quantum was over. The latter get a turn at least every second quantum, so that a
  * busy pair of pipe ends starves nobody.
  *
@@ -17,6 +17,10 @@
 #define QUANTUM_NS    UINT64_C(10000000)
 #define STACK_CANARY  UINT64_C(0x5afec0de57acf00d)
 #define SPARE_STACKS  16
+/* Who used more than this in each of its last two turns does not go ahead of others when its sleep is over. */
+#define LIGHT_TURN_NS UINT64_C(1000000)
+/* So many of `expired` in a row, then one of `woken`. */
+#define EXPIRED_TURNS 16u
 #define LOAD_PERIOD_NS UINT64_C(5000000000)
 #define THREAD_OF(at) LIST_ENTRY(at, struct thread, run_node)
 
@@ -26,6 +30,7 @@ void sched_init(void)
 
 	list_init(&s->runnable);
 	list_init(&s->woken);
+	list_init(&s->expired);
 	list_init(&s->timers);
 	waitq_init(&libos.zone_events);
 	waitq_init(&libos.ipc_events);
@@ -68,22 +73,33 @@ static void enqueue(struct list *queue, struct thread *thread)
 	libos.sched.runnable_count++;
 }
 
-static struct thread *dequeue(uint64_t now)
+static struct list *next_queue(uint64_t now)
 {
 	struct sched *s = &libos.sched;
+	bool expired = !list_empty(&s->expired), woken = !list_empty(&s->woken);
+
+	if (!list_empty(&s->runnable) && ((!expired && !woken) || now - s->preempted_turn_ns >= 2 * s->quantum_ns)) {
+		s->preempted_turn_ns = now;
+		return &s->runnable;
+	}
+	if (expired && (!woken || s->expired_turns < EXPIRED_TURNS)) {
+		s->expired_turns = woken ? s->expired_turns + 1 : 0;
+		return &s->expired;
+	}
+	s->expired_turns = 0;
+	return woken ? &s->woken : NULL;
+}
+
+static struct thread *dequeue(uint64_t now)
+{
+	struct list *queue = next_queue(now);
 	struct thread *next;
 
-	if (!list_empty(&s->woken) &&
-	    (list_empty(&s->runnable) || now - s->preempted_turn_ns < 2 * s->quantum_ns)) {
-		next = THREAD_OF(s->woken.next);
-	} else if (!list_empty(&s->runnable)) {
-		next = THREAD_OF(s->runnable.next);
-		s->preempted_turn_ns = now;
-	} else {
+	if (queue == NULL)
 		return NULL;
-	}
+	next = THREAD_OF(queue->next);
 	list_remove(&next->run_node);
-	s->runnable_count--;
+	libos.sched.runnable_count--;
 	return next;
 }
 
@@ -208,10 +224,22 @@ static void give_up_cpu(struct thread *self, bool ends)
 		sched_account(self, now, !self->in_syscall);
 	if (now >= libos.sched.load_next_ns)
 		sched_loads_update(now);
+	self->turns_ns[1] = self->turns_ns[0];
+	self->turns_ns[0] = now - libos.sched.slice_ns;
+	libos.sched.work = 0;
+	/* Between two long works nothing else looks at the timers. */
+	if (timers_next() <= now)
+		timers_run();
 	next = dequeue(now);
 	if (!next)
 		next = idle_until_runnable(&now);
 	switch_to(&self->co, next, now, ends);
+}
+
+/* Two turns, since one may be long by bad luck: the machine below may have had other things to do. */
+static bool is_light(const struct thread *thread)
+{
+	return thread->turns_ns[0] <= LIGHT_TURN_NS || thread->turns_ns[1] <= LIGHT_TURN_NS;
 }
 
 static void sleep_expired(struct timer *timer)
@@ -220,7 +248,7 @@ static void sleep_expired(struct timer *timer)
 
 	thread->timed_out = true;
 	if (thread->state == THREAD_SLEEPING)
-		enqueue(&libos.sched.woken, thread);
+		enqueue(is_light(thread) ? &libos.sched.expired : &libos.sched.woken, thread);
 }
 
 int sched_sleep(struct thread *self, uint64_t deadline_ns, bool interruptible)
@@ -287,6 +315,27 @@ void sched_check_slice(struct thread *self)
 {
 	if (libos_now() - libos.sched.slice_ns >= libos.sched.quantum_ns)
 		sched_give_way(self);
+}
+
+bool sched_work_check(void)
+{
+	struct sched *s = &libos.sched;
+	struct thread *self = s->current;
+	uint64_t now;
+
+	s->work = 0;
+	if (!self)
+		return false; /* at boot, and in events that come while nobody runs */
+	now = libos_now();
+	if (timers_next() <= now)
+		timers_run();
+	if (list_empty(&s->expired) && now - s->slice_ns < s->quantum_ns)
+		return false;
+	if (!sched_contended())
+		return false;
+	s->gave_way++;
+	sched_give_way(self);
+	return true;
 }
 
 int sched_start(struct thread *thread)

@@ -4,8 +4,8 @@
  *
  * A thread's coroutine runs the loop "exo_run, handle what came". Where it
  * must wait it parks itself on wait queues and calls sched_sleep(), which switches
- * to another coroutine or idles. Nothing else gives up the CPU, so LibOS code
- * between two sleeps is atomic.
+ * to another coroutine or idles. Where a program chooses how much work there is, it calls sched_worked(), which lets
+ * others run when it is their turn. Nothing else gives up the CPU, so LibOS code between two of these is atomic.
  */
 #ifndef LIBOS_SCHED_H
 #define LIBOS_SCHED_H
@@ -36,7 +36,8 @@ struct coroutine {
 };
 
 struct sched {
-	struct list woken;          /* struct thread.run_node: just woken, they go ahead of … */
+	struct list expired;        /* struct thread.run_node: their time has come, and they used little when they ran last; … */
+	struct list woken;          /* … just woken, they go ahead of … */
 	struct list runnable;       /* … those whose quantum was over */
 	struct list timers;         /* sorted struct timer */
 	struct thread *current;     /* whose coroutine runs; NULL: the boot/idle one */
@@ -49,6 +50,9 @@ struct sched {
 	uint64_t armed_ns;          /* what exo_timer_set() was last told */
 	uint64_t slice_ns;          /* when the current thread got the CPU */
 	uint64_t preempted_turn_ns; /* when one of `runnable` last had its turn */
+	uint32_t expired_turns;     /* of `expired` in a row, while some of `woken` waited */
+	uint32_t work;              /* since the clock was last looked at, see sched_worked() */
+	uint64_t gave_way;          /* how often work gave way */
 	struct thread *dead;        /* its coroutine has ended; stack and struct to be freed */
 	void *spare_stacks;         /* free stacks, linked through their first word */
 	uint32_t spare_count;
@@ -81,6 +85,18 @@ void sched_interrupt(struct thread *thread);
 bool sched_contended(void);
 /* Gives the CPU away if the quantum is over and someone wants it. Reads the clock. */
 void sched_check_slice(struct thread *self);
+/*
+ * `units` of a work whose length a program chooses are done; one takes about as long as copying a page. Gives way to a
+ * sleeper whose time has come, and to anybody when the slice is over; so it is called only where nothing is borrowed and nothing half done.
+ * True: others have run, and anything may have changed.
+ */
+bool sched_work_check(void);
+#define SCHED_WORK_UNITS 64u
+static inline bool sched_worked(struct sched *s, uint32_t units)
+{
+	s->work += units;
+	return s->work >= SCHED_WORK_UNITS && sched_work_check();
+}
 /* Charges the time since the last mark to the thread (user: it was in its program). */
 void sched_account(struct thread *thread, uint64_t now, bool user);
 /* Brings the load averages up to `now`. */

@@ -78,6 +78,7 @@ void tty_console_init(void)
 	memset(tty, 0, sizeof(*tty));
 	waitq_init(&tty->readers);
 	waitq_init(&tty->writers);
+	waitq_init(&tty->turn);
 	tty->rdev = CONSOLE_RDEV;
 	tty->output = console_output;
 	tty->unthrottle = console_pump;

@@ -119,18 +119,28 @@ static uint32_t write_piece(struct file *file, struct thread *thread, const uint
 	return done;
 }
 
-static int64_t tty_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+/* One write at a time, so that a long one may give way without getting mixed with others. */
+static int wait_turn(struct tty *tty, struct file *file, struct thread *thread)
+{
+	while (tty->writing) {
+		if (file->flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_on(thread, &tty->turn, NO_DEADLINE, true) == -EINTR)
+			return -ERESTARTSYS;
+	}
+	tty->writing = true;
+	return 0;
+}
+
+static int64_t write_all(struct file *file, struct thread *thread, struct io *io)
 {
 	struct tty *tty = file->private_data;
 	uint8_t piece[WRITE_PIECE];
 	uint64_t done = 0;
 	int r = 0;
 
-	(void)position;
 	if (tty_file_is_dead(file))
 		return -EIO;
-	if (tty_local(tty, TOSTOP))
-		r = tty_check_background(tty, thread, SIGTTOU);
 	while (r == 0 && io->remaining > 0) {
 		uint64_t size = io->remaining < sizeof(piece) ? io->remaining : sizeof(piece);
 		int64_t n;
@@ -145,9 +155,31 @@ static int64_t tty_write(struct file *file, struct thread *thread, struct io *io
 			r = n < 0 ? (int)n : -EFAULT;
 		else
 			done += write_piece(file, thread, piece, (uint32_t)n, &r);
+		if (sched_worked(&libos.sched, SCHED_WORK_UNITS) && signal_is_pending(thread))
+			break;
 	}
 	tty_out_flush(tty);
 	return done > 0 ? (int64_t)done : r;
+}
+
+static int64_t tty_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
+{
+	struct tty *tty = file->private_data;
+	int64_t r = 0;
+
+	(void)position;
+	if (tty_file_is_dead(file))
+		return -EIO;
+	if (tty_local(tty, TOSTOP))
+		r = tty_check_background(tty, thread, SIGTTOU);
+	if (r == 0)
+		r = wait_turn(tty, file, thread);
+	if (r != 0)
+		return r;
+	r = write_all(file, thread, io);
+	tty->writing = false;
+	waitq_wake(&tty->turn, 1);
+	return r;
 }
 
 int tty_drain(struct tty *tty, struct thread *thread)

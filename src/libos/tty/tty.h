@@ -43,7 +43,8 @@ struct tty {
 	bool eof_pending, stopped /* ^S */, literal_next, hungup, packet, erasing;
 	uint32_t eol_marks[TTY_INPUT_SIZE / 32]; /* bit: a line ends at this ring position */
 	uint32_t eof_marks[TTY_INPUT_SIZE / 32]; /* bit: it is an EOF, not given to the reader */
-	struct waitq readers, writers;
+	bool writing;             /* somebody's write is going on: others wait for their turn */
+	struct waitq readers, writers, turn;
 	bool plain;       /* not a terminal: bytes pass as they are, ENOTTY for its ioctls */
 	bool input_ended; /* nothing will ever arrive any more: readers get 0 */
 	bool held;        /* TCOOFF: only TCOON starts output again */

@@ -24,9 +24,12 @@ static int advise_populate(struct vm_space *space, struct region *region, uint64
 	if ((region->prot & (write ? PROT_WRITE : PROT_READ | PROT_EXEC)) == 0)
 		return -EINVAL;
 	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
-		pte_t *place = table_find(&space->pages, at);
+		pte_t *place;
 		int r;
 
+		if (sched_worked(&libos.sched, 1) && signal_is_pending(libos.sched.current))
+			return -EINTR;
+		place = table_find(&space->pages, at);
 		if (place != NULL && (*place & PTE_MAPPED) != 0 && (!write || (*place & PTE_WRITABLE) != 0))
 			continue;
 		r = page_fault_in(space, region, at, write);
@@ -48,7 +51,10 @@ static int remove_file(const struct region *region, uint64_t start, uint64_t end
 		return -EACCES;
 	if (inode->ops->fallocate == NULL)
 		return -EOPNOTSUPP;
-	return inode->ops->fallocate(inode, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, region_offset(region, start), end - start);
+	inode_enter(inode);
+	int r = inode->ops->fallocate(inode, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, region_offset(region, start), end - start);
+	inode_leave(inode);
+	return r;
 }
 
 /* One region's part of the range. */
@@ -58,10 +64,10 @@ static int advise_region(struct vm_space *space, struct region *region, uint64_t
 	case MADV_FREE:
 		if (region->file != NULL || region->object != NULL)
 			return -EINVAL;
-		pages_remove(space, start, end);
+		(void)pages_remove_long(space, start, end);
 		return 0;
 	case MADV_DONTNEED:
-		pages_remove(space, start, end);
+		(void)pages_remove_long(space, start, end);
 		return 0;
 	case MADV_REMOVE:
 		if (region->file != NULL)
@@ -181,6 +187,7 @@ int vm_mincore(struct vm_space *space, uint64_t address, uint64_t length, uint64
 		byte = is_in_core(space, region, at);
 		if (user_write(space, vector + i, &byte, 1) != 0)
 			return -EFAULT;
+		(void)sched_worked(&libos.sched, 1);
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@ int64_t sys_mmap(struct thread *self, const uint64_t *args)
 	struct process *process = self->process;
 	int flags = (int)args[3];
 	struct file *file = NULL;
+	int64_t result;
 
 	if ((args[5] & (PAGE_SIZE - 1)) != 0)
 		return -EINVAL;
@@ -18,40 +19,89 @@ int64_t sys_mmap(struct thread *self, const uint64_t *args)
 		if (file == NULL || (file->flags & O_PATH) != 0)
 			return -EBADF;
 	}
-	return vm_mmap(process->space, args[0], args[1], (int)args[2], flags, file, args[5]);
+	if (file != NULL)
+		file_get(file);
+	vm_enter(process->space, self);
+	result = vm_mmap(process->space, args[0], args[1], (int)args[2], flags, file, args[5]);
+	vm_leave(process->space);
+	if (file != NULL)
+		file_put(file);
+	return result;
 }
 
 int64_t sys_munmap(struct thread *self, const uint64_t *args)
 {
-	return vm_munmap(self->process->space, args[0], args[1]);
+	struct vm_space *space = self->process->space;
+	int64_t result;
+
+	vm_enter(space, self);
+	result = vm_munmap(space, args[0], args[1]);
+	vm_leave(space);
+	return result;
 }
 
 int64_t sys_mprotect(struct thread *self, const uint64_t *args)
 {
-	return vm_mprotect(self->process->space, args[0], args[1], (int)args[2]);
+	struct vm_space *space = self->process->space;
+	int64_t result;
+
+	vm_enter(space, self);
+	result = vm_mprotect(space, args[0], args[1], (int)args[2]);
+	vm_leave(space);
+	return result;
 }
 
 int64_t sys_brk(struct thread *self, const uint64_t *args)
 {
-	return vm_brk(self->process->space, args[0]);
+	struct vm_space *space = self->process->space;
+	int64_t result;
+
+	vm_enter(space, self);
+	result = vm_brk(space, args[0]);
+	vm_leave(space);
+	return result;
 }
 
 int64_t sys_mremap(struct thread *self, const uint64_t *args)
 {
-	return vm_mremap(self->process->space, args[0], args[1], args[2], (int)args[3], args[4]);
+	struct vm_space *space = self->process->space;
+	int64_t result;
+
+	vm_enter(space, self);
+	result = vm_mremap(space, args[0], args[1], args[2], (int)args[3], args[4]);
+	vm_leave(space);
+	return result;
 }
 
 int64_t sys_madvise(struct thread *self, const uint64_t *args)
 {
-	return vm_madvise(self->process->space, args[0], args[1], (int)args[2]);
+	struct vm_space *space = self->process->space;
+	int64_t result;
+
+	vm_enter(space, self);
+	result = vm_madvise(space, args[0], args[1], (int)args[2]);
+	vm_leave(space);
+	return result;
 }
 
 int64_t sys_msync(struct thread *self, const uint64_t *args)
 {
-	return vm_msync(self->process->space, args[0], args[1], (int)args[2]);
+	struct vm_space *space = self->process->space;
+	int64_t result;
+
+	vm_enter(space, self);
+	result = vm_msync(space, args[0], args[1], (int)args[2]);
+	vm_leave(space);
+	return result;
 }
 
 int64_t sys_mincore(struct thread *self, const uint64_t *args)
 {
-	return vm_mincore(self->process->space, args[0], args[1], args[2]);
+	struct vm_space *space = self->process->space;
+	int64_t result;
+
+	vm_enter(space, self);
+	result = vm_mincore(space, args[0], args[1], args[2]);
+	vm_leave(space);
+	return result;
 }

@@ -32,6 +32,7 @@ static int copy_regions(struct vm_space *parent, struct vm_space *child)
 		if (region == NULL)
 			return -ENOMEM;
 		child->regions[child->region_count++] = region;
+		(void)sched_worked(&libos.sched, 1);
 	}
 	return 0;
 }
@@ -136,6 +137,7 @@ static int fork_pages(struct fork *f, const struct region *from, const struct re
 	if ((from->flags & REGION_WIPE) != 0)
 		return 0;
 	while (r == 0 && (place = table_next_run(&f->parent->pages, &address, from->end, &count)) != NULL) {
+		libos.sched.work += (uint32_t)count / 8 + 1;
 		for (; count > 0 && r == 0; count--, place++, address += PAGE_SIZE) {
 			if (*place == 0)
 				continue;
@@ -144,6 +146,11 @@ static int fork_pages(struct fork *f, const struct region *from, const struct re
 				               *place & (PTE_CACHE | PTE_OWN));
 			else
 				r = fork_private(f, from, to, &share, address, place);
+		}
+		/* Frames that are only collected have no reference yet. */
+		if (r == 0 && libos.sched.work >= SCHED_WORK_UNITS) {
+			r = share_flush(f, to, &share);
+			(void)sched_worked(&libos.sched, 0);
 		}
 	}
 	return r == 0 ? share_flush(f, to, &share) : r;

@@ -202,8 +202,11 @@ void region_populate(struct vm_space *space, struct region *region, uint64_t sta
 	bool write = (region->prot & PROT_WRITE) != 0 && (region->flags & REGION_SHARED) == 0;
 
 	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
-		pte_t *place = table_find(&space->pages, at);
+		pte_t *place;
 
+		if (sched_worked(&libos.sched, 1) && signal_is_pending(libos.sched.current))
+			return;
+		place = table_find(&space->pages, at);
 		if (place != NULL && (*place & PTE_MAPPED) != 0 && (!write || (*place & PTE_OWN) != 0))
 			continue;
 		if (frames_tight() || page_fault_in(space, region, at, write) != 0)
@@ -274,7 +277,10 @@ static void reprotect_pages(struct vm_space *space, struct region *region)
 	while ((place = table_next(&space->pages, &address, region->end)) != NULL) {
 		page_protect(space, region, address, place);
 		address += PAGE_SIZE;
+		(void)sched_worked(&libos.sched, 1);
 	}
+	/* Other threads may have had translations cached meanwhile, with the old protection. */
+	space_cache_flush(space);
 }
 
 /* Is every page of [start, end) in some region? */

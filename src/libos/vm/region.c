@@ -195,17 +195,26 @@ void regions_join(struct vm_space *space, uint64_t start, uint64_t end)
 {
 	uint32_t i = region_index(space, start > 0 ? start - 1 : 0);
 
-	while (i + 1 < space->region_count && space->regions[i]->end <= end) {
-		struct region *a = space->regions[i], *b = space->regions[i + 1];
+	uint32_t kept = i, next = i + 1;
+
+	/* One pass: those that are kept move down over those that were joined. */
+	while (next < space->region_count && space->regions[kept]->end <= end) {
+		struct region *a = space->regions[kept], *b = space->regions[next++];
 
 		if (!regions_alike(a, b)) {
-			i++;
+			space->regions[++kept] = b;
 			continue;
 		}
 		a->end = b->end;
 		a->around = b->around;
-		region_remove_at(space, i + 1);
+		region_free(b);
 	}
+	if (kept + 1 >= next || next > space->region_count)
+		return;
+	memmove(&space->regions[kept + 1], &space->regions[next],
+	        (space->region_count - next) * sizeof(struct region *));
+	space->region_count -= next - kept - 1;
+	space->region_hint = 0;
 }
 
 /* A region that grows down keeps a guard gap below it. */
@@ -250,9 +259,12 @@ uint64_t region_gap_between(struct vm_space *space, uint64_t start, uint64_t end
 
 void regions_drop(struct vm_space *space, uint64_t start, uint64_t end)
 {
-	uint32_t first = region_index(space, start), last = first;
+	uint32_t first, last;
 
-	pages_remove(space, start, end);
+	/* Again: what other threads have touched meanwhile. */
+	if (pages_remove_long(space, start, end))
+		pages_remove(space, start, end);
+	first = last = region_index(space, start);
 	while (last < space->region_count && space->regions[last]->start < end)
 		region_free(space->regions[last++]);
 	memmove(&space->regions[first], &space->regions[last],

@@ -235,6 +235,28 @@ void pages_remove(struct vm_space *space, uint64_t start, uint64_t end)
 		(void)vm_commit(space);
 }
 
+/* Up to this many pages in a piece. */
+#define REMOVE_PIECE 512u
+
+bool pages_remove_long(struct vm_space *space, uint64_t start, uint64_t end)
+{
+	uint64_t count;
+	bool gave_way = false;
+
+	if (end - start <= REMOVE_PIECE * PAGE_SIZE) {
+		pages_remove(space, start, end);
+		return false;
+	}
+	while (table_next_run(&space->pages, &start, end, &count) != NULL) {
+		uint64_t stop = start + (count < REMOVE_PIECE ? count : REMOVE_PIECE) * PAGE_SIZE;
+
+		pages_remove(space, start, stop);
+		start = stop;
+		gave_way |= sched_worked(&libos.sched, SCHED_WORK_UNITS);
+	}
+	return gave_way;
+}
+
 void pages_remove_cached(struct vm_space *space, uint64_t start, uint64_t end)
 {
 	uint64_t address = start;

@@ -121,6 +121,7 @@ struct region {
 	struct text_copy *text;   /* a reference, or NULL; for its addresses it replaces the file */
 	struct vm_space *space;
 	struct list inode_node;
+	uint64_t refresh_pass;    /* the last one that this region is done in, see text.c */
 };
 
 struct frame_run {
@@ -155,6 +156,8 @@ struct vm_space {
 	uint32_t dead_count, dead_capacity;
 	uint64_t dead_frames;
 	bool committing;
+	struct thread *changing;      /* its regions, in a call that may give way; see vm_enter() */
+	struct waitq change_wait;
 
 	uint64_t resident, cached;    /* pages present; those with PTE_CACHE */
 	uint64_t minor_faults;
@@ -190,6 +193,8 @@ void page_map(struct vm_space *space, const struct region *region, uint64_t addr
 void page_protect(struct vm_space *space, const struct region *region, uint64_t address, pte_t *place);
 /* Removes all pages of [start, end) and queues the unmapping. */
 void pages_remove(struct vm_space *space, uint64_t start, uint64_t end);
+/* The same, and gives way between pieces: under vm_enter(). True if it did: others may have brought pages in again meanwhile. */
+bool pages_remove_long(struct vm_space *space, uint64_t start, uint64_t end);
 /* Removes those with PTE_CACHE. */
 void pages_remove_cached(struct vm_space *space, uint64_t start, uint64_t end);
 /* Removes them from the kernel's map only (PROT_NONE). */

@@ -44,7 +44,7 @@ int region_attach_inode(struct region *region)
 		list_init(&vm->texts);
 		inode->text = vm;
 	}
-	list_push_back(&vm->regions, &region->inode_node);
+	list_push_front(&vm->regions, &region->inode_node);
 	if ((region->flags & REGION_SHARED) != 0)
 		inode->mapped_shared++;
 	return 0;
@@ -242,17 +242,22 @@ static void text_drop(struct inode_vm *vm, struct text_copy *text)
 	text_put(text);
 }
 
-/* Takes away the file's pages of the region with an index in [first, last]: they fault in again as they are now. */
-static void region_refresh(struct inode *inode, struct region *region, uint64_t first, uint64_t last)
+/* Pages taken away in one piece. */
+#define REFRESH_PIECE 256u
+
+/* Takes away the file's pages of the region with an index in [first, last]: they fault in again as they are now.
+ * True: there are more. */
+static bool region_refresh(struct inode *inode, struct region *region, uint64_t first, uint64_t last)
 {
 	uint64_t low = region->offset >> PAGE_SHIFT;
 	uint64_t count = (region->end - region->start) >> PAGE_SHIFT;
 	uint64_t pages = PAGE_UP(inode->size) >> PAGE_SHIFT;
 	uint64_t address, end;
+	uint32_t removed = 0;
 	pte_t *place;
 
 	if (last < low || first >= low + count)
-		return;
+		return false;
 	first = first > low ? first - low : 0;
 	last = last < low + count ? last - low : count - 1;
 	address = region->start + first * PAGE_SIZE;
@@ -261,9 +266,36 @@ static void region_refresh(struct inode *inode, struct region *region, uint64_t 
 	while ((place = table_next(&region->space->pages, &address, end)) != NULL) {
 		uint64_t index = region_offset(region, address) >> PAGE_SHIFT;
 
-		if (index >= pages || (*place & PTE_CACHE) != 0)
+		if (index >= pages || (*place & PTE_CACHE) != 0) {
+			if (removed++ == REFRESH_PIECE)
+				return true;
 			pages_remove(region->space, address, address + PAGE_SIZE);
+		}
 		address += PAGE_SIZE;
+	}
+	return false;
+}
+
+/*
+ * Whenever others have run, regions may have gone or come: those that are done go to the end of the list, and new ones, which
+ * fork makes with the pages of old ones, come to its front. One such pass at a time: the caller has entered the inode.
+ */
+static void regions_refresh(struct inode *inode, struct inode_vm *vm, uint64_t first, uint64_t last)
+{
+	uint64_t pass = ++libos.vm.refresh_passes;
+
+	while (!list_empty(&vm->regions)) {
+		struct list *node = vm->regions.next;
+		struct region *region = LIST_ENTRY(node, struct region, inode_node);
+
+		if (region->refresh_pass == pass)
+			return;
+		if (!region_refresh(inode, region, first, last)) {
+			region->refresh_pass = pass;
+			list_remove(node);
+			list_push_back(&vm->regions, node);
+		}
+		(void)sched_worked(&libos.sched, SCHED_WORK_UNITS / 4);
 	}
 }
 
@@ -279,8 +311,7 @@ void vm_inode_changed(struct inode *inode, uint64_t first_index, uint64_t last_i
 		if (first_index < text->index + text->count && last_index >= text->index)
 			text_drop(vm, text);
 	}
-	LIST_EACH(node, &vm->regions)
-		region_refresh(inode, LIST_ENTRY(node, struct region, inode_node), first_index, last_index);
+	regions_refresh(inode, vm, first_index, last_index);
 }
 
 void vm_inode_forget(struct inode *inode)

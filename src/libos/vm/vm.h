@@ -37,6 +37,7 @@ struct vm { /* part of struct libos; valid when zeroed */
 	bool reclaiming;             /* vm_reclaim() is at it */
 	struct list texts;           /* all prepared text copies */
 	uint64_t text_frames;        /* in them */
+	uint64_t refresh_passes;     /* see text.c */
 	uint64_t slots[QUANTUM_CPUS]; /* quantum slots given away, a bit each; grant.c */
 };
 
@@ -45,6 +46,12 @@ struct vm_space *vm_space_new(const char *name);
 /* fork: a copy of the parent's space, copy-on-write or eagerly copied where that is cheaper. NULL: no memory. */
 struct vm_space *vm_space_fork(struct vm_space *parent, const char *name);
 void vm_space_get(struct vm_space *space);
+/*
+ * Around each call that changes the space's regions, or walks them and may give way: another thread that wants the same
+ * waits in vm_enter(). Faults do not: they only bring pages in. Lock order: a space, then an inode (inode_enter()).
+ */
+void vm_enter(struct vm_space *space, struct thread *self);
+void vm_leave(struct vm_space *space);
 /* Drops one reference; at 0 unmaps all, destroys the zone, frees the frames. No context may be left in it. */
 void vm_space_put(struct vm_space *space);
 exo_cap_t vm_zone(const struct vm_space *space);

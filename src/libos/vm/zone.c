@@ -90,9 +90,8 @@ static void zone_end(struct vm_space *space)
 {
 	enum exo_status status;
 
-	do
-		status = exo_zone_destroy(space->zone, NULL);
-	while (status == EXO_E_AGAIN);
+	while ((status = exo_zone_destroy(space->zone, NULL)) == EXO_E_AGAIN)
+		(void)sched_worked(&libos.sched, SCHED_WORK_UNITS);
 	/* E_CAP: gone already. The rest was cleared away before our call was looked at, or the program has
 	 * taken its zone down itself (with memory that it had put into the fund, for instance). */
 	if (status != EXO_OK && status != EXO_E_CAP)
@@ -115,6 +114,7 @@ struct vm_space *vm_space_new(const char *name)
 		return NULL;
 	}
 	space->refs = 1;
+	waitq_init(&space->change_wait);
 	space->answers = FRAME_NONE;
 	space->limit_as = space->limit_data = UINT64_MAX;
 	vm_set_limits(space, UINT64_MAX, UINT64_MAX, STACK_GAP_MIN);
@@ -137,6 +137,7 @@ static void pages_free_all(struct vm_space *space)
 
 	while ((place = table_next_run(&space->pages, &address, TABLE_LIMIT, &count)) != NULL) {
 		address += count * PAGE_SIZE;
+		(void)sched_worked(&libos.sched, 8);
 		for (; count > 0; count--, place++) {
 			exo_frame_t frame = pte_frame(*place);
 
@@ -161,11 +162,34 @@ static void dead_free(struct vm_space *space)
 	space->dead_frames = 0;
 }
 
+void vm_enter(struct vm_space *space, struct thread *self)
+{
+	while (space->changing != NULL)
+		(void)wait_on(self, &space->change_wait, NO_DEADLINE, false);
+	space->changing = self;
+}
+
+void vm_leave(struct vm_space *space)
+{
+	space->changing = NULL;
+	waitq_wake(&space->change_wait, 1);
+}
+
+/* From here on nobody finds the space, so that taking it apart may give way. */
+static void space_hide(struct vm_space *space)
+{
+	space_unlink(space);
+	for (uint32_t i = 0; i < space->region_count; i++) {
+		if (space->regions[i]->file != NULL)
+			region_detach_inode(space->regions[i]);
+	}
+}
+
 void vm_space_put(struct vm_space *space)
 {
 	if (--space->refs > 0)
 		return;
-	space_unlink(space);
+	space_hide(space);
 	libos_report_zone(space->zone);
 	zone_end(space);
 	grants_end(space);
@@ -174,8 +198,10 @@ void vm_space_put(struct vm_space *space)
 	if (space->answers != FRAME_NONE)
 		frame_put(space->answers);
 	thunks_end(space);
-	for (uint32_t i = 0; i < space->region_count; i++)
+	for (uint32_t i = 0; i < space->region_count; i++) {
 		region_free(space->regions[i]);
+		(void)sched_worked(&libos.sched, 1);
+	}
 	heap_free(space->regions);
 	heap_free(space->ops);
 	heap_free(space->dead);
