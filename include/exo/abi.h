@@ -41,7 +41,7 @@ struct exo_map_op {
 	uint32_t prot;     /* EXO_PROT_*; 0 unmaps (frame is not looked at) */
 };
 #define EXO_FRAME_KEEP UINT64_MAX
-#define EXO_MAP_MAX    UINT32_C(0x4000)
+#define EXO_MAP_MAX    UINT32_C(0x3f0)
 #define EXO_UNMAP_MAX  UINT32_C(0x100000)
 #define EXO_FUND_MAX   UINT32_C(0x8000) /* frames that become kernel memory in one call */
 #define EXO_TEXT_MAX   UINT32_C(1024) /* frames for exo_text_prepare(): it looks at every byte, a text as a whole */

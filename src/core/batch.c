@@ -98,6 +98,6 @@ enum exo_status call_batch(struct zone *caller, exo_vaddr_t ops, uint64_t count,
 		if (hal_time_ns() >= until)
 			return EXO_E_AGAIN;
 		if (reap_has_work())
-			reap_some(REAP_HELP_BUDGET);
+			reap_help(caller);
 	}
 }

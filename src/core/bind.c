@@ -3,6 +3,7 @@
  * single ones; and undoing.
  */
 #include <core/fastipc.h>
+#include <core/interval.h>
 #include <core/irq.h>
 #include <core/quantum.h>
 #include <core/reap.h>
@@ -12,19 +13,41 @@
  * unfinished; a zone with more waits for its end. */
 #define SOUND_MAX 64
 
-void bindings_init(struct bindings *bindings)
+/* Pages that are unmapped at a time. */
+#define UNMAP_PAGES 32
+
+/* ---- Work ---------------------------------------------------------------- */
+
+void work_unflushed(struct work *work, struct zone *zone)
 {
-	memset(bindings, 0, sizeof(*bindings));
-	bindings->expires = EXO_NO_EXPIRY;
+	if (work->unflushed == zone || zone->stopped)
+		return;
+	work_end(work);
+	work->unflushed = zone;
+	work_charge(work, WORK_FLUSH);
+}
+
+void work_end(struct work *work)
+{
+	if (work->unflushed && !work->unflushed->stopped)
+		hal_space_flush(&work->unflushed->space);
+	work->unflushed = NULL;
 }
 
 /* ---- Records ----------------------------------------------------------- */
+
+/* Frames that a zone on its way out has by the capability. */
+static bool is_awaited(const struct binding *b)
+{
+	return b->kind == BINDING_FUND && b->zone->dying;
+}
 
 CORE_LOCKED static void cap_list_add(struct binding *b, struct cap *cap)
 {
 	struct binding **head = &core.cap_bindings[cap_slot(cap)];
 
 	b->slot = cap_slot(cap);
+	core.funds_awaited[b->slot] += is_awaited(b);
 	b->cap_prev = NULL;
 	b->cap_next = *head;
 	if (*head)
@@ -41,6 +64,7 @@ CORE_LOCKED static void cap_list_remove(struct binding *b)
 		core.cap_bindings[b->slot] = b->cap_next;
 	if (b->cap_next)
 		b->cap_next->cap_prev = b->cap_prev;
+	core.funds_awaited[b->slot] -= is_awaited(b);
 	cap_unref(cap_at(b->slot));
 }
 
@@ -81,28 +105,12 @@ static void expiry_note(struct zone *zone, const struct cap *cap)
 		zone->bindings.expires = cap->expires;
 }
 
-/* prev: the record it follows; NULL: it is the first. */
-CORE_LOCKED static struct binding *record_new(struct zone *zone, struct cap *cap, struct binding *prev,
-                                              exo_vaddr_t first, exo_vaddr_t end)
+CORE_LOCKED static void record_new(struct zone *zone, struct cap *cap, exo_vaddr_t first, exo_vaddr_t end)
 {
 	struct binding *b = slab_alloc(&zone->binding_slab, &zone->pool, sizeof(*b));
 
-	b->kind = BINDING_PAGES;
-	b->zone = zone;
-	b->first = first;
-	b->end = end;
-	b->prev = prev;
-	b->next = prev ? prev->next : zone->bindings.head;
-	if (prev)
-		prev->next = b;
-	else
-		zone->bindings.head = b;
-	if (b->next)
-		b->next->prev = b;
-	zone->bindings.count++;
-	expiry_note(zone, cap);
-	cap_list_add(b, cap);
-	return b;
+	bind_plain(b, BINDING_PAGES, zone, cap, first, end);
+	interval_insert(&zone->bindings, b);
 }
 
 CORE_LOCKED static void record_free(struct binding *b)
@@ -110,152 +118,120 @@ CORE_LOCKED static void record_free(struct binding *b)
 	struct zone *zone = b->zone;
 
 	cap_list_remove(b);
-	if (b->prev)
-		b->prev->next = b->next;
-	else
-		zone->bindings.head = b->next;
-	if (b->next)
-		b->next->prev = b->prev;
-	if (zone->bindings.hint == b)
-		zone->bindings.hint = b->prev;
-	zone->bindings.count--;
+	interval_remove(&zone->bindings, b);
 	slab_free(&zone->binding_slab, b);
 }
 
-/* The last record that starts at or below `vaddr`, or NULL. */
-static struct binding *record_before(struct bindings *bindings, exo_vaddr_t vaddr)
-{
-	struct binding *b = bindings->hint ? bindings->hint : bindings->head;
-
-	if (!b)
-		return NULL;
-	while (b && b->first > vaddr)
-		b = b->prev;
-	if (!b)
-		return NULL;
-	while (b->next && b->next->first <= vaddr)
-		b = b->next;
-	bindings->hint = b;
-	return b;
-}
-
-/* The first record that ends above `vaddr`, or NULL. */
-static struct binding *record_after(struct bindings *bindings, exo_vaddr_t vaddr)
-{
-	struct binding *b = record_before(bindings, vaddr);
-
-	if (!b)
-		return bindings->head;
-	return b->end > vaddr ? b : b->next;
-}
-
 /* Moves the start up to the first page that is mapped; without one the record goes. */
-CORE_LOCKED static void record_tighten(struct binding *b, exo_vaddr_t from)
+CORE_LOCKED static void record_tighten(struct binding *b, exo_vaddr_t from, struct work *work)
 {
-	b->first = hal_space_next(&b->zone->space, from, b->end);
-	if (b->first == b->end)
+	exo_vaddr_t first = hal_space_next(&b->zone->space, from, b->end, &work->words);
+
+	if (first == b->end)
 		record_free(b);
+	else
+		b->first = first;
 }
 
 /* Takes [first, end) out of all records except those of `keep`. */
-CORE_LOCKED static void records_cut(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, cap_slot_t keep)
+CORE_LOCKED static void records_cut(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, cap_slot_t keep,
+                                    struct work *work)
 {
-	struct binding *b = record_after(&zone->bindings, first), *next;
+	struct binding *b;
+	exo_vaddr_t next;
 
-	for (; b && b->first < end; b = next) {
-		next = b->next;
+	for (exo_vaddr_t at = first; (b = interval_after(&zone->bindings, at)) != NULL && b->first < end; at = next) {
+		next = b->end;
 		if (b->slot == keep)
 			continue;
-		if (b->first < first && b->end > end) {
-			struct binding *upper = record_new(zone, cap_at(b->slot), b, end, b->end);
-
-			b->end = first;
-			record_tighten(upper, end);
-			return;
+		if (b->first >= first) {
+			record_tighten(b, next < end ? next : end, work);
+			continue;
 		}
-		if (b->first < first)
-			b->end = first;
-		else
-			record_tighten(b, b->end < end ? b->end : end);
+		b->end = first;
+		if (next <= end)
+			continue;
+		at = hal_space_next(&zone->space, end, next, &work->words);
+		if (at < next)
+			record_new(zone, cap_at(b->slot), at, next);
 	}
 }
 
 /* Adds [first, end) under `cap`, where no other capability has anything. */
 CORE_LOCKED static void records_add(struct zone *zone, struct cap *cap, exo_vaddr_t first, exo_vaddr_t end)
 {
-	struct binding *b = record_before(&zone->bindings, first);
-	struct binding *next = b ? b->next : zone->bindings.head;
+	struct bindings *bindings = &zone->bindings;
+	struct binding *b = interval_before(bindings, first), *next = interval_after(bindings, b ? b->end : first);
 	cap_slot_t slot = cap_slot(cap);
 
-	if (b && b->slot == slot) {
-		if (b->end < end)
-			b->end = end;
-	} else if (next && next->slot == slot) {
+	if (!b || b->slot != slot) {
+		if (!next || next->slot != slot) {
+			record_new(zone, cap, first, end);
+			return;
+		}
 		b = next;
 		b->first = first;
-		if (b->end < end)
-			b->end = end;
-	} else {
-		b = record_new(zone, cap, b, first, end);
 	}
-	while (b->next && b->next->slot == slot) {
-		if (b->end < b->next->end)
-			b->end = b->next->end;
-		record_free(b->next);
+	while ((next = interval_after(bindings, b->end)) != NULL && next->slot == slot) {
+		b->end = next->end;
+		record_free(next);
 	}
+	if (b->end < end)
+		b->end = end;
 }
 
 /* ---- Pages ------------------------------------------------------------- */
 
 uint64_t bind_cost(const struct zone *zone)
 {
-	if (zone->bindings.count + 2 > BINDING_MAX)
-		return UINT64_MAX;
 	return slab_cost(&zone->binding_slab, 2);
 }
 
+bool bind_cuts_many(const struct zone *zone, exo_vaddr_t first, exo_vaddr_t end)
+{
+	const struct binding *b;
+	unsigned count = 0;
+
+	for (; (b = interval_after(&zone->bindings, first)) != NULL && b->first < end; first = b->end)
+		if (++count > BIND_CUTS)
+			return true;
+	return false;
+}
+
+/* Two in a row are of different capabilities: so it does not take many steps. */
 bool bind_only(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end)
 {
-	struct bindings bindings = zone->bindings;
-	const struct binding *b = record_after(&bindings, first);
+	const struct binding *b;
 
-	for (; b && b->first < end; b = b->next)
+	for (; (b = interval_after(&zone->bindings, first)) != NULL && b->first < end; first = b->end)
 		if (b->slot != slot)
 			return false;
 	return true;
 }
 
-/* Takes what is mapped in [first, end) off the frames' counts, at most *budget
- * pages; returns where it stopped. */
-CORE_LOCKED static exo_vaddr_t pages_uncount(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_t *budget)
+/* What is mapped there is about to be replaced. */
+CORE_LOCKED static void pages_uncount(struct zone *zone, exo_vaddr_t at, exo_vaddr_t end, struct work *work)
 {
-	exo_vaddr_t at = hal_space_next(&zone->space, first, end);
-
-	while (at < end && *budget > 0) {
+	while ((at = hal_space_next(&zone->space, at, end, &work->words)) < end) {
 		exo_frame_t frame;
 		uint32_t flags;
 
 		if (hal_space_query(&zone->space, at, &frame, &flags)) {
 			frame_unuse(frame);
 			zone->mapped_pages--;
-			--*budget;
-			at += EXO_FRAME_SIZE;
-		} else {
-			at = hal_space_next(&zone->space, at, end);
 		}
+		at += EXO_FRAME_SIZE;
 	}
-	return at < end ? at : end;
 }
 
 void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vaddr, exo_frame_t frame,
-                uint64_t count, uint32_t prot)
+                uint64_t count, uint32_t prot, struct work *work)
 {
 	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
-	uint32_t budget = UINT32_MAX;
 
 	if (zone->mapped_pages > 0)
-		pages_uncount(zone, vaddr, end, &budget);
-	records_cut(zone, vaddr, end, cap_slot(cap));
+		pages_uncount(zone, vaddr, end, work);
+	records_cut(zone, vaddr, end, cap_slot(cap), work);
 	hal_space_map(&zone->space, vaddr, frame, count, cap->type == EXO_CAP_MMIO ? prot | EXO_PROT_DEVICE : prot,
 	              &zone->pool);
 	records_add(zone, cap, vaddr, end);
@@ -264,21 +240,36 @@ void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vaddr, exo_frame
 	zone->mapped_pages += count;
 }
 
-bool unbind_pages(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_t *budget)
+/* Of what is unmapped in [first, end) no record is left; one that goes on behind it begins there. */
+CORE_LOCKED static void records_trim(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, struct work *work)
 {
-	struct binding *b, *next;
-	exo_vaddr_t stop = pages_uncount(zone, first, end, budget);
+	struct binding *b = interval_before(&zone->bindings, first);
 
-	if (stop > first)
-		hal_space_unmap(&zone->space, first, (stop - first) >> EXO_FRAME_SHIFT);
-	for (b = record_after(&zone->bindings, first); b && b->first < stop; b = next) {
-		next = b->next;
-		if (b->first >= first)
-			record_tighten(b, b->end < stop ? b->end : stop);
-		else if (b->end <= stop)
-			b->end = first;
+	if (b && b->first < first && b->end > first && b->end <= end)
+		b->end = first;
+	while ((b = interval_after(&zone->bindings, first)) != NULL && b->first >= first && b->first < end) {
+		work_charge(work, WORK_RECORD);
+		record_tighten(b, b->end < end ? b->end : end, work);
 	}
-	return stop == end;
+}
+
+bool unbind_pages(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, struct work *work)
+{
+	exo_vaddr_t at = first;
+
+	while (at < end && work->words > 0) {
+		exo_frame_t frames[UNMAP_PAGES];
+		uint64_t count = hal_space_unmap(&zone->space, &at, end, frames, UNMAP_PAGES, &work->words, &zone->pool);
+
+		for (uint64_t i = 0; i < count; i++)
+			frame_unuse(frames[i]);
+		zone->mapped_pages -= count;
+		work_charge(work, (uint32_t)count * WORK_PAGE);
+		if (count > 0)
+			work_unflushed(work, zone);
+		records_trim(zone, first, at, work);
+	}
+	return at == end;
 }
 
 /* ---- Frames ----------------------------------------------------------- */
@@ -287,7 +278,8 @@ void bind_frames(struct binding *binding, enum binding_kind kind, struct zone *z
                  uint64_t count)
 {
 	bind_plain(binding, kind, zone, cap, first, first + count);
-	expiry_note(zone, cap);
+	if (kind == BINDING_ANSWERS)
+		expiry_note(zone, cap);
 	for (uint64_t i = 0; i < count; i++)
 		frame_use(first + i);
 }
@@ -304,7 +296,6 @@ void unbind_frames(struct binding *binding)
 void bind_irq(uint32_t line, struct zone *zone, struct cap *cap)
 {
 	bind_plain(&core.irqs[line], BINDING_IRQ, zone, cap, line, (uint64_t)line + 1);
-	expiry_note(zone, cap);
 	hal_irq_unmask(line);
 }
 
@@ -353,13 +344,16 @@ void unbind_funds(struct zone *zone)
 			unbind_plain(&zone->funds[i]);
 }
 
+void unbind_funds_await(const struct zone *zone)
+{
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
+		if (zone->funds[i].kind != BINDING_NONE)
+			core.funds_awaited[zone->funds[i].slot]++;
+}
+
 bool unbind_fund_is_awaited(const struct cap *cap)
 {
-	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next)
-		for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
-			if (zone->funds[i].kind != BINDING_NONE && zone->funds[i].slot == cap_slot(cap))
-				return true;
-	return false;
+	return core.funds_awaited[cap_slot(cap)] > 0;
 }
 
 /* ---- Undoing ----------------------------------------------------------- */
@@ -392,7 +386,7 @@ CORE_LOCKED static bool single_repossess(struct binding *b)
 	return true;
 }
 
-bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone)
+bool unbind_cap(struct cap *cap, struct work *work, uint64_t *undone)
 {
 	struct binding *b;
 
@@ -400,14 +394,13 @@ bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone)
 		struct zone *zone = b->zone;
 		uint64_t mapped = zone->mapped_pages;
 
-		if (*budget == 0)
+		if (work->words == 0)
 			return false;
-		--*budget;
+		work_charge(work, WORK_RECORD);
 		switch (b->kind) {
 		case BINDING_PAGES:
-			unbind_pages(zone, b->first, b->end, budget);
+			unbind_pages(zone, b->first, b->end, work);
 			*undone += mapped - zone->mapped_pages;
-			hal_space_flush(&zone->space);
 			break;
 		case BINDING_FUND:
 			if (!bind_climb(b))
@@ -422,13 +415,28 @@ bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone)
 			break;
 		default:
 			if (!single_repossess(b)) {
-				*budget = 0; /* nothing else can be done till it has come back */
+				work->stuck = true; /* nothing else can be done till it has come back */
+				work->words = 0;
 				return false;
 			}
 			++*undone;
 		}
 	}
 	return true;
+}
+
+/* ---- Deadlines --------------------------------------------------------- */
+
+uint64_t bindings_deadline(const struct context *context)
+{
+	const struct bindings *bindings = &context->zone->bindings;
+	uint64_t at = interval_deadline(bindings->root);
+
+	if (bindings->expires < at)
+		at = bindings->expires;
+	if (context->page_binding.kind != BINDING_NONE && cap_at(context->page_binding.slot)->expires < at)
+		at = cap_at(context->page_binding.slot)->expires;
+	return at;
 }
 
 CORE_LOCKED static bool single_expire(struct binding *b)
@@ -451,51 +459,33 @@ CORE_LOCKED static void fund_expire(struct binding *fund)
 		expiry_note(fund->zone, cap_at(fund->slot));
 }
 
-bool unbind_expired(struct zone *zone, uint32_t *budget)
+bool unbind_expired(struct context *context, struct work *work)
 {
-	struct binding *b, *next;
-	uint64_t before = zone->bindings.expires;
-	bool done;
-
-	zone->bindings.expires = EXO_NO_EXPIRY;
-	for (b = zone->bindings.head; b; b = next) {
-		next = b->next;
-		if (!cap_is_expired(cap_at(b->slot))) {
-			expiry_note(zone, cap_at(b->slot));
-		} else if (*budget == 0 || !unbind_pages(zone, b->first, b->end, budget)) {
-			zone->bindings.expires = before;
-			return false;
-		}
-	}
-	done = single_expire(&zone->answers);
-	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
-		fund_expire(&zone->funds[i]);
-	for (struct context *context = zone->contexts; context; context = context->next)
-		done &= single_expire(&context->page_binding);
-	for (b = core.irqs; b < core.irqs + HAL_IRQ_LINES; b++)
-		done &= b->zone != zone || single_expire(b);
-	hal_space_flush(&zone->space);
-	if (!done)
-		zone->bindings.expires = before;
-	return done;
-}
-
-bool unbind_zone(struct zone *zone, uint32_t *budget)
-{
+	struct zone *zone = context->zone;
+	uint64_t now = hal_time_ns(), before = zone->bindings.expires;
 	struct binding *b;
 
-	while ((b = zone->bindings.head) != NULL) {
-		exo_vaddr_t stop = pages_uncount(zone, b->first, b->end, budget);
-
-		if (stop < b->end) {
-			b->first = stop;
+	while ((b = interval_expired(&zone->bindings, now)) != NULL)
+		if (!unbind_pages(zone, b->first, b->end, work))
 			return false;
-		}
-		record_free(b);
-	}
+	if (before > now)
+		return single_expire(&context->page_binding);
+	zone->bindings.expires = EXO_NO_EXPIRY;
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
+		fund_expire(&zone->funds[i]);
+	if (single_expire(&zone->answers) && single_expire(&context->page_binding))
+		return true;
+	zone->bindings.expires = before;
+	return false;
+}
+
+bool unbind_zone(struct zone *zone, struct work *work)
+{
+	if (!unbind_pages(zone, 0, EXO_USER_LIMIT, work))
+		return false;
 	if (zone->answers.kind != BINDING_NONE)
 		unbind_frames(&zone->answers);
-	for (b = core.irqs; b < core.irqs + HAL_IRQ_LINES; b++)
+	for (struct binding *b = core.irqs; b < core.irqs + HAL_IRQ_LINES; b++)
 		if (b->kind != BINDING_NONE && b->zone == zone)
 			unbind_irq(b);
 	return !transfers_are_awaited(zone, NULL);
@@ -503,11 +493,11 @@ bool unbind_zone(struct zone *zone, uint32_t *budget)
 
 bool bindings_are_sound(const struct zone *zone)
 {
-	const struct binding *b = zone->bindings.head;
+	const struct binding *b;
 
 	if (zone->bindings.count > SOUND_MAX)
 		return false;
-	for (; b; b = b->next)
+	for (exo_vaddr_t at = 0; (b = interval_after(&zone->bindings, at)) != NULL; at = b->end)
 		if (cap_is_revoked(cap_at(b->slot)))
 			return false;
 	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)

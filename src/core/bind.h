@@ -5,7 +5,7 @@
  *
  * Mappings are recorded as intervals of the space: every page that is mapped in
  * [first, end) was mapped under that one capability. Intervals of a zone do not
- * overlap and are sorted; mapping next to an interval of the same capability extends
+ * overlap (interval.h); mapping next to an interval of the same capability extends
  * it, across the hole between them, so a process that maps all its memory under one
  * capability has one record. An interval's first page is always mapped: one
  * that holds no page does not exist.
@@ -14,6 +14,7 @@
 #define CORE_BIND_H
 
 #include <core/cap.h>
+#include <core/work.h>
 
 enum binding_kind {
 	BINDING_NONE,
@@ -28,53 +29,55 @@ enum binding_kind {
 };
 
 struct binding {
-	struct binding *next, *prev;         /* intervals of the zone, by address */
+	struct binding *left, *right;        /* intervals of the zone, by address: interval.h */
 	struct binding *cap_next, *cap_prev; /* all bindings of the capability */
 	struct zone *zone;
 	uint64_t first, end; /* addresses; frames; blocks; for an interrupt the line, and that + 1; for slots the
 	                      * number twice, for ports the address; else 0 */
+	uint64_t soonest; /* of an interval: when the first capability of it and of those below it expires */
 	cap_slot_t slot;
 	uint8_t kind;
+	uint8_t level;    /* of an interval */
 };
 
 struct bindings {
-	struct binding *head;
-	struct binding *hint; /* where the last search ended; may be NULL */
+	struct binding *root;
 	uint64_t count;
-	uint64_t expires;     /* no capability that the zone is bound to expires before */
+	uint64_t expires; /* no capability that the zone lives from, or has its answer page by, expires before */
 };
 
-/* More intervals than this a zone cannot have (E_FUNDS): they are searched one by one. */
-#define BINDING_MAX 4096
-
-void bindings_init(struct bindings *bindings);
-
-/* Frames of the pool that one bind_pages() may take; UINT64_MAX: too many intervals. */
+/* Frames of the pool that one bind_pages() may take. */
 CORE_LOCKED uint64_t bind_cost(const struct zone *zone);
+
+/* Intervals that one bind_pages() may find where it maps; if there are more, what is there has to be unmapped before. */
+#define BIND_CUTS 16
+CORE_LOCKED bool bind_cuts_many(const struct zone *zone, exo_vaddr_t first, exo_vaddr_t end);
 
 /* True if nothing in [first, end) was mapped under another capability. */
 CORE_LOCKED bool bind_only(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end);
 
 /*
  * Maps `count` pages under `cap` and records it; whatever was mapped there is
- * replaced. Cannot fail: the caller has checked range, rights, bind_cost() and
+ * replaced. Cannot fail: the caller has checked range, rights, bind_cuts_many(), bind_cost() and
  * hal_space_cost(). prot as for hal_space_map().
  */
 CORE_LOCKED void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vaddr, exo_frame_t frame,
-                            uint64_t count, uint32_t prot);
+                            uint64_t count, uint32_t prot, struct work *work);
 
-/* Unmaps [first, end), whoever mapped it. At most *budget pages: returns false if more is left. */
-CORE_LOCKED bool unbind_pages(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, uint32_t *budget);
+/* Unmaps [first, end), whoever mapped it; false: more is left. */
+CORE_LOCKED bool unbind_pages(struct zone *zone, exo_vaddr_t first, exo_vaddr_t end, struct work *work);
 
-/* Undoes all that `cap` was used for, about *budget pages at a time; true when done. Adds the pages
- * (mapped, context and answer pages) to *undone. */
-CORE_LOCKED bool unbind_cap(struct cap *cap, uint32_t *budget, uint64_t *undone);
+/* Undoes all that `cap` was used for; true when done. Adds the pages (mapped, context and answer pages) to *undone. */
+CORE_LOCKED bool unbind_cap(struct cap *cap, struct work *work, uint64_t *undone);
 
-/* Undoes the bindings whose capability has expired; true when done. */
-CORE_LOCKED bool unbind_expired(struct zone *zone, uint32_t *budget);
+/* When the first capability expires by which the context, or its zone, has anything. */
+CORE_LOCKED uint64_t bindings_deadline(const struct context *context);
 
-/* Forgets a dying zone's intervals (its space goes as a whole); true when done, and no transfer of it is under way. */
-CORE_LOCKED bool unbind_zone(struct zone *zone, uint32_t *budget);
+/* Undoes what the context and its zone have by capabilities that have expired; true when done. */
+CORE_LOCKED bool unbind_expired(struct context *context, struct work *work);
+
+/* Undoes what a dying zone has, whose space is stopped; true when done, and no transfer of it is under way. */
+CORE_LOCKED bool unbind_zone(struct zone *zone, struct work *work);
 
 /* Binds frames: a context or answer page, or those of a transfer. `binding` is the caller's. */
 CORE_LOCKED void bind_frames(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap,
@@ -110,6 +113,9 @@ CORE_LOCKED void bind_fund(struct zone *zone, struct cap *cap);
 
 /* Forgets them: the zone has no fund any more. */
 CORE_LOCKED void unbind_funds(struct zone *zone);
+
+/* The zone is on its way out from now on. */
+CORE_LOCKED void unbind_funds_await(const struct zone *zone);
 
 /* True while frames that came from `cap` are in the fund of a zone on its way out. */
 CORE_LOCKED bool unbind_fund_is_awaited(const struct cap *cap);

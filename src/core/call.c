@@ -74,7 +74,7 @@ struct exo_result call_serve(struct zone *caller, uint64_t number, const uint64_
 	caller->calls++;
 	call_count(1);
 	if (reap_has_work())
-		reap_some(REAP_HELP_BUDGET);
+		reap_help(caller);
 	result.status = call_one(caller, number, args, &result.value);
 	return result;
 }

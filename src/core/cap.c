@@ -108,13 +108,14 @@ CORE_LOCKED static void child_unlink(struct cap *cap)
 }
 
 /* They come behind it, so that whoever walks through the tree (ask.h) passes over none. */
-bool cap_splice(struct cap *cap, uint32_t *budget)
+bool cap_splice(struct cap *cap, struct work *work)
 {
 	struct cap *parent = cap->parent == CAP_NIL ? NULL : cap_at(cap->parent);
 
-	for (; cap->child != CAP_NIL && *budget > 0; --*budget) {
+	while (cap->child != CAP_NIL && work->words > 0) {
 		struct cap *child = cap_at(cap->child);
 
+		work_charge(work, WORK_ENTRY);
 		child_unlink(child);
 		child_link(parent, child, cap);
 	}

@@ -10,7 +10,7 @@
 #ifndef CORE_CAP_H
 #define CORE_CAP_H
 
-#include <core/lock.h>
+#include <core/work.h>
 #include <exo/abi.h>
 #include <stdatomic.h>
 
@@ -166,8 +166,8 @@ CORE_LOCKED void cap_unreserve(cap_slot_t slot);
  * was derived from it stay; its name, and so each seal of it, dies. Returns the new name. */
 CORE_LOCKED exo_cap_t cap_move(struct cap *cap, struct zone *owner);
 
-/* Moves up to *budget children of `cap` to its parent; true when none is left. */
-CORE_LOCKED bool cap_splice(struct cap *cap, uint32_t *budget);
+/* Moves children of `cap` to its parent; true when none is left. */
+CORE_LOCKED bool cap_splice(struct cap *cap, struct work *work);
 
 /* Frees a slot that has neither children, so that nothing is asked for any more, nor bindings. If it was the last of
  * its object, the object goes (zones through the reaper). */

@@ -59,30 +59,34 @@ enum exo_status call_cap_move(struct zone *caller, struct cap *cap, exo_cap_t zo
 
 enum exo_status call_cap_drop(struct zone *caller, struct cap *cap)
 {
-	uint32_t budget = REAP_BUDGET;
+	struct work work = { .words = WORK_CALL };
+	enum exo_status status = EXO_E_AGAIN;
 
 	if (core.cap_bindings[cap_slot(cap)])
 		return EXO_E_BUSY;
 	/* What is revoked must not come back to life with the parent. */
 	if (cap_is_revoking(cap))
-		reap_revoke_some(cap, &budget);
-	if (cap_is_revoking(cap) || !cap_splice(cap, &budget))
-		return EXO_E_AGAIN;
-	cap_remove(cap);
+		reap_revoke_some(cap, &work);
+	if (!cap_is_revoking(cap) && cap_splice(cap, &work)) {
+		cap_remove(cap);
+		status = EXO_OK;
+	}
 	if (core.dying)
-		reap_some(budget);
-	return EXO_OK;
+		reap_some(&work);
+	work_end(&work);
+	return status;
 }
 
 enum exo_status call_cap_revoke(struct zone *caller, struct cap *cap, uint64_t *value)
 {
-	uint32_t budget = REAP_BUDGET;
+	struct work work = { .words = WORK_CALL };
 
 	seal_revoke(cap);
 	reap_revoke(cap);
-	*value = reap_revoke_some(cap, &budget);
+	*value = reap_revoke_some(cap, &work);
 	if (core.dying)
-		reap_some(budget);
+		reap_some(&work);
+	work_end(&work);
 	return cap_is_revoking(cap) || unbind_fund_is_awaited(cap) || transfers_are_awaited(NULL, cap) ? EXO_E_AGAIN : EXO_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <core/check.h>
 #include <core/due.h>
+#include <core/interval.h>
 #include <core/reap.h>
 #include <core/state.h>
 #include <exo/fastipc.h>
@@ -57,7 +58,7 @@ CORE_LOCKED static bool port_is_bound_by(const struct port *port, const struct c
 CORE_LOCKED static const char *check_refs(const struct cap *cap)
 {
 	cap_slot_t slot = cap_slot(cap), prev = CAP_NIL;
-	uint32_t refs = 0;
+	uint32_t refs = 0, awaited = 0;
 
 	for (cap_slot_t child = cap->child; child != CAP_NIL; child = cap_at(child)->next, refs++) {
 		ENSURE(refs < CAP_SLOTS, "capability: ring of children");
@@ -65,6 +66,7 @@ CORE_LOCKED static const char *check_refs(const struct cap *cap)
 		prev = child;
 	}
 	for (const struct binding *b = core.cap_bindings[slot]; b; b = b->cap_next, refs++) {
+		awaited += b->kind == BINDING_FUND && b->zone->dying;
 		ENSURE(b->slot == slot && b->kind != BINDING_NONE, "binding: listed under a wrong capability");
 		ENSURE(b->kind == BINDING_PORT ? port_is_bound_by(port_of_binding(b), cap) :
 		       b->kind == BINDING_QUANTUM ? cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT :
@@ -75,6 +77,7 @@ CORE_LOCKED static const char *check_refs(const struct cap *cap)
 		ENSURE(!b->cap_next || b->cap_next->cap_prev == b, "binding: capability links");
 	}
 	ENSURE(cap->refs == refs, "capability: reference count is wrong");
+	ENSURE(core.funds_awaited[slot] == awaited, "capability: number of funds that are awaited");
 	return NULL;
 }
 
@@ -157,16 +160,26 @@ CORE_LOCKED static const char *check_deadlines(void)
 
 /* ---- Zones ------------------------------------------------------------- */
 
-static const char *check_bindings(const struct zone *zone)
+static const struct binding *first_of(const struct zone *zone)
+{
+	return interval_after(&zone->bindings, 0);
+}
+
+static const struct binding *next_of(const struct binding *b)
+{
+	return interval_after(&b->zone->bindings, b->end);
+}
+
+CORE_LOCKED static const char *check_bindings(const struct zone *zone)
 {
 	uint64_t count = 0, end = 0;
+	uint32_t words = 0;
 
-	for (const struct binding *b = zone->bindings.head; b; b = b->next) {
+	for (const struct binding *b = first_of(zone); b; b = next_of(b)) {
 		ENSURE(b->kind == BINDING_PAGES && b->zone == zone, "binding: kind or zone");
 		ENSURE(b->first >= end && b->first < b->end, "binding: intervals overlap");
 		ENSURE(is_live(cap_at(b->slot)), "binding: without capability");
-		ENSURE(!b->next || b->next->prev == b, "binding: links");
-		ENSURE(zone->dying || hal_space_next(&zone->space, b->first, b->end) == b->first,
+		ENSURE(hal_space_next(&zone->space, b->first, b->end, &words) == b->first,
 		       "binding: nothing mapped at its start");
 		end = b->end;
 		count++;
@@ -180,12 +193,13 @@ static const char *check_bindings(const struct zone *zone)
 static const char *check_pages(const struct zone *zone)
 {
 	uint64_t pages = 0;
+	uint32_t words = 0;
 
-	if (zone == core.libos || zone->dying)
+	if (zone == core.libos)
 		return NULL;
-	for (const struct binding *b = zone->bindings.head; b; b = b->next)
-		for (exo_vaddr_t at = hal_space_next(&zone->space, b->first, b->end); at < b->end;
-		     at = hal_space_next(&zone->space, at + EXO_FRAME_SIZE, b->end), pages++) {
+	for (const struct binding *b = first_of(zone); b; b = next_of(b))
+		for (exo_vaddr_t at = hal_space_next(&zone->space, b->first, b->end, &words); at < b->end;
+		     at = hal_space_next(&zone->space, at + EXO_FRAME_SIZE, b->end, &words), pages++) {
 			exo_frame_t frame;
 			uint32_t flags;
 
@@ -495,13 +509,16 @@ CORE_LOCKED static const char *check_transfers(uint64_t *used)
 CORE_LOCKED static const char *check_queues(void)
 {
 	uint64_t at = 0;
+	uint32_t dying = 0;
 
 	for (const struct zone *zone = core.timers; zone; zone = zone->timer_next) {
 		ENSURE(zone->timer_at >= at && zone->timer_at != UINT64_MAX && !zone->dying, "timers: order");
 		at = zone->timer_at;
 	}
-	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next)
-		ENSURE(zone->dying && core.zones[zone->number] == zone, "zones: queue of the dying");
+	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next, dying++)
+		ENSURE(zone->dying && core.zones[zone->number] == zone && (zone->reap_prev ? zone->reap_prev->reap_next : core.dying) == zone &&
+		       (zone->reap_next || core.dying_last == zone), "zones: queue of the dying");
+	ENSURE(dying == core.dying_count, "zones: number of the dying");
 	return NULL;
 }
 

@@ -99,17 +99,17 @@ void due_look(uint64_t now)
 /* ---- What is due --------------------------------------------------------- */
 
 /* What came from it has expired with it. */
-CORE_LOCKED static void expire(struct cap *cap, uint32_t *budget)
+CORE_LOCKED static void expire(struct cap *cap, struct work *work)
 {
 	struct zone *owner = core.zones[cap->owner];
 	uint64_t undone = 0;
 	bool done;
 
-	reap_revoke_some(cap, budget);
-	if (cap->child != CAP_NIL || *budget == 0)
+	reap_revoke_some(cap, work);
+	if (cap->child != CAP_NIL || work->words == 0)
 		return;
-	--*budget;
-	done = unbind_cap(cap, budget, &undone);
+	work_charge(work, WORK_CAP);
+	done = unbind_cap(cap, work, &undone);
 	taken_note(cap, cap, EXO_TAKEN_EXPIRED, undone);
 	if (!done)
 		return;
@@ -119,15 +119,15 @@ CORE_LOCKED static void expire(struct cap *cap, uint32_t *budget)
 }
 
 /* As exo_cap_revoke() does, by nobody's call. */
-CORE_LOCKED static void repossess(struct cap *cap, uint32_t *budget)
+CORE_LOCKED static void repossess(struct cap *cap, struct work *work)
 {
 	audit_add(&cpu_this()->audit, EXO_AUDIT_DUE, cap->owner, 0, cap_name(cap), EXO_E_REVOKED, hal_time_ns());
 	seal_revoke(cap);
 	reap_revoke(cap);
-	reap_revoke_some(cap, budget);
+	reap_revoke_some(cap, work);
 }
 
-bool due_some(uint32_t *budget)
+bool due_some(struct work *work)
 {
 	uint64_t now = hal_time_ns();
 	struct cap *cap;
@@ -137,8 +137,8 @@ bool due_some(uint32_t *budget)
 		return false;
 	cap = cap_at(core.due_heap[1]);
 	if (cap->expires <= now)
-		expire(cap, budget);
+		expire(cap, work);
 	else
-		repossess(cap, budget);
+		repossess(cap, work);
 	return true;
 }

@@ -31,8 +31,8 @@ CORE_LOCKED uint64_t due_next(void);
 /*
  * Does some of what the earliest deadline asks for, if it has passed: an expired
  * capability goes, with its bindings and all that came from it; what is derived from one that is asked for
- * is revoked. *budget as for the reaper. False: nothing is due any more.
+ * is revoked. False: nothing is due any more.
  */
-CORE_LOCKED bool due_some(uint32_t *budget);
+CORE_LOCKED bool due_some(struct work *work);
 
 #endif

@@ -11,10 +11,12 @@
 
 void event_raise(struct zone *zone, uint64_t events)
 {
-	if (!zone || !events)
+	/* What is pending and untold was made known when it came. */
+	if (!zone || ((zone->pending & events) == events && zone->untold))
 		return;
 	zone->pending |= events;
 	zone->untold = true;
+	core.events_raised++;
 	cpus_notify(zone);
 	if (zone->kind == EXO_ZONE_APP && (events & FOR_PROGRAMS))
 		event_raise(zone->parent, EXO_PEND_ZONE_EVENT);

@@ -72,6 +72,7 @@ enum exo_status call_mem_scan(struct zone *caller, struct cap *cap, exo_vaddr_t 
                               exo_vaddr_t infos, uint64_t count, uint32_t flags, uint64_t *value)
 {
 	struct zone *zone = cap->zone;
+	struct work work = { .words = WORK_CALL };
 	enum exo_status status = EXO_OK;
 	exo_vaddr_t at, end;
 
@@ -85,8 +86,9 @@ enum exo_status call_mem_scan(struct zone *caller, struct cap *cap, exo_vaddr_t 
 		return EXO_OK;
 	count = call_entries(count);
 	end = address + (pages << EXO_FRAME_SHIFT);
-	for (at = hal_space_next(&zone->space, address, end); at < end && *value < count;
-	     at = hal_space_next(&zone->space, at + EXO_FRAME_SIZE, end), ++*value) {
+	for (at = hal_space_next(&zone->space, address, end, &work.words); at < end && *value < count && work.words > 0;
+	     at = hal_space_next(&zone->space, at + EXO_FRAME_SIZE, end, &work.words), ++*value) {
+		work_charge(&work, 2 * WORK_ENTRY);
 		status = page_tell(caller, &zone->space, at, infos + *value * sizeof(struct exo_page_info), flags);
 		if (status != EXO_OK)
 			break;

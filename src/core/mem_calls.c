@@ -8,14 +8,13 @@
 /* Entries copied from the caller at a time. */
 #define OPS_CHUNK 16
 
-/* Pages that are mapped, and entries, that one call may work on: the largest entry, and then some. */
-#define BUDGET (2 * EXO_MAP_MAX)
+_Static_assert(EXO_MAP_MAX * WORK_PAGE + WORK_ENTRY <= WORK_CALL, "the largest entry can be done");
 
 struct map_request {
 	struct zone *zone;
 	struct cap *memory; /* NULL: only unmapping */
 	bool registers;     /* of a device, not memory */
-	uint32_t budget;    /* what this call may still do */
+	struct work work;
 };
 
 static bool range_is_valid(exo_vaddr_t vaddr, uint64_t count, uint32_t max)
@@ -50,13 +49,14 @@ CORE_LOCKED static enum exo_status map_unmap(struct map_request *request, const 
 {
 	exo_vaddr_t end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
 
-	return unbind_pages(request->zone, op->vaddr, end, &request->budget) ? EXO_OK : EXO_E_AGAIN;
+	return unbind_pages(request->zone, op->vaddr, end, &request->work) ? EXO_OK : EXO_E_AGAIN;
 }
 
 CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const struct exo_map_op *op)
 {
 	struct zone *zone = request->zone;
 	uint64_t records = bind_cost(zone);
+	exo_vaddr_t end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
 
 	if (!cap_covers(request->memory, op->frame, op->count))
 		return EXO_E_RANGE;
@@ -67,7 +67,9 @@ CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const 
 	if (records > zone->pool.count ||
 	    hal_space_cost(&zone->space, op->vaddr, op->count) > zone->pool.count - records)
 		return EXO_E_FUNDS;
-	bind_pages(zone, request->memory, op->vaddr, op->frame, op->count, op->prot);
+	if (bind_cuts_many(zone, op->vaddr, end) && !unbind_pages(zone, op->vaddr, end, &request->work))
+		return EXO_E_AGAIN;
+	bind_pages(zone, request->memory, op->vaddr, op->frame, op->count, op->prot, &request->work);
 	return EXO_OK;
 }
 
@@ -87,9 +89,9 @@ CORE_LOCKED static enum exo_status map_one(struct map_request *request, const st
 	/* Nothing is executed from registers, whatever the capability says. */
 	if (request->registers && op->prot & EXO_PROT_EXEC)
 		return EXO_E_RIGHTS;
-	if (op->count > request->budget)
+	if (op->count * WORK_PAGE > request->work.words)
 		return EXO_E_AGAIN;
-	request->budget -= op->count;
+	work_charge(&request->work, op->count * WORK_PAGE);
 	if (op->frame != EXO_FRAME_KEEP)
 		return map_pages(request, op);
 	end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
@@ -110,9 +112,9 @@ CORE_LOCKED static enum exo_status map_all(struct zone *caller, struct map_reque
 		enum exo_status status = copy_in(caller, chunk, ops + *value * sizeof(chunk[0]), n * sizeof(chunk[0]));
 
 		for (uint64_t i = 0; status == EXO_OK && i < n; i++) {
-			if (request->budget == 0)
+			if (request->work.words < WORK_ENTRY)
 				return EXO_E_AGAIN;
-			request->budget--;
+			work_charge(&request->work, WORK_ENTRY);
 			status = map_one(request, &chunk[i]);
 			if (status == EXO_OK)
 				++*value;
@@ -126,7 +128,7 @@ CORE_LOCKED static enum exo_status map_all(struct zone *caller, struct map_reque
 enum exo_status call_mem_map(struct zone *caller, struct cap *cap, exo_cap_t memory, exo_vaddr_t ops,
                              uint64_t count, uint64_t *value)
 {
-	struct map_request request = { .zone = cap->zone, .budget = BUDGET };
+	struct map_request request = { .zone = cap->zone, .work.words = WORK_CALL };
 	enum exo_status status;
 
 	if (zone_is_gone(cap->zone))

@@ -8,6 +8,9 @@
 #include <core/run.h>
 #include <core/state.h>
 
+/* What is left of a revocation and waits for another CPU is looked at again after so long. */
+#define REAP_RETRY_NS UINT64_C(100000)
+
 struct quantum_slot *quantum_slot_at(uint64_t slot)
 {
 	return &core.cpus[slot / EXO_QUANTUM_SLOTS].quantum.slots[slot % EXO_QUANTUM_SLOTS];
@@ -268,7 +271,7 @@ bool quantum_turn(struct quantum *vector)
 		turn(vector, slot);
 	/* Time in which nobody calls the kernel would leave what revocation began, and what is due. */
 	if (reap_has_work())
-		reap_some(REAP_HELP_BUDGET);
+		reap_help(NULL);
 	first_begins(vector);
 	return slot != NULL;
 }
@@ -280,7 +283,7 @@ void quantum_round(struct quantum *vector)
 	while ((slot = pick(vector)) != NULL) {
 		turn(vector, slot);
 		if (reap_has_work())
-			reap_some(REAP_HELP_BUDGET);
+			reap_help(NULL);
 	}
 	vector->round++;
 	first_begins(vector);
@@ -301,7 +304,21 @@ void core_interrupted(void)
 	core_lock_give();
 }
 
-/* A CPU that has nothing but its vector. It also helps with what calls have left behind. */
+void quantum_idle(const struct quantum *vector, uint64_t until)
+{
+	uint64_t next = quantum_next(vector), raised = core.events_raised;
+	bool more = reap_has_work() && reap_step(REAP_IDLE);
+
+	cpu_yield();
+	if (more || core.events_raised != raised)
+		return;
+	/* What waits for another CPU is tried again, if that does not come back before. */
+	if (reap_has_work() && next > hal_time_ns() + REAP_RETRY_NS)
+		next = hal_time_ns() + REAP_RETRY_NS;
+	cpu_idle(next < until ? next : until);
+}
+
+/* A CPU that has nothing but its vector. */
 void core_cpu_start(void)
 {
 	struct quantum *vector = &cpu_this()->quantum;
@@ -309,9 +326,7 @@ void core_cpu_start(void)
 	core_lock_take();
 	for (;;) {
 		events_collect();
-		if (reap_has_work())
-			reap_some(REAP_HELP_BUDGET);
 		if (!quantum_turn(vector))
-			cpu_idle(quantum_next(vector));
+			quantum_idle(vector, UINT64_MAX);
 	}
 }

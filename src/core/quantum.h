@@ -58,6 +58,9 @@ CORE_LOCKED bool quantum_turn(struct quantum *vector);
 /* When a slot that waits wants to be looked at again; UINT64_MAX: never. */
 CORE_LOCKED uint64_t quantum_next(const struct quantum *vector);
 
+/* Nobody is ready: does some of what calls have left behind, or idles till `until`, or till somebody may be ready. */
+CORE_LOCKED void quantum_idle(const struct quantum *vector, uint64_t until);
+
 /* exo_wait() in a slot: true if the turn is given away, and the answer comes with the next turn. */
 CORE_LOCKED bool quantum_wait(uint64_t slot, uint64_t until);
 

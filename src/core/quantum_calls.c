@@ -70,9 +70,6 @@ enum exo_status call_quantum_unbind(struct zone *caller, struct cap *cpu, uint64
 	return EXO_OK;
 }
 
-/* What is due and waits for another CPU is tried again after so long, if that does not come back before. */
-#define DUE_RETRY_NS UINT64_C(100000)
-
 /* The first LibOS waits inside of its call; whoever has a slot of the vector waits outside of its turn. */
 enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, uint64_t *value)
 {
@@ -89,18 +86,8 @@ enum exo_status call_wait(struct zone *caller, struct cap *cpu, uint64_t until, 
 			*value = events_take(caller);
 		return EXO_OK;
 	}
-	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until) {
-		uint64_t next;
-
-		if (core.due_ready)
-			reap_some(REAP_BUDGET);
-		if (caller->pending != 0 || quantum_turn(vector))
-			continue;
-		next = quantum_next(vector);
-		/* Some other CPU has to leave a context first. */
-		if (core.due_ready && next > hal_time_ns() + DUE_RETRY_NS)
-			next = hal_time_ns() + DUE_RETRY_NS;
-		cpu_idle(next < until ? next : until);
-	}
+	while ((*value = events_take(caller)) == 0 && hal_time_ns() < until)
+		if (!quantum_turn(vector))
+			quantum_idle(vector, until);
 	return EXO_OK;
 }

@@ -31,29 +31,36 @@ void reap_flag(uint32_t flag, bool on)
 
 void reap_revoke(struct cap *cap)
 {
-	cap_slot_t *tail = &core.revoking;
+	cap_slot_t slot = cap_slot(cap), last = core.revoking_last;
 
 	if (cap_is_revoking(cap) || cap->child == CAP_NIL)
 		return;
-	while (*tail != CAP_NIL)
-		tail = &cap_at(*tail)->revoke_next;
-	*tail = cap_slot(cap);
+	core.revoking_last = slot;
+	core.revoke_prev[slot] = last;
 	cap->revoke_next = CAP_NIL;
+	if (last != CAP_NIL)
+		cap_at(last)->revoke_next = slot;
+	else
+		core.revoking = slot;
 	backlog_add();
 	atomic_fetch_or_explicit(&cap->state, CAP_REVOKING, memory_order_release);
 	cpus_leave(NULL); /* what runs on another CPU by what is revoked stops now */
-	if (core.cap_asked[cap_slot(cap)] != 0)
+	if (core.cap_asked[slot] != 0)
 		due_update(cap);
 }
 
 void reap_revoke_done(struct cap *cap)
 {
-	cap_slot_t *link = &core.revoking;
+	cap_slot_t next = cap->revoke_next, prev = core.revoke_prev[cap_slot(cap)];
 
-	while (*link != cap_slot(cap))
-		link = &cap_at(*link)->revoke_next;
-	*link = cap->revoke_next;
-	cap->revoke_next = CAP_NIL;
+	if (prev != CAP_NIL)
+		cap_at(prev)->revoke_next = next;
+	else
+		core.revoking = next;
+	if (next != CAP_NIL)
+		core.revoke_prev[next] = prev;
+	else
+		core.revoking_last = prev;
 	atomic_fetch_and_explicit(&cap->state, ~CAP_REVOKING, memory_order_release);
 	backlog_remove();
 }
@@ -75,26 +82,25 @@ CORE_LOCKED static bool is_loss(const struct cap *cap, const struct cap *top, ui
 }
 
 /* Leaves first: so the tree is whole after every step. */
-uint64_t reap_revoke_some(struct cap *top, uint32_t *budget)
+uint64_t reap_revoke_some(struct cap *top, struct work *work)
 {
 	uint64_t count = 0;
 	struct cap *cap = top;
 	uint32_t reason = reason_of(top);
 
-	while (*budget > 0 && top->child != CAP_NIL) {
+	while (work->words > 0 && top->child != CAP_NIL) {
 		struct cap *parent;
 		uint64_t undone = 0;
 		bool done;
 
 		while (cap->child != CAP_NIL)
 			cap = cap_at(cap->child);
-		done = unbind_cap(cap, budget, &undone);
+		work_charge(work, WORK_CAP);
+		done = unbind_cap(cap, work, &undone);
 		if (is_loss(cap, top, reason))
 			taken_note(cap, top, reason, undone);
 		if (!done)
 			return count;
-		if (*budget > 0)
-			--*budget;
 		parent = cap_at(cap->parent);
 		if (is_loss(cap, top, reason))
 			event_raise(core.zones[cap->owner], EXO_PEND_REVOKED);
@@ -111,22 +117,28 @@ uint64_t reap_revoke_some(struct cap *top, uint32_t *budget)
 
 CORE_LOCKED static void dying_append(struct zone *zone)
 {
-	struct zone **tail = &core.dying;
-
-	while (*tail)
-		tail = &(*tail)->reap_next;
-	*tail = zone;
 	zone->reap_next = NULL;
+	zone->reap_prev = core.dying_last;
+	if (zone->reap_prev)
+		zone->reap_prev->reap_next = zone;
+	else
+		core.dying = zone;
+	core.dying_last = zone;
+	core.dying_count++;
 	backlog_add();
 }
 
 CORE_LOCKED static void dying_remove(struct zone *zone)
 {
-	struct zone **link = &core.dying;
-
-	while (*link != zone)
-		link = &(*link)->reap_next;
-	*link = zone->reap_next;
+	if (zone->reap_prev)
+		zone->reap_prev->reap_next = zone->reap_next;
+	else
+		core.dying = zone->reap_next;
+	if (zone->reap_next)
+		zone->reap_next->reap_prev = zone->reap_prev;
+	else
+		core.dying_last = zone->reap_prev;
+	core.dying_count--;
 	backlog_remove();
 }
 
@@ -135,13 +147,14 @@ void reap_zone(struct zone *zone)
 	if (zone->dying || zone == core.libos)
 		return;
 	zone->dying = true;
+	unbind_funds_await(zone);
 	cpus_leave(zone);
 	timer_cancel(zone);
 	dying_append(zone);
 }
 
 /* Removes the capabilities of a ring, from its head; each ring shrinks by that. */
-CORE_LOCKED static bool ring_remove(cap_slot_t *head, uint32_t *budget)
+CORE_LOCKED static bool ring_remove(cap_slot_t *head, struct work *work)
 {
 	while (*head != CAP_NIL) {
 		struct cap *cap = cap_at(*head);
@@ -149,70 +162,79 @@ CORE_LOCKED static bool ring_remove(cap_slot_t *head, uint32_t *budget)
 
 		/* Children that are revoked must not pass to the parent. */
 		if (cap_is_revoking(cap))
-			reap_revoke_some(cap, budget);
-		if (*budget == 0 || !unbind_cap(cap, budget, &undone) || !cap_splice(cap, budget) || *budget == 0)
+			reap_revoke_some(cap, work);
+		if (!unbind_cap(cap, work, &undone) || !cap_splice(cap, work) || work->words == 0)
 			return false;
-		--*budget;
+		work_charge(work, WORK_CAP);
 		cap_remove(cap);
 	}
 	return true;
 }
 
-CORE_LOCKED static bool contexts_remove(struct zone *zone, uint32_t *budget)
+CORE_LOCKED static bool contexts_remove(struct zone *zone, struct work *work)
 {
 	struct context *context;
 
 	while ((context = zone->contexts) != NULL) {
+		work_charge(work, WORK_RECORD);
 		if (context->caps_naming == CAP_NIL)
 			context_destroy(context);
-		else if (!ring_remove(&context->caps_naming, budget)) /* the last one destroys it */
+		else if (!ring_remove(&context->caps_naming, work)) /* the last one destroys it */
 			return false;
 	}
 	return true;
 }
 
-bool reap_zone_some(struct zone *zone, uint32_t *budget)
+/* First what is in its space and has its memory: then that is empty, and goes. */
+CORE_LOCKED static bool space_remove(struct zone *zone, struct work *work)
 {
+	if (zone->stripped)
+		return true;
+	if (!zone->stopped) {
+		work_end(work);
+		hal_space_stop(&zone->space);
+		work_charge(work, WORK_FLUSH);
+		zone->stopped = true;
+	}
+	if (!contexts_remove(zone, work) || !ring_remove(&zone->port_caps, work) || !unbind_zone(zone, work) ||
+	    !ring_remove(&zone->caps_owned, work))
+		return false;
+	hal_space_destroy(&zone->space, &zone->pool);
+	taken_free(zone);
+	zone->stripped = true;
+	return true;
+}
+
+bool reap_zone_some(struct zone *zone, struct work *work)
+{
+	work_charge(work, WORK_RECORD);
 	if (zone->running > 0)
 		return false;
 	/* First what was made below it, ZONE_DEPTH_MAX calls deep at most. */
 	while (zone->child) {
 		reap_zone(zone->child);
-		if (!reap_zone_some(zone->child, budget))
+		if (!reap_zone_some(zone->child, work))
 			return false;
 	}
-	if (!contexts_remove(zone, budget) || !ring_remove(&zone->port_caps, budget) || !unbind_zone(zone, budget) ||
-	    !ring_remove(&zone->caps_owned, budget))
-		return false;
-	if (!zone->stripped) {
-		hal_space_destroy(&zone->space, &zone->pool);
-		slab_fini(&zone->binding_slab, &zone->pool);
-		slab_fini(&zone->context_slab, &zone->pool);
-		slab_fini(&zone->port_slab, &zone->pool);
-		taken_free(zone);
-		zone->stripped = true;
-	}
 	/* Its names go last, so that whoever destroys it can call again. */
-	if (!zone_fund_release(zone, budget) || !ring_remove(&zone->caps_naming, budget))
+	if (!space_remove(zone, work) || !slab_fini(&zone->binding_slab, &zone->pool, work) ||
+	    !slab_fini(&zone->context_slab, &zone->pool, work) || !slab_fini(&zone->port_slab, &zone->pool, work) ||
+	    !zone_fund_release(zone, work) || !ring_remove(&zone->caps_naming, work))
 		return false;
 	dying_remove(zone);
 	zone_free(zone);
 	return true;
 }
 
-CORE_LOCKED static void reap_queued(uint32_t *budget)
+CORE_LOCKED static void reap_queued(struct work *work)
 {
-	uint32_t count = 0;
-
-	while (core.revoking != CAP_NIL && *budget > 0)
-		reap_revoke_some(cap_at(core.revoking), budget);
+	while (core.revoking != CAP_NIL && work->words > 0)
+		reap_revoke_some(cap_at(core.revoking), work);
 	/* Each once: one that must wait for another, or still runs, goes to the end. */
-	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next)
-		count++;
-	for (; core.dying && count > 0 && *budget > 0; count--) {
+	for (uint32_t count = core.dying_count; core.dying && count > 0 && work->words > 0; count--) {
 		struct zone *zone = core.dying;
 
-		if (!reap_zone_some(zone, budget)) {
+		if (!reap_zone_some(zone, work)) {
 			dying_remove(zone);
 			dying_append(zone);
 		}
@@ -220,9 +242,41 @@ CORE_LOCKED static void reap_queued(uint32_t *budget)
 }
 
 /* One deadline at a time, and what it leaves behind before the next: so the order is that of time. */
-void reap_some(uint32_t budget)
+void reap_some(struct work *work)
 {
 	do
-		reap_queued(&budget);
-	while (budget > 0 && core.due_ready && due_some(&budget));
+		reap_queued(work);
+	while (work->words > 0 && core.due_ready && due_some(work));
+}
+
+/* ---- Who does it ------------------------------------------------------------ */
+
+/* What is next in the queue is there because of the zone. The first LibOS answers for programs that it ends, and asks again itself. */
+CORE_LOCKED static bool is_cause(const struct zone *zone)
+{
+	if (!zone || zone == core.libos)
+		return false;
+	if (core.revoking != CAP_NIL)
+		return cap_at(core.revoking)->owner == zone->number;
+	return core.dying && core.dying->parent == zone;
+}
+
+bool reap_step(uint32_t words)
+{
+	struct work work = { .words = words };
+
+	reap_some(&work);
+	work_end(&work);
+	return work.words == 0 && !work.stuck;
+}
+
+void reap_help(const struct zone *zone)
+{
+	bool pays = is_cause(zone);
+	uint64_t now = hal_time_ns();
+
+	if (!pays && now < core.reap_at)
+		return;
+	core.reap_at = now + REAP_EVERY_NS;
+	reap_step(pays ? WORK_CALL : REAP_SHARE);
 }

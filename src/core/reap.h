@@ -3,9 +3,9 @@
  *
  * Two things can be long: revoking a large subtree, and ending a zone. Both take
  * effect at once (cap_is_revoked(), zone_is_gone()), and what they leave behind is
- * cleared away in pieces: by the call that began it, when it is called
- * again (E_AGAIN), and a little by every other call, so that nobody can leave
- * it lying.
+ * cleared away in pieces. Who caused it pays: the call that began it, when it is called
+ * again (E_AGAIN), and each other call of the zone whose revocation or zone is next in the queue. CPUs that have nothing
+ * else to do help, and everybody with a small share of the time, so that nobody can leave it lying.
  *
  * One more thing begins by itself: what a deadline asks for (due.h).
  */
@@ -13,11 +13,14 @@
 #define CORE_REAP_H
 
 #include <core/cap.h>
+#include <core/work.h>
 
-/* Pieces of work (slots, pages, frames) per call: of the call that asked, and
- * of any other call that finds something left. */
-#define REAP_BUDGET      4096
-#define REAP_HELP_BUDGET 64
+/* What others than who caused it do, all CPUs together, and how often. */
+#define REAP_SHARE    (WORK_CALL / 4)
+#define REAP_EVERY_NS UINT64_C(1000000)
+
+/* What a CPU does at a time that has nothing else to do: others want the lock. */
+#define REAP_IDLE     (WORK_CALL / 16)
 
 /* From now on everything derived from `cap` is revoked. */
 CORE_LOCKED void reap_revoke(struct cap *cap);
@@ -28,15 +31,20 @@ CORE_LOCKED void reap_revoke_done(struct cap *cap);
 /* From now on the zone runs no more, and goes. Not for the first LibOS. */
 CORE_LOCKED void reap_zone(struct zone *zone);
 
-/* Does one revocation's work; *budget is what may be done and what is left of it.
- * Returns the number of slots that went. It is finished when `cap` is not CAP_REVOKING. */
-CORE_LOCKED uint64_t reap_revoke_some(struct cap *cap, uint32_t *budget);
+/* Does one revocation's work. Returns the number of slots that went. It is finished when `cap` is not CAP_REVOKING. */
+CORE_LOCKED uint64_t reap_revoke_some(struct cap *cap, struct work *work);
 
 /* Does one zone's work; true when the zone is gone (`zone` is then no pointer any more). */
-CORE_LOCKED bool reap_zone_some(struct zone *zone, uint32_t *budget);
+CORE_LOCKED bool reap_zone_some(struct zone *zone, struct work *work);
 
 /* Does what is queued, oldest first, then what is due (due.h). */
-CORE_LOCKED void reap_some(uint32_t budget);
+CORE_LOCKED void reap_some(struct work *work);
+
+/* At an entry of the zone into the kernel (NULL: nobody's): as much of that as falls to it. */
+CORE_LOCKED void reap_help(const struct zone *zone);
+
+/* So much of it; true: there is more that can be done at once. */
+CORE_LOCKED bool reap_step(uint32_t words);
 
 /* In core.backlog, above the number of entries of the queues: something is due. */
 #define BACKLOG_DUE   (UINT32_C(1) << 31)

@@ -24,20 +24,23 @@ static enum exo_status still_valid(const struct cap *cap, exo_cap_t name)
 CORE_LOCKED static enum exo_status entry_check(struct context *context)
 {
 	struct zone *zone = context->zone;
-	uint32_t budget = REAP_BUDGET;
+	struct work work = { .words = WORK_CALL };
+	uint64_t deadline;
+	bool done;
 
 	if (context->dead || context->doomed || zone_is_gone(zone))
 		return EXO_E_DEAD;
 	if (reap_is_needed() &&
 	    (!bindings_are_sound(zone) || cap_is_revoked(cap_at(context->page_binding.slot))))
 		return EXO_E_AGAIN;
-	if (zone->bindings.expires != EXO_NO_EXPIRY && hal_time_ns() >= zone->bindings.expires) {
-		if (!unbind_expired(zone, &budget))
-			return EXO_E_AGAIN;
-		if (context->dead || zone_is_gone(zone)) /* with their pages */
-			return EXO_E_DEAD;
-	}
-	return EXO_OK;
+	deadline = bindings_deadline(context);
+	if (deadline == EXO_NO_EXPIRY || hal_time_ns() < deadline)
+		return EXO_OK;
+	done = unbind_expired(context, &work);
+	work_end(&work);
+	if (!done)
+		return EXO_E_AGAIN;
+	return context->dead || zone_is_gone(zone) ? EXO_E_DEAD : EXO_OK; /* with their pages */
 }
 
 enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
@@ -130,8 +133,8 @@ uint64_t run_deadline(const struct run *run, uint64_t quantum)
 		deadline = run->cap->expires;
 	if (run->cpu->expires < deadline)
 		deadline = run->cpu->expires;
-	if (run->context->zone->bindings.expires < deadline)
-		deadline = run->context->zone->bindings.expires;
+	if (bindings_deadline(run->context) < deadline)
+		deadline = bindings_deadline(run->context);
 	return deadline;
 }
 
@@ -271,7 +274,10 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	context_unpin(run.base);
 	/* The timer that stopped it may have been a capability's deadline. */
 	if (core.due_ready)
-		reap_some(REAP_HELP_BUDGET);
+		reap_help(caller);
+	/* It waits for what a revocation has left: then its runner's time is best spent on that. */
+	if (status == EXO_E_AGAIN)
+		reap_step(WORK_CALL);
 	return status;
 }
 

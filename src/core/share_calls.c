@@ -7,8 +7,9 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-/* Pages that one exo_zone_map() may take over. */
+/* Pages that one exo_zone_map() may be asked for, and what each counts as: it is looked up here and there. */
 #define SHARE_MAX UINT64_C(4096)
+#define WORK_SHARE (4 * WORK_PAGE)
 
 static uint32_t prot_of(uint32_t rights)
 {
@@ -28,22 +29,22 @@ static enum exo_status page_find(const struct zone *zone, const struct cap *memo
 	return EXO_OK;
 }
 
-CORE_LOCKED static enum exo_status range_check(const struct zone *from, const struct zone *to, const struct cap *memory,
-                                   exo_vaddr_t address, uint64_t size)
+CORE_LOCKED static enum exo_status page_share(const struct zone *from, struct zone *to, struct cap *memory,
+                                             exo_vaddr_t vaddr, struct work *work)
 {
 	uint64_t records = bind_cost(to);
+	exo_frame_t frame = 0;
+	uint32_t prot = 0;
+	enum exo_status status = page_find(from, memory, vaddr, &frame, &prot);
 
-	for (uint64_t at = 0; at < size; at += EXO_FRAME_SIZE) {
-		exo_frame_t frame;
-		uint32_t prot;
-		enum exo_status status = page_find(from, memory, address + at, &frame, &prot);
-
-		if (status != EXO_OK)
-			return status;
-	}
-	if (records > to->pool.count ||
-	    hal_space_cost(&to->space, address, size >> EXO_FRAME_SHIFT) > to->pool.count - records)
+	if (status != EXO_OK)
+		return status;
+	if (records > to->pool.count || hal_space_cost(&to->space, vaddr, 1) > to->pool.count - records)
 		return EXO_E_FUNDS;
+	if (work->words < WORK_SHARE)
+		return EXO_E_AGAIN;
+	work_charge(work, WORK_SHARE);
+	bind_pages(to, memory, vaddr, frame, 1, prot, work);
 	return EXO_OK;
 }
 
@@ -60,6 +61,7 @@ CORE_LOCKED static enum exo_status zones_check(const struct zone *from, const st
 enum exo_status call_zone_map(struct zone *caller, struct cap *from, exo_cap_t to, exo_vaddr_t address,
                               uint64_t size, exo_cap_t memory, uint64_t *value)
 {
+	struct work work = { .words = WORK_CALL };
 	struct cap *target, *cap;
 	enum exo_status status = cap_lookup(caller, to, EXO_CAP_ZONE, EXO_R_MAP, &target);
 
@@ -67,21 +69,15 @@ enum exo_status call_zone_map(struct zone *caller, struct cap *from, exo_cap_t t
 		status = pages_lookup(caller, memory, EXO_R_READ, &cap);
 	if (status == EXO_OK)
 		status = zones_check(from->zone, target->zone, address, size);
-	if (status == EXO_OK)
-		status = range_check(from->zone, target->zone, cap, address, size);
 	if (status != EXO_OK)
 		return status;
-	for (uint64_t at = 0; at < size; at += EXO_FRAME_SIZE) {
-		exo_frame_t frame = 0;
-		uint32_t prot = 0;
-
-		if (page_find(from->zone, cap, address + at, &frame, &prot) == EXO_OK)
-			bind_pages(target->zone, cap, address + at, frame, 1, prot);
+	while (status == EXO_OK && *value < size >> EXO_FRAME_SHIFT) {
+		status = page_share(from->zone, target->zone, cap, address + (*value << EXO_FRAME_SHIFT), &work);
+		*value += status == EXO_OK;
 	}
 	/* What it replaced is out of reach. */
 	hal_space_flush(&target->zone->space);
-	*value = size >> EXO_FRAME_SHIFT;
-	return EXO_OK;
+	return status;
 }
 
 enum exo_status call_share_pages(struct zone *caller, struct cap *memory, exo_frame_t first, uint64_t count,

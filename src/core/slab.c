@@ -36,13 +36,17 @@ void slab_free(struct slab *slab, void *object)
 	slab->used_count--;
 }
 
-void slab_fini(struct slab *slab, struct hal_pool *pool)
+bool slab_fini(struct slab *slab, struct hal_pool *pool, struct work *work)
 {
-	while (slab->frames) {
+	for (; slab->frames && work->words > 0; slab->frame_count--) {
 		exo_frame_t frame = slab->frames - 1;
 
 		slab->frames = *(uint64_t *)hal_phys_ptr(frame);
+		work_charge(work, WORK_FRAME);
 		hal_pool_give(pool, frame);
 	}
+	if (slab->frames)
+		return false;
 	memset(slab, 0, sizeof(*slab));
+	return true;
 }

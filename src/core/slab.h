@@ -5,6 +5,7 @@
 #ifndef CORE_SLAB_H
 #define CORE_SLAB_H
 
+#include <core/work.h>
 #include <hal/hal.h>
 
 struct slab {
@@ -28,7 +29,7 @@ static inline uint64_t slab_cost(const struct slab *slab, uint64_t count)
 void *slab_alloc(struct slab *slab, struct hal_pool *pool, uint64_t size);
 void slab_free(struct slab *slab, void *object);
 
-/* Gives all frames back; no object is in use. */
-void slab_fini(struct slab *slab, struct hal_pool *pool);
+/* Gives the frames back, with nothing in them; no object is in use. True when done. */
+bool slab_fini(struct slab *slab, struct hal_pool *pool, struct work *work);
 
 #endif

@@ -56,14 +56,17 @@ struct core {
 
 	/* event.h: zones with an armed timer, earliest first */
 	struct zone *timers CORE_GUARDED;
+	uint64_t events_raised CORE_GUARDED;
 
 	/* irq.h: by line, where its interrupts go; kind BINDING_NONE: nowhere */
 	struct binding irqs[HAL_IRQ_LINES] CORE_GUARDED;
 	struct transfer transfers[HAL_TRANSFERS] CORE_GUARDED; /* disk.h: by the number that the HAL knows them by */
 
 	/* reap.h: work that calls have left behind */
-	cap_slot_t revoking CORE_GUARDED; /* queue of capabilities whose subtree is going */
-	struct zone *dying CORE_GUARDED;  /* queue of zones that are going */
+	cap_slot_t revoking CORE_GUARDED, revoking_last CORE_GUARDED; /* queue of capabilities whose subtree is going */
+	struct zone *dying CORE_GUARDED, *dying_last CORE_GUARDED;    /* queue of zones that are going */
+	uint32_t dying_count CORE_GUARDED;
+	uint64_t reap_at CORE_GUARDED; /* when others than who caused it next do some of it */
 	_Atomic uint32_t backlog; /* entries of both queues, BACKLOG_* (reap.h) */
 	bool due_ready CORE_GUARDED;      /* due.h: a deadline has passed */
 
@@ -81,6 +84,8 @@ struct core {
 	struct cap_tag cap_tags[CAP_SLOTS];
 	uint64_t cap_seals_used[CAP_SLOTS] CORE_GUARDED; /* seal.h; meaningless while seal_last is 0 */
 	uint64_t cap_asked[CAP_SLOTS] CORE_GUARDED; /* ask.h: until when; 0: what is derived from it is not asked for */
+	cap_slot_t revoke_prev[CAP_SLOTS] CORE_GUARDED; /* in the queue of revocations, by slot */
+	uint16_t funds_awaited[CAP_SLOTS] CORE_GUARDED; /* by slot: bindings to funds of zones on their way out */
 	cap_slot_t due_heap[CAP_SLOTS] CORE_GUARDED; /* due.h; [0] is not used */
 	cap_slot_t due_place[CAP_SLOTS] CORE_GUARDED; /* by slot: where in the heap; 0: nowhere */
 

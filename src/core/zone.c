@@ -4,9 +4,6 @@
 #include <core/event.h>
 #include <core/state.h>
 
-/* What clearing a frame takes of a budget: as long as that many other pieces of work, about. */
-#define ZERO_COST 8
-
 uint32_t zone_number_find(void)
 {
 	uint32_t number = core.zone_hint;
@@ -81,7 +78,7 @@ struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_f
 	zone->frame = first;
 	zone->fund_total = count;
 	zone->timer_at = UINT64_MAX;
-	bindings_init(&zone->bindings);
+	zone->bindings.expires = EXO_NO_EXPIRY;
 	zone->refusals.size = parent ? AUDIT_REFUSALS : AUDIT_REFUSALS_LAST;
 	zone->refusals.records = parent ? zone->refused : core.refusals;
 	parent_link(zone, parent);
@@ -101,18 +98,17 @@ void zone_fund_add(struct zone *zone, exo_frame_t first, uint64_t count)
 }
 
 /* Page tables, objects, links: nothing of the kernel's is left in what it gives back. Nothing was written to fresh frames. */
-bool zone_fund_release(struct zone *zone, uint32_t *budget)
+bool zone_fund_release(struct zone *zone, struct work *work)
 {
-	while (zone->pool.count > 0 && *budget > 0) {
+	while (zone->pool.count > 0 && work->words > 0) {
 		bool used = zone->pool.head != 0;
 		exo_frame_t frame = hal_pool_take(&zone->pool);
-		uint32_t cost = used ? ZERO_COST : 1;
 
 		if (used)
 			memset(hal_phys_ptr(frame), 0, EXO_FRAME_SIZE);
+		work_charge(work, used ? WORK_CLEAR : WORK_FRAME);
 		frames_unfund(frame, 1);
 		zone->fund_total--;
-		*budget -= *budget < cost ? *budget : cost;
 	}
 	return zone->pool.count == 0;
 }

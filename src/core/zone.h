@@ -28,7 +28,8 @@ struct zone {
 	uint64_t serial;  /* numbers come back, serials do not */
 	bool dead;        /* broke its machine: only destroying is left */
 	bool dying;       /* in the reaper's queue */
-	bool stripped;    /* dying, and its space is destroyed already */
+	bool stopped;     /* dying, and its space is never entered again */
+	bool stripped;    /* … and is destroyed already */
 	uint16_t running; /* pins of its contexts (context_pin()) */
 	char name[16];
 
@@ -68,7 +69,7 @@ struct zone {
 	uint64_t irq_lines;       /* interrupts that came, not yet taken */
 	uint64_t timer_at;        /* UINT64_MAX: off */
 	struct zone *timer_next;
-	struct zone *reap_next;
+	struct zone *reap_next, *reap_prev;
 
 	struct refusals refusals; /* audit.h */
 	struct exo_audit_record refused[AUDIT_REFUSALS]; /* its records */
@@ -123,9 +124,9 @@ CORE_LOCKED struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *p
 /* Puts frames into the fund. Checked by the caller likewise. */
 CORE_LOCKED void zone_fund_add(struct zone *zone, exo_frame_t first, uint64_t count);
 
-/* Takes frames out of the pool, at most *budget, and makes them plain memory
+/* Takes frames out of the pool and makes them plain memory
  * again; true when only the zone's own frame is left. */
-CORE_LOCKED bool zone_fund_release(struct zone *zone, uint32_t *budget);
+CORE_LOCKED bool zone_fund_release(struct zone *zone, struct work *work);
 
 /* Last step of a zone's end: its number and its own frame become free. */
 CORE_LOCKED void zone_free(struct zone *zone);

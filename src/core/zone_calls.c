@@ -68,9 +68,9 @@ CORE_LOCKED static enum exo_status create_commit(struct zone *caller, struct cap
 	status = hal_space_init(&zone->space, &zone->pool);
 	if (status != EXO_OK) {
 		/* The machine refused; all that was done is undone. */
-		uint32_t budget = UINT32_MAX;
+		struct work work = { .words = UINT32_MAX };
 
-		zone_fund_release(zone, &budget);
+		zone_fund_release(zone, &work);
 		zone_free(zone);
 		cap_unreserve(slot);
 		return status;
@@ -164,7 +164,8 @@ static bool is_below(const struct zone *zone, const struct zone *top)
 enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap)
 {
 	struct zone *zone = cap->zone;
-	uint32_t budget = REAP_BUDGET;
+	struct work work = { .words = WORK_CALL };
+	bool gone;
 
 	if (is_below(caller, zone) || zone == core.libos)
 		return EXO_E_BUSY;
@@ -172,10 +173,11 @@ enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap)
 	if (zone->running > 0 && !cpus_leave(zone))
 		return EXO_E_BUSY;
 	reap_zone(zone);
-	if (reap_zone_some(zone, &budget))
-		return EXO_OK;
-	reap_some(budget);
-	return EXO_E_AGAIN;
+	gone = reap_zone_some(zone, &work);
+	if (!gone)
+		reap_some(&work);
+	work_end(&work);
+	return gone ? EXO_OK : EXO_E_AGAIN;
 }
 
 enum exo_status call_zone_info(struct zone *caller, struct cap *zone, exo_vaddr_t info)

@@ -143,9 +143,11 @@ struct hal_space {
 #define HAL_SPACE_INIT_COST 1
 EXO_MUST_USE enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool);
 
-/* Unmaps everything, gives all table frames back to the pool. No context of the
- * space may be entered afterwards. The frames that were mapped are out of
- * the program's reach when it returns. */
+/* No context of the space is entered any more, and what it has mapped is out of the program's reach when it returns.
+ * The tables stay, to be emptied by hal_space_unmap(). */
+void hal_space_stop(struct hal_space *space);
+
+/* Ends a space that was stopped and has nothing mapped; gives the last table frame back to the pool. */
 void hal_space_destroy(struct hal_space *space, struct hal_pool *pool);
 
 /* How many pool frames mapping [vaddr, vaddr + count pages) may take at most now. */
@@ -154,21 +156,28 @@ uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64
 /*
  * map: replaces whatever was there. prot: EXO_PROT_* (any of them implies
  * readable). EXO_PROT_DEVICE: the frames are of mmio (only if mmio_maps), accesses go to the device uncached,
- * EXEC is not asked for, and hal_copy_*() do not reach them. unmap and protect skip holes. They cannot fail: the core has checked
+ * EXEC is not asked for, and hal_copy_*() do not reach them. protect skips holes. They cannot fail: the core has checked
  * ranges, alignment and the pool. Changes may be queued: they are in force at
  * the latest when hal_space_flush() returns or the space is next entered. The core
  * flushes before a frame that was mapped may be used for anything else: when it returns, that is
  * so even if a context of the space is entered on another CPU (it is stopped for that if
  * need be, and goes on). Queries, changes and copies may come while contexts of the space are entered on other
  * CPUs; but for one space never two of them at a time, since the core calls with its lock.
- * Table frames that became empty may stay with the space till it is destroyed.
  */
 void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame,
                    uint64_t count, uint32_t prot, struct hal_pool *pool);
-void hal_space_unmap(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count);
 void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count,
                        uint32_t prot);
 void hal_space_flush(struct hal_space *space);
+
+/*
+ * Unmaps the first `count` mapped pages of [*vaddr, end): tells what was mapped there in frames[], moves *vaddr behind the
+ * last (to `end` if there are no more), and returns how many there were. In force like the above. Gives table frames that
+ * became empty to the pool at once, so that holes cost nothing. Takes the words of tables that it
+ * looks at from *words, as far as there are any, and looks for no further page when there are none.
+ */
+uint64_t hal_space_unmap(struct hal_space *space, exo_vaddr_t *vaddr, exo_vaddr_t end, exo_frame_t *frames,
+                         uint64_t count, uint32_t *words, struct hal_pool *pool);
 
 /* What is mapped at vaddr: false if nothing. flags: EXO_PROT_* | HAL_ACCESSED |
  * HAL_DIRTY (a HAL that cannot tell sets both). What the program did since the page was mapped
@@ -182,10 +191,10 @@ bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr,
  * (flush). A HAL that cannot tell does nothing. */
 void hal_space_clear(struct hal_space *space, exo_vaddr_t vaddr, uint32_t bits);
 
-/* The lowest mapped page of [vaddr, end), or `end` if there is none. Holes must
- * be cheap: the cost is by tables, not by pages, since a range may be the
- * whole space. Like query, it tells what map and unmap have asked for, queued or not. */
-exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end);
+/* The lowest mapped page of [vaddr, end), or `end` if there is none. The cost is bounded by the tables between two
+ * pages, however large the hole: less than 4,000 words, which it takes from *words, as far as there are any. Like
+ * query, it tells what map and unmap have asked for, queued or not. */
+exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end, uint32_t *words);
 
 /* Attaches the answer page (exo/context.h); the frame stays the LibOS's. */
 void hal_space_answers(struct hal_space *space, exo_frame_t frame);

@@ -75,11 +75,12 @@ enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
 	return EXO_OK;
 }
 
+void hal_space_stop(struct hal_space *space) { (void)space; }
+
 void hal_space_destroy(struct hal_space *space, struct hal_pool *pool)
 {
 	(void)space;
 	(void)pool;
-	memset(page_entries, 0, sizeof(page_entries));
 }
 
 uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
@@ -99,13 +100,6 @@ void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame
 		*entry_of(vaddr + (i << EXO_FRAME_SHIFT)) = (frame + i) << EXO_FRAME_SHIFT | prot;
 }
 
-void hal_space_unmap(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
-{
-	(void)space;
-	for (uint64_t i = 0; i < count; i++)
-		*entry_of(vaddr + (i << EXO_FRAME_SHIFT)) = 0;
-}
-
 void hal_space_flush(struct hal_space *space) { (void)space; }
 
 bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t *frame, uint32_t *flags)
@@ -118,12 +112,27 @@ bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame
 	return entry != 0;
 }
 
-exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
+exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end, uint32_t *words)
 {
 	(void)space;
+	(void)words;
 	while (vaddr < end && *entry_of(vaddr) == 0)
 		vaddr += EXO_FRAME_SIZE;
 	return vaddr;
+}
+
+uint64_t hal_space_unmap(struct hal_space *space, exo_vaddr_t *vaddr, exo_vaddr_t end, exo_frame_t *frames, uint64_t count,
+                         uint32_t *words, struct hal_pool *pool)
+{
+	uint64_t done = 0;
+
+	(void)pool;
+	while (done < count && (*vaddr = hal_space_next(space, *vaddr, end, words)) < end) {
+		frames[done++] = *entry_of(*vaddr) >> EXO_FRAME_SHIFT;
+		*entry_of(*vaddr) = 0;
+		*vaddr += EXO_FRAME_SIZE;
+	}
+	return done;
 }
 
 bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size)

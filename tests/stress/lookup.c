@@ -98,7 +98,7 @@ void test_lookup(void)
 /* ---- Revocation --------------------------------------------------------- */
 
 #define CHAIN 24
-#define BULK  (REAP_BUDGET + 3000) /* more than one call's work */
+#define BULK  (WORK_CALL / WORK_CAP + 3000) /* more than one call's work */
 
 /*
  * A chain of derivations, whose middle links are dropped (so that the way up changes under those who climb) and

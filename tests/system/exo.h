@@ -37,6 +37,17 @@ static inline int exo_share(uint64_t table, uint64_t limit)
 	return !bad;
 }
 
+/* Ends a zone, in as many calls as it takes; after the first the rest may also be cleared away by others. */
+static inline uint64_t exo_zone_end(exo_cap_t zone)
+{
+	uint64_t status = exo_zone_destroy(zone, NULL);
+	int begun = 0;
+
+	for (; status == EXO_E_AGAIN; begun = 1)
+		status = exo_zone_destroy(zone, NULL);
+	return begun && status == EXO_E_CAP ? EXO_OK : status;
+}
+
 static inline struct exo_cap_info exo_what(exo_cap_t cap)
 {
 	static struct exo_cap_info info;

@@ -161,13 +161,7 @@ static inline enum exo_status guest_bind(exo_cap_t context, const struct cpu_qua
 
 static inline int guest_end(exo_cap_t cap)
 {
-	enum exo_status status = exo_zone_destroy(cap, NULL);
-	int begun = 0;
-
-	for (; status == EXO_E_AGAIN; begun = 1)
-		status = exo_zone_destroy(cap, NULL);
-	/* The rest may have been cleared away by others. */
-	return status == EXO_OK || (begun && status == EXO_E_CAP);
+	return exo_zone_end(cap) == EXO_OK;
 }
 
 #endif

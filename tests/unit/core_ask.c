@@ -172,6 +172,7 @@ CORE_TEST(ask, mappings_go_while_the_program_runs)
 {
 	exo_frame_t first = frames_take(4), page;
 	exo_cap_t top = derive(boot->memory, EXO_R_ALL, first, 4), below = derive(top, EXO_R_ALL, first, 4), context;
+	struct work work = { .words = WORK_CALL };
 	struct app app = app_make(16);
 	struct exo_taken list[2];
 	uint64_t event;
@@ -181,7 +182,7 @@ CORE_TEST(ask, mappings_go_while_the_program_runs)
 	/* Then it is the zone's own. */
 	OK(map_under(app.zone, EXO_CAP_NONE, 0x500000, 0, 4, 0));
 	OK(exo_cap_move(below, app.zone, &holder_cap));
-	bind_pages(app.in_core, cap_at((cap_slot_t)holder_cap), 0x500000, first, 4, EXO_PROT_READ);
+	bind_pages(app.in_core, cap_at((cap_slot_t)holder_cap), 0x500000, first, 4, EXO_PROT_READ, &work);
 	SOUND();
 	OK(exo_revoke_ask(top, hal_time_ns() + MS, NULL));
 	fake.program = program;
@@ -364,7 +365,7 @@ CORE_TEST(ask, many_in_bounded_steps)
 	events();
 	calls = 0;
 	while (core.due_ready && ++calls < 1000) {
-		OK(exo_nop(&v));
+		strangers_call();
 		if (calls % 20 == 0)
 			SOUND();
 	}

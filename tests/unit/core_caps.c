@@ -273,7 +273,7 @@ CORE_TEST(caps, a_zone_cannot_be_given_more_than_its_share)
 	cr_assert_eq(status, EXO_E_SLOTS);
 	cr_assert_eq(count, 3000);
 	SOUND();
-	OK(exo_zone_destroy(zone, NULL));
+	zone_end(zone);
 }
 
 CORE_TEST(caps, listing)

@@ -133,11 +133,14 @@ static void destroy_zone(void)
 
 CPU_TEST(zone)
 {
+	enum exo_status status;
 	uint64_t event;
 
 	IS(E_DEAD, run(destroy_zone, &event));
 	cr_assert(kicked);
-	IS(E_CAP, exo_zone_destroy(zone, NULL)); /* every call helps: it is gone */
+	/* Some other call may have helped. */
+	status = exo_zone_destroy(zone, NULL);
+	cr_assert(status == EXO_OK || status == EXO_E_CAP);
 	cr_assert_eq(fake.spaces, 0);
 }
 

@@ -6,6 +6,7 @@
 #define CORE_ENV_H
 
 #include <core/check.h>
+#include <core/reap.h>
 #include <core/state.h>
 #include <criterion/criterion.h>
 #include <exo/calls.h>
@@ -78,6 +79,24 @@ static inline void share_zones(exo_cap_t zone)
 {
 	share(zone, EXO_QUOTA_ZONES, 4);
 	share(zone, EXO_QUOTA_CAPS, 64);
+}
+
+/* However many calls it takes. */
+static inline void zone_end(exo_cap_t zone)
+{
+	enum exo_status status;
+
+	while ((status = exo_zone_destroy(zone, NULL)) == EXO_E_AGAIN)
+		;
+	/* E_CAP: it was gone before the last call was looked at. */
+	cr_assert(status == EXO_OK || status == EXO_E_CAP);
+}
+
+/* A stranger's call, when its share of the work that others have left is due. */
+static inline void strangers_call(void)
+{
+	fake.now_ns += REAP_EVERY_NS;
+	OK(exo_nop(NULL));
 }
 
 static inline exo_cap_t context_make(exo_cap_t zone, exo_frame_t *page)

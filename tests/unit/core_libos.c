@@ -636,7 +636,7 @@ CORE_TEST(libos, zones_nest_and_end_together)
 	cr_assert_eq(status, EXO_E_SLOTS);
 	cr_assert_eq(depth, ZONE_DEPTH_MAX);
 	SOUND();
-	OK(exo_zone_destroy(top, NULL));
+	zone_end(top);
 	cr_assert_eq(stats().zones, before.zones);
 	cr_assert_eq(stats().caps_used, before.caps_used);
 }

@@ -30,12 +30,6 @@ static struct zone *zone_of(exo_cap_t cap)
 	return cap_at((cap_slot_t)cap)->zone;
 }
 
-static void zone_end(exo_cap_t zone)
-{
-	while (exo_zone_destroy(zone, NULL) == EXO_E_AGAIN)
-		;
-}
-
 CORE_TEST(notify, bits_are_kept_until_they_are_taken)
 {
 	exo_cap_t n = notify_make(zone_make(32)), out = derive(n, EXO_R_WRITE, 0, 0), in = derive(n, EXO_R_READ, 0, 0);

@@ -16,15 +16,6 @@ static struct exo_result as(struct zone *zone, uint64_t number, uint64_t a, uint
 	return call_dispatch(zone, number, args);
 }
 
-static void zone_end(exo_cap_t zone)
-{
-	enum exo_status status;
-
-	while ((status = exo_zone_destroy(zone, NULL)) == EXO_E_AGAIN)
-		;
-	OK(status);
-}
-
 static struct exo_quota quota_of(exo_cap_t zone, uint32_t table)
 {
 	struct exo_zone_info info;

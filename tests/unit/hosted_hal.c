@@ -47,6 +47,32 @@ static void teardown(void)
 	host_zones_end();
 }
 
+static exo_vaddr_t next(exo_vaddr_t from)
+{
+	uint32_t words = UINT32_MAX;
+
+	return hal_space_next(&space, from, EXO_USER_LIMIT, &words);
+}
+
+/* How many pages of [from, end) were mapped. */
+static uint64_t unmap(exo_vaddr_t from, exo_vaddr_t end)
+{
+	exo_frame_t frames[8];
+	uint32_t words = UINT32_MAX;
+	uint64_t count = 0;
+
+	while (from < end)
+		count += hal_space_unmap(&space, &from, end, frames, 8, &words, &pool);
+	return count;
+}
+
+static void space_end(void)
+{
+	hal_space_stop(&space);
+	unmap(0, EXO_USER_LIMIT);
+	hal_space_destroy(&space, &pool);
+}
+
 TestSuite(hosted, .init = setup, .fini = teardown, .timeout = 60);
 
 /* A context at CODE with this program. */
@@ -101,13 +127,13 @@ Test(hosted, map_query_next_unmap)
 	cr_assert(hal_space_query(&space, DATA + 0x2000, &frame, &flags));
 	cr_assert_eq(frame, first + 2);
 	cr_assert_eq(flags & 7, EXO_PROT_READ | EXO_PROT_WRITE);
-	cr_assert_eq(hal_space_next(&space, 0, EXO_USER_LIMIT), DATA);
-	cr_assert_eq(hal_space_next(&space, DATA + 0x3000, EXO_USER_LIMIT), EXO_USER_LIMIT);
-	hal_space_unmap(&space, DATA, 2);
+	cr_assert_eq(next(0), DATA);
+	cr_assert_eq(next(DATA + 0x3000), EXO_USER_LIMIT);
+	cr_assert_eq(unmap(DATA, DATA + 0x2000), 2);
 	hal_space_flush(&space);
 	cr_assert_not(hal_space_query(&space, DATA, &frame, &flags));
-	cr_assert_eq(hal_space_next(&space, 0, EXO_USER_LIMIT), DATA + 0x2000);
-	hal_space_destroy(&space, &pool);
+	cr_assert_eq(next(0), DATA + 0x2000);
+	space_end();
 	cr_assert_eq(pool.count, FUND);
 }
 
@@ -353,7 +379,7 @@ Test(hosted, revoked_memory_is_gone)
 	cr_assert_eq(enter(), EXO_EV_FAULT);
 	hal_space_protect(&space, DATA, 1, EXO_PROT_READ | EXO_PROT_WRITE);
 	cr_assert_eq(enter(), EXO_EV_SYSCALL);
-	hal_space_unmap(&space, DATA, 1);
+	unmap(DATA, DATA + 0x1000);
 	hal_space_flush(&space);
 	cr_assert_eq(enter(), EXO_EV_FAULT);
 	cr_assert_eq(trap.access, EXO_ACCESS_WRITE);
@@ -448,7 +474,7 @@ Test(hosted, who_enters_the_stub_is_dead, .timeout = 280)
 		for (int i = 0; i < 20 && event != EXO_EV_DEAD && event != EXO_EV_EXCEPTION && event != EXO_EV_FAULT; i++)
 			event = enter();
 		hal_ctx_fini(&ctx);
-		hal_space_destroy(&space, &pool);
+		space_end();
 		cr_assert_eq(pool.count, FUND);
 		cr_assert_eq(hal_space_init(&space, &pool), EXO_OK);
 	}
@@ -475,7 +501,7 @@ Test(hosted, reused_zones_hold_nothing_of_the_last)
 		page->load = EXO_CTX_GPRS | EXO_CTX_FP;
 		cr_assert_eq(enter(), EXO_EV_SYSCALL);
 		hal_ctx_fini(&ctx);
-		hal_space_destroy(&space, &pool);
+		space_end();
 		cr_assert_eq(hal_space_init(&space, &pool), EXO_OK);
 		next_frame -= 2;
 		memset(hal_phys_ptr(next_frame), 0, 2 * EXO_FRAME_SIZE);

@@ -126,10 +126,17 @@ void host_cross_forget(const struct host_zone *zone);
 
 /* ---- Spaces (space.c, order.c) ---- */
 
-/* A leaf entry of the software page table: frame << 12 and these. */
-#define PTE_PROT  UINT64_C(0x07) /* EXO_PROT_* */
-#define PTE_HOST  UINT64_C(0x08) /* the host process has the mapping too */
-#define PTE_VALID UINT64_C(0x10)
+/* A word of the lowest tables (hal/tables.h): 0, or the frame in bits 12 to 43 and these. */
+#define PTE_PROT   UINT64_C(0x07) /* EXO_PROT_* */
+#define PTE_VALID  UINT64_C(0x10)
+#define PTE_HOST   (UINT64_C(0xfffff) << 44) /* number of the cache in which the host process has it; 0: it has it not */
+#define PTE_CACHES UINT32_C(0xfffff)
+#define PTE_CACHE(number) ((uint64_t)(number) << 44)
+
+static inline exo_frame_t pte_frame(uint64_t entry)
+{
+	return (entry & ~PTE_HOST) >> EXO_FRAME_SHIFT;
+}
 
 struct ctx;
 struct space {
@@ -137,6 +144,7 @@ struct space {
 	uint32_t orders;     /* queued in the zone's list */
 	uint32_t grants;     /* of these, ones that only add */
 	uint32_t host_maps;  /* host mappings, at most: merging is not counted */
+	uint32_t cache;      /* the number of what the host process has, from 1; space.c */
 	bool revoking;       /* some order takes something away */
 	exo_frame_t root;
 	struct host_zone *zone; /* 0: dead */
@@ -147,6 +155,7 @@ struct space {
 };
 #define SPACE_SELF 1 /* the LibOS in this process */
 #define SPACE_ZONE 2
+#define SPACE_STOPPED 3
 _Static_assert(sizeof(struct space) <= sizeof(struct hal_space), "struct space fits");
 
 static inline struct space *space_of(const struct hal_space *space)

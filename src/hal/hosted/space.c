@@ -1,32 +1,20 @@
 /*
  * Address spaces. The software page table, four levels like the machine's and paid from
  * the zone's pool, is the truth; the host process's mappings are a cache of it,
- * like a TLB: PTE_HOST marks what it has. So the HAL may leave a mapping out (a fork
- * maps many scattered pages of which the child touches few) or throw all away (the
- * host allows 65,530 per process), and fill in at the fault.
- *
- * A word of a table is 0 or, above the leaves, the frame number of the next table + 1.
+ * like a TLB: PTE_HOST marks what it has, with the number of the cache that it is in. So the HAL may leave a
+ * mapping out (a fork maps many scattered pages of which the child touches few) or throw all away (the host
+ * allows 65,530 per process) by beginning the next cache, and fill in at the fault.
  */
 #include "hosted.h"
 
+#include <hal/tables.h>
 #include <string.h>
 #include <sys/syscall.h>
 
-#define ENTRIES        512
-#define LEVELS         4
 #define HOST_MAPS_MAX  50000
+#define ORDER_WORDS    64 /* an order to the mapper, in words of work: the host takes a microsecond or two */
 #define AROUND         16 /* pages looked at on each side of a fault */
 #define STRIKES_MAX    8
-
-static uint64_t *table_of(exo_frame_t frame)
-{
-	return hal_phys_ptr(frame);
-}
-
-static unsigned index_of(exo_vaddr_t vaddr, int level)
-{
-	return (unsigned)(vaddr >> (EXO_FRAME_SHIFT + 9 * level)) & (ENTRIES - 1);
-}
 
 enum exo_status hal_space_init(struct hal_space *hal, struct hal_pool *pool)
 {
@@ -40,20 +28,11 @@ enum exo_status hal_space_init(struct hal_space *hal, struct hal_pool *pool)
 		return EXO_E_DEVICE;
 	host_lock_init(&space->lock);
 	space->kind = SPACE_ZONE;
+	space->cache = 1;
 	space->root = hal_pool_take(pool);
-	memset(table_of(space->root), 0, EXO_FRAME_SIZE);
+	memset(hal_phys_ptr(space->root), 0, EXO_FRAME_SIZE);
 	host_zones_refill();
 	return EXO_OK;
-}
-
-static void give_tables(exo_frame_t frame, int level, struct hal_pool *pool)
-{
-	uint64_t *table = table_of(frame);
-
-	for (unsigned i = 0; level > 0 && i < ENTRIES; i++)
-		if (table[i])
-			give_tables(table[i] - 1, level - 1, pool);
-	hal_pool_give(pool, frame);
 }
 
 void host_space_kill(struct space *space)
@@ -69,15 +48,14 @@ void host_space_kill(struct space *space)
 	space->orders = 0;
 }
 
-void hal_space_destroy(struct hal_space *hal, struct hal_pool *pool)
+/* A fixed number of host calls: one order for all that the process has. */
+void hal_space_stop(struct hal_space *hal)
 {
 	struct space *space = space_of(hal);
 	struct host_zone *zone;
 
-	if (space->kind != SPACE_ZONE)
-		return;
 	host_lock_take(&space->lock);
-	space->kind = 0;
+	space->kind = SPACE_STOPPED;
 	if (space->zone) {
 		/* What is queued need not be run; what is posted must have been. */
 		space->orders = space->grants = 0;
@@ -93,90 +71,50 @@ void hal_space_destroy(struct hal_space *hal, struct hal_pool *pool)
 	space->zone = 0;
 	if (zone)
 		host_zone_give(zone);
-	give_tables(space->root, LEVELS - 1, pool);
 	host_lock_give(&space->lock);
-	host_lock_fini(&space->lock);
 }
 
-/* The leaf table that covers vaddr; 0 if there is none and no pool to make it. */
-static uint64_t *leaf_table(const struct space *space, exo_vaddr_t vaddr, struct hal_pool *pool)
+void hal_space_destroy(struct hal_space *hal, struct hal_pool *pool)
 {
-	exo_frame_t frame = space->root;
+	struct space *space = space_of(hal);
 
-	for (int level = LEVELS - 1; level > 0; level--) {
-		uint64_t *word = &table_of(frame)[index_of(vaddr, level)];
-		if (!*word) {
-			if (!pool)
-				return 0;
-			frame = hal_pool_take(pool);
-			memset(table_of(frame), 0, EXO_FRAME_SIZE);
-			*word = frame + 1;
-		}
-		frame = *word - 1;
-	}
-	return table_of(frame);
+	hal_pool_give(pool, space->root);
+	host_lock_fini(&space->lock);
 }
 
 uint64_t *host_space_entry(const struct space *space, exo_vaddr_t vaddr)
 {
-	uint64_t *table;
+	unsigned level;
+	uint64_t *word;
 
 	if (vaddr >= EXO_USER_LIMIT)
 		return 0;
-	table = leaf_table(space, vaddr, 0);
-	if (!table || !(table[index_of(vaddr, 0)] & PTE_VALID))
-		return 0;
-	return &table[index_of(vaddr, 0)];
+	word = tables_find(space->root, vaddr, &level);
+	return *word != 0 ? word : 0;
 }
 
-/* Pages from vaddr to the end of its leaf table, at most count. */
-static uint64_t chunk(exo_vaddr_t vaddr, uint64_t count)
+/* Has the host process the mapping too? */
+static bool is_cached(const struct space *space, uint64_t entry)
 {
-	uint64_t rest = ENTRIES - index_of(vaddr, 0);
-
-	return rest < count ? rest : count;
+	return (entry & PTE_HOST) == PTE_CACHE(space->cache);
 }
 
 uint64_t hal_space_cost(const struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count)
 {
 	struct space *space = space_of(hal);
-	uint64_t cost = 0, last[LEVELS];
+	uint64_t cost;
 
 	host_lock_take(&space->lock);
-	memset(last, 0xff, sizeof(last));
-	while (count) {
-		uint64_t pages = chunk(vaddr, count);
-		exo_frame_t frame = space->root;
-		int level = LEVELS - 1;
-		for (; level > 0; level--) {
-			uint64_t word = table_of(frame)[index_of(vaddr, level)];
-			if (!word)
-				break;
-			frame = word - 1;
-		}
-		/* Missing from here down; tables above were counted by a neighbour. */
-		for (; level > 0; level--) {
-			uint64_t covers = vaddr >> (EXO_FRAME_SHIFT + 9 * level);
-			cost += covers != last[level];
-			last[level] = covers;
-		}
-		vaddr += pages << EXO_FRAME_SHIFT;
-		count -= pages;
-	}
+	cost = tables_cost(space->root, vaddr, count);
 	host_lock_give(&space->lock);
 	return cost;
 }
 
-static void forget_below(exo_frame_t frame, int level)
+/* The host process has nothing any more, or is about to lose it. An old mark that is met again when the numbers begin
+ * anew claims what the host has not: that costs a fault or an order for nothing. */
+static void cache_forget(struct space *space)
 {
-	uint64_t *table = table_of(frame);
-
-	for (unsigned i = 0; i < ENTRIES; i++) {
-		if (level == 0)
-			table[i] &= ~PTE_HOST;
-		else if (table[i])
-			forget_below(table[i] - 1, level - 1);
-	}
+	space->cache = space->cache % PTE_CACHES + 1;
 }
 
 bool host_space_move(struct space *space)
@@ -194,7 +132,7 @@ bool host_space_move(struct space *space)
 	space->zone = zone;
 	space->orders = space->grants = space->host_maps = 0;
 	space->revoking = false;
-	forget_below(space->root, LEVELS - 1);
+	cache_forget(space);
 	if (space->answers)
 		host_order_answers(space);
 	return true;
@@ -205,7 +143,7 @@ static void make_room(struct space *space)
 {
 	if (space->host_maps <= HOST_MAPS_MAX)
 		return;
-	forget_below(space->root, LEVELS - 1);
+	cache_forget(space);
 	host_order_unmap(space, EXO_USER_BASE, EXO_USER_LIMIT - EXO_USER_BASE);
 	space->host_maps = 1;
 }
@@ -214,108 +152,84 @@ void hal_space_map(struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t frame, 
                    uint32_t prot, struct hal_pool *pool)
 {
 	struct space *space = space_of(hal);
+	uint64_t *entry = 0, *link = 0;
 
 	host_lock_take(&space->lock);
-	while (count) {
-		uint64_t pages = chunk(vaddr, count);
-		uint64_t *entry = leaf_table(space, vaddr, pool) + index_of(vaddr, 0);
+	for (; count; count--, entry++, frame++, vaddr += EXO_FRAME_SIZE) {
+		bool replaces;
 
-		make_room(space);
-		for (uint64_t i = 0; i < pages; i++, entry++, frame++, vaddr += EXO_FRAME_SIZE) {
-			bool replaces = *entry & PTE_HOST;
-			*entry = frame << EXO_FRAME_SHIFT | PTE_VALID | (prot & PTE_PROT);
-			if (replaces || host_order_eager(space, vaddr, frame, prot)) {
-				*entry |= PTE_HOST;
-				host_order_map(space, vaddr, frame, prot, replaces);
-			}
+		if (!link || tables_index(vaddr, 1) == 0) {
+			entry = tables_make(space->root, vaddr, 1, pool, &link);
+			make_room(space);
 		}
-		count -= pages;
+		replaces = is_cached(space, *entry);
+		if (*entry == 0)
+			*link += TABLE_ONE;
+		*entry = frame << EXO_FRAME_SHIFT | PTE_VALID | (prot & PTE_PROT);
+		if (replaces || host_order_eager(space, vaddr, frame, prot)) {
+			*entry |= PTE_CACHE(space->cache);
+			host_order_map(space, vaddr, frame, prot, replaces);
+		}
 	}
 	host_lock_give(&space->lock);
 }
 
-/* The next page at or after vaddr whose tables exist; skips what a missing table covers. */
-static exo_vaddr_t skip_hole(const struct space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
-{
-	while (vaddr < end) {
-		exo_frame_t frame = space->root;
-		int level = LEVELS - 1;
-		uint64_t word = 1, span;
-		for (; level > 0; level--) {
-			word = table_of(frame)[index_of(vaddr, level)];
-			if (!word)
-				break;
-			frame = word - 1;
-		}
-		if (word)
-			return vaddr;
-		span = EXO_FRAME_SIZE << (9 * level);
-		vaddr = (vaddr | (span - 1)) + 1;
-	}
-	return end;
-}
-
-static exo_vaddr_t next_mapped(const struct space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
-{
-	while ((vaddr = skip_hole(space, vaddr, end)) < end) {
-		const uint64_t *table = leaf_table(space, vaddr, 0);
-		for (unsigned i = index_of(vaddr, 0); i < ENTRIES && vaddr < end; i++, vaddr += EXO_FRAME_SIZE)
-			if (table[i] & PTE_VALID)
-				return vaddr;
-	}
-	return end;
-}
-
-exo_vaddr_t hal_space_next(const struct hal_space *hal, exo_vaddr_t vaddr, exo_vaddr_t end)
+exo_vaddr_t hal_space_next(const struct hal_space *hal, exo_vaddr_t vaddr, exo_vaddr_t end, uint32_t *words)
 {
 	struct space *space = space_of(hal);
 
 	host_lock_take(&space->lock);
-	vaddr = next_mapped(space, vaddr, end);
+	vaddr = tables_next(space->root, vaddr, end, words);
 	host_lock_give(&space->lock);
 	return vaddr;
 }
 
-void hal_space_unmap(struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count)
+uint64_t hal_space_unmap(struct hal_space *hal, exo_vaddr_t *vaddr, exo_vaddr_t end, exo_frame_t *frames,
+                         uint64_t count, uint32_t *words, struct hal_pool *pool)
 {
 	struct space *space = space_of(hal);
-	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
+	uint64_t done = 0;
 
 	host_lock_take(&space->lock);
-	while ((vaddr = skip_hole(space, vaddr, end)) < end) {
-		uint64_t pages = chunk(vaddr, (end - vaddr) >> EXO_FRAME_SHIFT);
-		uint64_t *entry = leaf_table(space, vaddr, 0) + index_of(vaddr, 0);
+	while (*vaddr < end && done < count && *words > 0) {
+		uint64_t old;
 
-		make_room(space);
-		for (uint64_t i = 0; i < pages; i++, entry++, vaddr += EXO_FRAME_SIZE) {
-			if (*entry & PTE_HOST)
-				host_order_unmap(space, vaddr, EXO_FRAME_SIZE);
-			*entry = 0;
+		*vaddr = tables_next(space->root, *vaddr, end, words);
+		if (*vaddr == end)
+			break;
+		old = tables_clear(space->root, *vaddr, pool);
+		if (is_cached(space, old)) {
+			uint32_t orders = space->orders;
+
+			make_room(space);
+			host_order_unmap(space, *vaddr, EXO_FRAME_SIZE);
+			if (space->orders != orders)
+				*words -= *words < ORDER_WORDS ? *words : ORDER_WORDS;
 		}
+		frames[done++] = pte_frame(old);
+		*vaddr += EXO_FRAME_SIZE;
 	}
 	host_lock_give(&space->lock);
+	return done;
 }
 
 void hal_space_protect(struct hal_space *hal, exo_vaddr_t vaddr, uint64_t count, uint32_t prot)
 {
 	struct space *space = space_of(hal);
 	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
+	uint32_t words = 0;
 
 	prot &= PTE_PROT;
 	host_lock_take(&space->lock);
-	while ((vaddr = skip_hole(space, vaddr, end)) < end) {
-		uint64_t pages = chunk(vaddr, (end - vaddr) >> EXO_FRAME_SHIFT);
-		uint64_t *entry = leaf_table(space, vaddr, 0) + index_of(vaddr, 0);
+	make_room(space);
+	for (; (vaddr = tables_next(space->root, vaddr, end, &words)) < end; vaddr += EXO_FRAME_SIZE) {
+		uint64_t *entry = host_space_entry(space, vaddr), old = *entry & PTE_PROT;
 
-		make_room(space);
-		for (uint64_t i = 0; i < pages; i++, entry++, vaddr += EXO_FRAME_SIZE) {
-			uint64_t old = *entry & PTE_PROT;
-			if (!(*entry & PTE_VALID) || old == prot)
-				continue;
-			*entry = (*entry & ~PTE_PROT) | prot;
-			if (*entry & PTE_HOST)
-				host_order_protect(space, vaddr, EXO_FRAME_SIZE, prot, old & ~prot);
-		}
+		if (old == prot)
+			continue;
+		*entry = (*entry & ~PTE_PROT) | prot;
+		if (is_cached(space, *entry))
+			host_order_protect(space, vaddr, EXO_FRAME_SIZE, prot, old & ~prot);
 	}
 	host_lock_give(&space->lock);
 }
@@ -348,7 +262,7 @@ bool hal_space_query(const struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t
 	host_lock_give(&space->lock);
 	if (!found)
 		return false;
-	*frame = found >> EXO_FRAME_SHIFT;
+	*frame = pte_frame(found);
 	*flags = (uint32_t)(found & PTE_PROT) | HAL_ACCESSED | HAL_DIRTY;
 	return true;
 }
@@ -417,19 +331,19 @@ bool host_space_resolve(struct space *space, exo_vaddr_t vaddr, uint32_t access)
 	if (!entry || !allows(*entry, access))
 		return false;
 	/* The host has it, they say: once may be an order that was late; often is not. */
-	if ((*entry & PTE_HOST) && ++space->zone->strikes > STRIKES_MAX)
+	if (is_cached(space, *entry) && ++space->zone->strikes > STRIKES_MAX)
 		return false;
 	make_room(space);
 	from = page > AROUND << EXO_FRAME_SHIFT ? page - (AROUND << EXO_FRAME_SHIFT) : 0;
 	to = page + (AROUND << EXO_FRAME_SHIFT);
 	for (exo_vaddr_t at = from; at < to; at += EXO_FRAME_SIZE) {
 		uint64_t *other = host_space_entry(space, at);
-		if (!other || ((*other & PTE_HOST) && at != page))
+		if (!other || (is_cached(space, *other) && at != page))
 			continue;
-		if (at != page && !host_order_eager(space, at, *other >> EXO_FRAME_SHIFT, (uint32_t)(*other & PTE_PROT)))
+		if (at != page && !host_order_eager(space, at, pte_frame(*other), (uint32_t)(*other & PTE_PROT)))
 			continue;
-		host_order_map(space, at, *other >> EXO_FRAME_SHIFT, (uint32_t)(*other & PTE_PROT), false);
-		*other |= PTE_HOST;
+		host_order_map(space, at, pte_frame(*other), (uint32_t)(*other & PTE_PROT), false);
+		*other = (*other & ~PTE_HOST) | PTE_CACHE(space->cache);
 	}
 	return true;
 }
@@ -445,7 +359,7 @@ static bool copy_pages(const struct space *space, exo_vaddr_t vaddr, uint8_t *by
 			return false;
 		if (part > size)
 			part = size;
-		page = (uint8_t *)hal_phys_ptr(*entry >> EXO_FRAME_SHIFT) + offset;
+		page = (uint8_t *)hal_phys_ptr(pte_frame(*entry)) + offset;
 		memcpy(out ? page : bytes, out ? bytes : page, part);
 		vaddr += part;
 		bytes += part;
@@ -493,11 +407,11 @@ bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *fro
 
 bool hal_space_reach(const struct hal_space *hal, exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count)
 {
-	uint32_t flags;
+	uint32_t flags, words = 0;
 
 	if (space_of(hal)->kind == SPACE_SELF)
 		return host_window_reach(vaddr, frame, count);
-	*vaddr = hal_space_next(hal, *vaddr, EXO_USER_LIMIT);
+	*vaddr = hal_space_next(hal, *vaddr, EXO_USER_LIMIT, &words);
 	*count = 1;
 	return *vaddr < EXO_USER_LIMIT && hal_space_query(hal, *vaddr, frame, &flags);
 }

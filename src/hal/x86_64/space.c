@@ -6,8 +6,12 @@
  * Programs get 4 KiB pages only, so that protect and unmap never split; the
  * first LibOS's window (window.c) has large ones too.
  */
+#include <hal/tables.h>
 #include <hal/x86_64/machine.h>
 #include <hal/x86_64/paging.h>
+
+_Static_assert(TABLE_LARGE == PT_LARGE && TABLE_FRAME == PT_ADDRESS && TABLE_LINK == (PT_PRESENT | PT_WRITE | PT_USER),
+               "tables are the machine's");
 
 static struct space *of(struct hal_space *space)
 {
@@ -19,17 +23,9 @@ static const struct space *of_const(const struct hal_space *space)
 	return (const struct space *)(const void *)space;
 }
 
-static uint64_t *table_at(uint64_t entry)
+static exo_frame_t root_of(const struct space *s)
 {
-	return phys_ptr(entry & PT_ADDRESS);
-}
-
-static uint64_t new_table(struct hal_pool *pool)
-{
-	uint64_t phys = hal_pool_take(pool) << EXO_FRAME_SHIFT;
-
-	memset(phys_ptr(phys), 0, EXO_FRAME_SIZE);
-	return phys;
+	return s->pml4 >> EXO_FRAME_SHIFT;
 }
 
 enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
@@ -41,27 +37,17 @@ enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
 	if (pool->count < HAL_SPACE_INIT_COST)
 		return EXO_E_FUNDS;
 	memset(space, 0, sizeof(*space));
-	s->pml4 = new_table(pool);
+	s->pml4 = hal_pool_take(pool) << EXO_FRAME_SHIFT;
 	s->id = ++machine.next_space_id;
 	s->area_slot = AREA_SLOT_FIRST;
 	root = phys_ptr(s->pml4);
+	memset(root, 0, EXO_FRAME_SIZE);
 	if (!machine.isolated)
 		memcpy(root + 256, kernel + 256, 256 * sizeof(*root));
 	return EXO_OK;
 }
 
-static void free_tables(uint64_t *table, unsigned level, unsigned count, struct hal_pool *pool)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (!(table[i] & PT_PRESENT) || (table[i] & PT_LARGE))
-			continue;
-		if (level > 2)
-			free_tables(table_at(table[i]), level - 1, PT_ENTRIES, pool);
-		hal_pool_give(pool, (table[i] & PT_ADDRESS) >> EXO_FRAME_SHIFT);
-	}
-}
-
-void hal_space_destroy(struct hal_space *space, struct hal_pool *pool)
+void hal_space_stop(struct hal_space *space)
 {
 	struct space *s = of(space);
 	struct cpu *cpu = this_cpu(), *worker = split_worker();
@@ -72,73 +58,17 @@ void hal_space_destroy(struct hal_space *space, struct hal_pool *pool)
 		space_leave();
 	if (cpu->pcid_owner[s->pcid] == s->id)
 		cpu->pcid_owner[s->pcid] = 0;
-	free_tables(phys_ptr(s->pml4), 4, 256, pool);
-	hal_pool_give(pool, s->pml4 >> EXO_FRAME_SHIFT);
+}
+
+void hal_space_destroy(struct hal_space *space, struct hal_pool *pool)
+{
+	hal_pool_give(pool, root_of(of(space)));
 	memset(space, 0, sizeof(*space));
-}
-
-/* The table of level 1 that has vaddr, or NULL and in *level the level whose
- * entry is missing. */
-static uint64_t *find_table(const struct space *s, exo_vaddr_t vaddr, unsigned *level)
-{
-	uint64_t *table = phys_ptr(s->pml4);
-
-	for (unsigned l = 4; l > 1; l--) {
-		uint64_t entry = table[pt_index(vaddr, l)];
-		if (!(entry & PT_PRESENT) || (entry & PT_LARGE)) {
-			*level = l;
-			return NULL;
-		}
-		table = table_at(entry);
-	}
-	*level = 1;
-	return table;
-}
-
-/* Tables below an empty entry of `level` that [from, to) would need, the one
- * behind the entry included. */
-static uint64_t tables_below(exo_vaddr_t from, exo_vaddr_t to, unsigned level)
-{
-	uint64_t count = 0;
-
-	for (unsigned l = 2; l <= level; l++)
-		count += (to - 1) / pt_span(l) - from / pt_span(l) + 1;
-	return count;
 }
 
 uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
 {
-	const struct space *s = of_const(space);
-	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
-	uint64_t cost = 0;
-
-	while (vaddr < end) {
-		unsigned level;
-		exo_vaddr_t next;
-
-		find_table(s, vaddr, &level);
-		next = (vaddr / pt_span(level < 2 ? 2 : level) + 1) * pt_span(level < 2 ? 2 : level);
-		if (next > end)
-			next = end;
-		if (level > 1)
-			cost += tables_below(vaddr, next, level);
-		vaddr = next;
-	}
-	return cost;
-}
-
-static uint64_t *make_table(struct space *s, exo_vaddr_t vaddr, unsigned down_to,
-                            struct hal_pool *pool)
-{
-	uint64_t *table = phys_ptr(s->pml4);
-
-	for (unsigned l = 4; l > down_to; l--) {
-		uint64_t *entry = &table[pt_index(vaddr, l)];
-		if (!(*entry & PT_PRESENT))
-			*entry = new_table(pool) | PT_PRESENT | PT_WRITE | PT_USER;
-		table = table_at(*entry);
-	}
-	return table;
+	return tables_cost(root_of(of_const(space)), vaddr, count);
 }
 
 static uint64_t prot_bits(uint32_t prot)
@@ -151,54 +81,49 @@ void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame
                    uint64_t count, uint32_t prot, struct hal_pool *pool)
 {
 	struct space *s = of(space);
-	uint64_t entry = frame << EXO_FRAME_SHIFT | prot_bits(prot);
+	uint64_t entry = frame << EXO_FRAME_SHIFT | prot_bits(prot), *word = NULL, *link = NULL;
 
-	while (count > 0) {
-		uint64_t *table = make_table(s, vaddr, 1, pool);
-		for (unsigned i = pt_index(vaddr, 1); i < PT_ENTRIES && count > 0; i++) {
-			if (table[i] != 0)
-				s->stale = 1;
-			table[i] = entry;
-			entry += EXO_FRAME_SIZE;
-			vaddr += EXO_FRAME_SIZE;
-			count--;
-		}
+	for (; count > 0; count--, word++, entry += EXO_FRAME_SIZE, vaddr += EXO_FRAME_SIZE) {
+		if (!link || tables_index(vaddr, 1) == 0)
+			word = tables_make(root_of(s), vaddr, 1, pool, &link);
+		if (*word != 0)
+			s->stale = 1;
+		else
+			*link += TABLE_ONE;
+		*word = entry;
 	}
 }
 
-/* Calls for each present entry of [vaddr, + count): the new entry has the old
- * one's `keep` bits and `set`. */
-static void change(struct space *s, exo_vaddr_t vaddr, uint64_t count, uint64_t keep,
-                   uint64_t set)
+uint64_t hal_space_unmap(struct hal_space *space, exo_vaddr_t *vaddr, exo_vaddr_t end, exo_frame_t *frames,
+                         uint64_t count, uint32_t *words, struct hal_pool *pool)
 {
-	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
+	struct space *s = of(space);
+	uint64_t done = 0;
 
-	while (vaddr < end) {
-		unsigned level;
-		uint64_t *table = find_table(s, vaddr, &level);
-
-		if (!table) {
-			vaddr = (vaddr / pt_span(level) + 1) * pt_span(level);
-			continue;
-		}
-		for (unsigned i = pt_index(vaddr, 1); i < PT_ENTRIES && vaddr < end; i++) {
-			if (table[i] & PT_PRESENT) {
-				table[i] = (table[i] & keep) | set;
-				s->stale = 1;
-			}
-			vaddr += EXO_FRAME_SIZE;
-		}
+	while (*vaddr < end && done < count && *words > 0) {
+		*vaddr = tables_next(root_of(s), *vaddr, end, words);
+		if (*vaddr == end)
+			break;
+		frames[done++] = (tables_clear(root_of(s), *vaddr, pool) & PT_ADDRESS) >> EXO_FRAME_SHIFT;
+		s->stale = 1;
+		*vaddr += EXO_FRAME_SIZE;
 	}
-}
-
-void hal_space_unmap(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
-{
-	change(of(space), vaddr, count, 0, 0);
+	return done;
 }
 
 void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count, uint32_t prot)
 {
-	change(of(space), vaddr, count, PT_ADDRESS | PT_ACCESSED | PT_DIRTY, prot_bits(prot));
+	struct space *s = of(space);
+	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
+	uint32_t words = 0;
+
+	for (; (vaddr = tables_next(root_of(s), vaddr, end, &words)) < end; vaddr += EXO_FRAME_SIZE) {
+		unsigned level;
+		uint64_t *word = tables_find(root_of(s), vaddr, &level);
+
+		*word = (*word & (PT_ADDRESS | PT_ACCESSED | PT_DIRTY)) | prot_bits(prot);
+		s->stale = 1;
+	}
 }
 
 /* The machine may set bits at the same time, on another CPU. */
@@ -206,11 +131,8 @@ void hal_space_clear(struct hal_space *space, exo_vaddr_t vaddr, uint32_t bits)
 {
 	struct space *s = of(space);
 	unsigned level;
-	uint64_t *table = find_table(s, vaddr, &level);
 
-	if (!table)
-		return;
-	__atomic_fetch_and(&table[pt_index(vaddr, 1)], ~(uint64_t)bits, __ATOMIC_RELAXED);
+	__atomic_fetch_and(tables_find(root_of(s), vaddr, &level), ~(uint64_t)bits, __ATOMIC_RELAXED);
 	s->stale = 1;
 }
 
@@ -284,21 +206,15 @@ void space_leave(void)
  * 0: none. *phys: the byte's address. */
 static uint64_t leaf(const struct space *s, exo_vaddr_t vaddr, uint64_t *phys)
 {
-	const uint64_t *table = phys_ptr(s->pml4);
+	uint64_t entry, mask;
+	unsigned level;
 
 	if (vaddr >= EXO_USER_LIMIT)
 		return 0;
-	for (unsigned l = 4;; l--) {
-		uint64_t entry = table[pt_index(vaddr, l)];
-		if (!(entry & PT_PRESENT))
-			return 0;
-		if (l == 1 || (entry & PT_LARGE)) {
-			uint64_t mask = pt_span(l) - 1;
-			*phys = (entry & PT_ADDRESS & ~mask) | (vaddr & mask);
-			return entry;
-		}
-		table = table_at(entry);
-	}
+	entry = *tables_find(root_of(s), vaddr, &level);
+	mask = tables_span(level) - 1;
+	*phys = (entry & PT_ADDRESS & ~mask) | (vaddr & mask);
+	return entry;
 }
 
 bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t *frame,
@@ -315,28 +231,9 @@ bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame
 	return true;
 }
 
-exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
+exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end, uint32_t *words)
 {
-	const struct space *s = of_const(space);
-
-	while (vaddr < end) {
-		unsigned level;
-		uint64_t phys;
-		const uint64_t *table = find_table(s, vaddr, &level);
-
-		if (!table) {
-			if (leaf(s, vaddr, &phys) != 0) /* a large page of the window */
-				return vaddr;
-			vaddr = (vaddr / pt_span(level) + 1) * pt_span(level);
-			continue;
-		}
-		for (unsigned i = pt_index(vaddr, 1); i < PT_ENTRIES && vaddr < end; i++) {
-			if (table[i] & PT_PRESENT)
-				return vaddr;
-			vaddr += EXO_FRAME_SIZE;
-		}
-	}
-	return end;
+	return tables_next(root_of(of_const(space)), vaddr, end, words);
 }
 
 void hal_space_answers(struct hal_space *space, exo_frame_t frame)
@@ -359,13 +256,9 @@ void *hal_phys_ptr(exo_frame_t frame)
 static void mark_used(const struct space *s, exo_vaddr_t vaddr, uint64_t entry, uint64_t bits)
 {
 	unsigned level;
-	uint64_t *table;
 
-	if ((entry & bits) == bits)
-		return;
-	table = find_table(s, vaddr, &level);
-	if (table)
-		__atomic_fetch_or(&table[pt_index(vaddr, 1)], bits, __ATOMIC_RELAXED);
+	if ((entry & bits) != bits)
+		__atomic_fetch_or(tables_find(root_of(s), vaddr, &level), bits, __ATOMIC_RELAXED);
 }
 
 /* Calls memcpy for each piece that lies in one page. */

@@ -86,10 +86,21 @@ static void world_make(struct world *world)
 	hal_space_map(&world->space, DATA, world->data, 1, EXO_PROT_READ | EXO_PROT_WRITE, &world->pool);
 }
 
+static void unmap(struct world *world, exo_vaddr_t from, exo_vaddr_t end)
+{
+	exo_frame_t frames[8];
+	uint32_t words = UINT32_MAX;
+
+	while (from < end)
+		hal_space_unmap(&world->space, &from, end, frames, 8, &words, &world->pool);
+}
+
 static void world_end(struct world *world)
 {
 	for (unsigned k = 0; k < 2; k++)
 		hal_ctx_fini(&world->ctx[k]);
+	hal_space_stop(&world->space);
+	unmap(world, 0, EXO_USER_LIMIT);
 	hal_space_destroy(&world->space, &world->pool);
 	next_frame = first_free;
 }
@@ -165,7 +176,7 @@ static void test_unmap(void)
 	world_make(&world);
 	start(&running, &world, 0, 1, 0);
 	await_counter(&world, 0);
-	hal_space_unmap(&world.space, DATA, 1);
+	unmap(&world, DATA, DATA + EXO_FRAME_SIZE);
 	hal_space_flush(&world.space);
 	at = counter(&world, 0);
 	REQUIRE(stop(&running) == EXO_EV_FAULT && running.trap.address == DATA);
@@ -197,7 +208,7 @@ static void test_changes(void)
 		REQUIRE(hal_space_query(&world.space, at, &frame, &flags) && frame == more);
 		REQUIRE(hal_copy_out(&world.space, at, &word, sizeof(word)));
 		hal_space_protect(&world.space, at, 1, EXO_PROT_READ);
-		hal_space_unmap(&world.space, at, 1);
+		unmap(&world, at, at + EXO_FRAME_SIZE);
 		hal_space_flush(&world.space);
 		REQUIRE(!hal_copy_in(&world.space, &word, at, sizeof(word)));
 	}

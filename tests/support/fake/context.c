@@ -77,6 +77,7 @@ void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap
 	};
 
 	__atomic_fetch_add(&fake.enters, 1, __ATOMIC_RELAXED);
+	fake_space_entered(fc->space);
 	state_load(fc);
 	memset(trap, 0, sizeof(*trap));
 	trap->event = EXO_EV_QUANTUM;

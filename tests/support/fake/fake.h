@@ -115,6 +115,8 @@ struct fake {
 	const char *panic;
 	const struct exo_bpf_insn *answer_program; /* the last one */
 	uint64_t enters, flushes, tables, spaces, contexts; /* the last three: alive now */
+	uint64_t words;           /* of page tables that were looked at on the way to the next page */
+	uint64_t unflushed;       /* spaces from which something was taken since the last flush: none when a call ends */
 };
 
 #define FAKE_TEXT  0xa1
@@ -153,6 +155,7 @@ void fake_kick_end(void);
 bool fake_timer_due(void);
 bool fake_window_allows(exo_vaddr_t address, uint64_t size);
 bool fake_window_reach(exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count);
+void fake_space_entered(const struct hal_space *space);
 void fake_space_lock(void);
 void fake_space_unlock(void);
 

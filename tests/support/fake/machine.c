@@ -104,8 +104,13 @@ struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a
                            uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	const uint64_t args[6] = { a0, a1, a2, a3, a4, a5 };
+	struct exo_result result = core_call(number, args);
 
-	return core_call(number, args);
+	if (fake.cpu_count == 1 && fake.unflushed != 0) {
+		fprintf(stderr, "fake: the core broke the contract: a call ends and a space was not flushed\n");
+		abort();
+	}
+	return result;
 }
 
 const struct hal_boot_info *hal_boot(void)

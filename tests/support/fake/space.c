@@ -3,6 +3,7 @@
  * frames of the zone's pool, as real as needed to hold the core to its promises.
  */
 #include <fake/fake.h>
+#include <hal/tables.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +13,33 @@ enum {
 	SPACE_MAGIC,
 	SPACE_ROOT, /* frame of the top table */
 	SPACE_ANSWERS,
+	SPACE_STOPPED,
+	SPACE_UNFLUSHED, /* something was taken from it since the last flush */
 };
+
+/* What was taken away must be flushed before the call ends in which it was. */
+static void unflushed(struct hal_space *space, bool now)
+{
+	if (space->word[SPACE_STOPPED] || space->word[SPACE_UNFLUSHED] == now)
+		return;
+	space->word[SPACE_UNFLUSHED] = now;
+	fake.unflushed += now ? 1 : UINT64_MAX;
+}
+
+/* tables_next(), of which every word counts. */
+static exo_vaddr_t next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end, uint32_t *words)
+{
+	uint32_t left = UINT32_MAX, seen;
+
+	vaddr = tables_next(space->word[SPACE_ROOT], vaddr, end, &left);
+	seen = UINT32_MAX - left;
+	fake.words += seen;
+	*words -= *words < seen ? *words : seen;
+	return vaddr;
+}
+
 #define MAGIC UINT64_C(0x6661636566616b65)
 
-#define LEVELS   4
-#define ENTRIES  512
 #define PRESENT  UINT64_C(1)
 #define USED     (HAL_ACCESSED | HAL_DIRTY)
 #define PROT_OF(entry) ((uint32_t)((entry) >> 1 & 15))
@@ -55,17 +78,6 @@ static void lock_give(const int *taken)
 /* First line of a function: it holds the lock till it returns. */
 #define HOLD_LOCK __attribute__((cleanup(lock_give), unused)) int held = lock_take()
 
-static unsigned index_of(exo_vaddr_t vaddr, int level)
-{
-	return (unsigned)(vaddr >> (EXO_FRAME_SHIFT + 9 * level) & (ENTRIES - 1));
-}
-
-/* Size of what one entry of a level covers. */
-static uint64_t span_of(int level)
-{
-	return EXO_FRAME_SIZE << (9 * level);
-}
-
 static void require(bool condition, const char *what)
 {
 	if (condition)
@@ -79,18 +91,6 @@ static bool is_libos(const struct hal_space *space)
 	return space->word[SPACE_MAGIC] == 0;
 }
 
-static uint64_t *table_new(struct hal_pool *pool, exo_frame_t *frame)
-{
-	uint64_t *table;
-
-	require(pool->count > 0, "a table was needed and the pool is empty");
-	*frame = hal_pool_take(pool);
-	table = hal_phys_ptr(*frame);
-	memset(table, 0, EXO_FRAME_SIZE);
-	fake.tables++;
-	return table;
-}
-
 enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
 {
 	HOLD_LOCK;
@@ -100,114 +100,113 @@ enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
 		return EXO_E_FUNDS;
 	memset(space, 0, sizeof(*space));
 	space->word[SPACE_MAGIC] = MAGIC;
-	table_new(pool, &space->word[SPACE_ROOT]);
+	space->word[SPACE_ROOT] = hal_pool_take(pool);
+	memset(hal_phys_ptr(space->word[SPACE_ROOT]), 0, EXO_FRAME_SIZE);
+	fake.tables++;
 	fake.spaces++;
 	return EXO_OK;
 }
 
-static void table_free(exo_frame_t frame, int level, struct hal_pool *pool)
+static exo_frame_t root_of(const struct hal_space *space)
 {
-	uint64_t *table = hal_phys_ptr(frame);
+	require(space->word[SPACE_MAGIC] == MAGIC, "space is not alive");
+	return space->word[SPACE_ROOT];
+}
 
-	for (unsigned i = 0; level > 0 && i < ENTRIES; i++)
-		if (table[i] & PRESENT)
-			table_free(table[i] >> EXO_FRAME_SHIFT, level - 1, pool);
-	hal_pool_give(pool, frame);
-	fake.tables--;
+void hal_space_stop(struct hal_space *space)
+{
+	HOLD_LOCK;
+	root_of(space);
+	unflushed(space, false);
+	space->word[SPACE_STOPPED] = 1;
+}
+
+void fake_space_entered(const struct hal_space *space)
+{
+	require(space->word[SPACE_MAGIC] == MAGIC && !space->word[SPACE_STOPPED], "a space that was stopped is entered");
 }
 
 void hal_space_destroy(struct hal_space *space, struct hal_pool *pool)
 {
 	HOLD_LOCK;
-	require(space->word[SPACE_MAGIC] == MAGIC, "space is not alive");
-	table_free(space->word[SPACE_ROOT], LEVELS - 1, pool);
+	uint32_t words = 0;
+
+	require(space->word[SPACE_STOPPED], "a space ends that was not stopped");
+	require(tables_next(root_of(space), 0, EXO_USER_LIMIT, &words) == EXO_USER_LIMIT, "a space ends that is not empty");
+	hal_pool_give(pool, root_of(space));
 	memset(space, 0xff, sizeof(*space));
+	fake.tables--;
 	fake.spaces--;
 }
 
-/* The entry of a page; NULL: a table is missing. *level: where it stopped. */
-static uint64_t *entry_find(const struct hal_space *space, exo_vaddr_t vaddr, int *level)
+/* The word of a page that is mapped, or NULL. */
+static uint64_t *entry_find(const struct hal_space *space, exo_vaddr_t vaddr)
 {
-	uint64_t *table = hal_phys_ptr(space->word[SPACE_ROOT]);
+	unsigned level;
+	uint64_t *word = tables_find(root_of(space), vaddr, &level);
 
-	require(space->word[SPACE_MAGIC] == MAGIC, "space is not alive");
-	for (*level = LEVELS - 1; *level > 0; --*level) {
-		uint64_t entry = table[index_of(vaddr, *level)];
-
-		if (!(entry & PRESENT))
-			return NULL;
-		table = hal_phys_ptr(entry >> EXO_FRAME_SHIFT);
-	}
-	return &table[index_of(vaddr, 0)];
+	return *word ? word : NULL;
 }
 
 uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
 {
 	HOLD_LOCK;
-	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
-	uint64_t cost = 0, counted[LEVELS] = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
-
-	for (exo_vaddr_t at = vaddr; at < end; at = (at | (span_of(1) - 1)) + 1) {
-		int missing;
-
-		if (entry_find(space, at, &missing))
-			continue;
-		/* The tables of level missing - 1 down to 0 do not exist. */
-		for (int level = missing - 1; level >= 0; level--) {
-			uint64_t which = at / span_of(level + 1);
-
-			cost += counted[level] != which;
-			counted[level] = which;
-		}
-	}
-	return cost;
+	return tables_cost(root_of(space), vaddr, count);
 }
 
 void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame,
                    uint64_t count, uint32_t prot, struct hal_pool *pool)
 {
 	HOLD_LOCK;
+	uint64_t before = pool->count;
+
 	require(vaddr % EXO_FRAME_SIZE == 0 && vaddr >= EXO_USER_BASE &&
 	        vaddr + (count << EXO_FRAME_SHIFT) <= EXO_USER_LIMIT && prot >= 1 && prot <= 15, "map");
 	require(!(prot & EXO_PROT_DEVICE) || (!(prot & EXO_PROT_EXEC) && hal_boot()->mmio_maps && frame >= fake.mmio &&
 	        frame + count <= fake.mmio + 2), "map of registers");
 	for (uint64_t i = 0; i < count; i++, vaddr += EXO_FRAME_SIZE) {
-		uint64_t *table = hal_phys_ptr(space->word[SPACE_ROOT]);
+		uint64_t *link, *word;
 
-		for (int level = LEVELS - 1; level > 0; level--) {
-			uint64_t *entry = &table[index_of(vaddr, level)];
-			exo_frame_t below;
-
-			if (!(*entry & PRESENT)) {
-				table_new(pool, &below);
-				*entry = below << EXO_FRAME_SHIFT | PRESENT;
-			}
-			table = hal_phys_ptr(*entry >> EXO_FRAME_SHIFT);
-		}
+		require(tables_cost(root_of(space), vaddr, 1) <= pool->count, "a table is needed and the pool is empty");
+		word = tables_make(root_of(space), vaddr, 1, pool, &link);
 		if (!(prot & EXO_PROT_DEVICE))
 			hal_phys_ptr(frame + i); /* must exist */
-		table[index_of(vaddr, 0)] = (frame + i) << EXO_FRAME_SHIFT | (uint64_t)prot << 1 | PRESENT;
+		if (*word)
+			unflushed(space, true);
+		else
+			*link += TABLE_ONE;
+		*word = (frame + i) << EXO_FRAME_SHIFT | (uint64_t)prot << 1 | PRESENT;
 	}
+	fake.tables += before - pool->count;
 }
 
-void hal_space_unmap(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
+uint64_t hal_space_unmap(struct hal_space *space, exo_vaddr_t *vaddr, exo_vaddr_t end, exo_frame_t *frames,
+                         uint64_t count, uint32_t *words, struct hal_pool *pool)
 {
 	HOLD_LOCK;
-	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
-	int level;
+	uint64_t done = 0, before = pool->count;
 
-	while ((vaddr = hal_space_next(space, vaddr, end)) < end)
-		*entry_find(space, vaddr, &level) = 0;
+	while (*vaddr < end && done < count && *words > 0) {
+		*vaddr = next(space, *vaddr, end, words);
+		if (*vaddr == end)
+			break;
+		frames[done++] = (tables_clear(root_of(space), *vaddr, pool) & TABLE_FRAME) >> EXO_FRAME_SHIFT;
+		*vaddr += EXO_FRAME_SIZE;
+	}
+	if (done > 0)
+		unflushed(space, true);
+	fake.tables -= pool->count - before;
+	return done;
 }
 
 void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t count, uint32_t prot)
 {
 	HOLD_LOCK;
 	exo_vaddr_t end = vaddr + (count << EXO_FRAME_SHIFT);
-	int level;
+	uint32_t words = 0;
 
-	for (; (vaddr = hal_space_next(space, vaddr, end)) < end; vaddr += EXO_FRAME_SIZE) {
-		uint64_t *entry = entry_find(space, vaddr, &level);
+	for (; (vaddr = next(space, vaddr, end, &words)) < end; vaddr += EXO_FRAME_SIZE) {
+		uint64_t *entry = entry_find(space, vaddr);
 
 		require((PROT_OF(*entry) & EXO_PROT_DEVICE) == (prot & EXO_PROT_DEVICE), "protection of registers");
 		*entry = (*entry & ~UINT64_C(0x1e)) | (uint64_t)prot << 1;
@@ -216,17 +215,18 @@ void hal_space_protect(struct hal_space *space, exo_vaddr_t vaddr, uint64_t coun
 
 void hal_space_flush(struct hal_space *space)
 {
+	HOLD_LOCK;
 	require(space->word[SPACE_MAGIC] == MAGIC, "flush of a space that is not alive");
+	unflushed(space, false);
 	fake.flushes++;
 }
 
 bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t *frame, uint32_t *flags)
 {
 	HOLD_LOCK;
-	int level;
-	const uint64_t *entry = entry_find(space, vaddr, &level);
+	const uint64_t *entry = entry_find(space, vaddr);
 
-	if (!entry || !(*entry & PRESENT))
+	if (!entry)
 		return false;
 	*frame = *entry >> EXO_FRAME_SHIFT;
 	*flags = PROT_OF(*entry) | (fake.tells_use ? (uint32_t)(*entry & USED) : USED);
@@ -235,34 +235,26 @@ bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame
 
 void hal_space_clear(struct hal_space *space, exo_vaddr_t vaddr, uint32_t bits)
 {
-	int level;
-	uint64_t *entry = entry_find(space, vaddr, &level);
+	uint64_t *entry = entry_find(space, vaddr);
 
-	require(entry && (*entry & PRESENT) && (bits & ~USED) == 0, "clear");
+	require(entry && (bits & ~USED) == 0, "clear");
 	*entry &= ~(uint64_t)bits;
 }
 
-exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end)
+exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end, uint32_t *words)
 {
 	HOLD_LOCK;
-	while (vaddr < end) {
-		int level;
-		const uint64_t *entry = entry_find(space, vaddr, &level);
-
-		if (entry && (*entry & PRESENT))
-			return vaddr;
-		vaddr = (vaddr | (span_of(level) - 1)) + 1;
-	}
-	return end;
+	root_of(space);
+	return next(space, vaddr, end, words);
 }
 
 bool hal_space_reach(const struct hal_space *space, exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count)
 {
-	uint32_t flags;
+	uint32_t flags, words = 0;
 
 	if (is_libos(space))
 		return fake_window_reach(vaddr, frame, count);
-	*vaddr = hal_space_next(space, *vaddr, EXO_USER_LIMIT);
+	*vaddr = hal_space_next(space, *vaddr, EXO_USER_LIMIT, &words);
 	*count = 1;
 	return *vaddr < EXO_USER_LIMIT && hal_space_query(space, *vaddr, frame, &flags);
 }
@@ -303,12 +295,11 @@ static unsigned char *program_byte(const struct hal_space *space, exo_vaddr_t va
 {
 	exo_frame_t frame;
 	uint32_t flags;
-	int level;
 
 	if (vaddr >= EXO_USER_LIMIT || !hal_space_query(space, vaddr & ~(EXO_FRAME_SIZE - 1), &frame, &flags) ||
 	    (prot & EXO_PROT_WRITE & ~flags) || (flags & EXO_PROT_DEVICE))
 		return NULL;
-	*entry_find(space, vaddr, &level) |= HAL_ACCESSED | (prot & EXO_PROT_WRITE ? HAL_DIRTY : 0);
+	*entry_find(space, vaddr) |= HAL_ACCESSED | (prot & EXO_PROT_WRITE ? HAL_DIRTY : 0);
 	*room = EXO_FRAME_SIZE - vaddr % EXO_FRAME_SIZE;
 	return (unsigned char *)hal_phys_ptr(frame) + vaddr % EXO_FRAME_SIZE;
 }

@@ -100,8 +100,12 @@ static struct model_cap *model_cap_of(exo_cap_t name)
 
 static void drain(void)
 {
-	while (core.dying || core.revoking != CAP_NIL || core.due_ready)
-		reap_some(REAP_BUDGET);
+	while (core.dying || core.revoking != CAP_NIL || core.due_ready) {
+		struct work work = { .words = WORK_CALL };
+
+		reap_some(&work);
+		work_end(&work);
+	}
 }
 
 /* As the kernel serves it: an App zone that calls is pinned meanwhile. */
@@ -120,6 +124,16 @@ static struct exo_result call(int zone, uint64_t number, uint64_t a, uint64_t b,
 		caller->running--;
 	}
 	drain();
+	return result;
+}
+
+/* A call that may say E_AGAIN; what it has left drain() has done. */
+static struct exo_result call_long(int zone, uint64_t number, uint64_t a)
+{
+	struct exo_result result = call(zone, number, a, 0, 0, 0, 0, 0);
+
+	if (result.status == EXO_E_AGAIN)
+		result.status = EXO_OK;
 	return result;
 }
 
@@ -285,7 +299,7 @@ static void step_tick(void)
 static void step_revoke(int zone)
 {
 	exo_cap_t cap = cap_pick(zone, EXO_CAP_NONE);
-	struct exo_result result = call(zone, EXO_NR_CAP_REVOKE, cap, 0, 0, 0, 0, 0);
+	struct exo_result result = call_long(zone, EXO_NR_CAP_REVOKE, cap);
 
 	if (agree(model_revoke(&at.model, zone, cap), result, false) && result.value > at.model.gone)
 		wrong("a revocation took more than was derived");
@@ -363,7 +377,7 @@ static void step_zone_destroy(int zone)
 {
 	exo_cap_t cap = cap_pick(zone, EXO_CAP_ZONE);
 
-	agree(model_zone_destroy(&at.model, zone, cap), call(zone, EXO_NR_ZONE_DESTROY, cap, 0, 0, 0, 0, 0), false);
+	agree(model_zone_destroy(&at.model, zone, cap), call_long(zone, EXO_NR_ZONE_DESTROY, cap), false);
 }
 
 /* Small shares, so that they are used up; and what no table has. */
@@ -461,7 +475,7 @@ static void start_over(void)
 	const exo_cap_t all[] = { at.boot->timer, at.boot->console, at.boot->zone, at.boot->memory };
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (call(0, EXO_NR_CAP_REVOKE, all[i], 0, 0, 0, 0, 0).status != EXO_OK)
+		if (call_long(0, EXO_NR_CAP_REVOKE, all[i]).status != EXO_OK)
 			wrong("a root cannot be revoked");
 	call(0, EXO_NR_ZONE_GIFTS, at.boot->zone, 0, 0, 0, 0, 0);
 	model_init(&at.model, at.model.now, at.others);

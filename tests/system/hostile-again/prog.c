@@ -7,6 +7,7 @@
 
 #define PAGES   100
 #define LARGE   UINT64_C(16384) /* pages that the stranger has to lose, four times */
+#define PART    UINT32_C(512)   /* that are mapped with one call */
 #define FUND    200
 
 static int ends[2], back[2];
@@ -80,9 +81,11 @@ int main(void)
 	made = exo_cap_derive(memory, EXO_R_READ | EXO_R_DERIVE | EXO_R_REVOKE, first + FUND, LARGE, EXO_NO_EXPIRY, &top) == EXO_OK &&
 	       exo_cap_derive(top, EXO_R_READ, first + FUND, LARGE, EXO_NO_EXPIRY, &leaf) == EXO_OK;
 	for (uint64_t i = 0; i < 4; i++) {
-		struct exo_map_op op = { UINT64_C(0x100000000) + (i << 32), first + FUND, LARGE, EXO_PROT_READ };
+		for (uint64_t page = 0; page < LARGE && made; page += PART) {
+			struct exo_map_op op = { ((i + 1) << 32) + page * 4096, first + FUND + page, PART, EXO_PROT_READ };
 
-		made &= exo_mem_map(child, leaf, &op, 1, &done) == EXO_OK;
+			made = exo_mem_map(child, leaf, &op, 1, &done) == EXO_OK;
+		}
 	}
 	CHECK("with much that can be taken from it", made);
 	while ((status = exo_cap_revoke(top, &count)) == EXO_E_AGAIN) {

@@ -43,16 +43,6 @@ static uint64_t see(uint64_t from, uint32_t count, uint32_t prot)
 	return map(zone, prot ? memory : EXO_CAP_NONE, (uint64_t)window + from * PAGE, first + from, count, prot);
 }
 
-static uint64_t destroy(exo_cap_t which)
-{
-	uint64_t status;
-
-	do
-		status = exo_zone_destroy(which, NULL);
-	while (status == EXO_E_AGAIN);
-	return status;
-}
-
 /* All of the fund is mapped, and zeroes. It is left unmapped. */
 static int is_clean(void)
 {
@@ -95,13 +85,13 @@ static void nothing_is_left(void)
 	busy = busy_zone(FUND);
 	CHECK("a zone lives from them", busy != EXO_CAP_NONE);
 	CHECK("they are not seen now", see(0, 1, EXO_PROT_READ) == EXO_E_OVERLAP && see(FUND - 1, 2, EXO_PROT_READ) == EXO_E_OVERLAP);
-	CHECK("the zone ends", destroy(busy) == EXO_OK);
+	CHECK("the zone ends", exo_zone_end(busy) == EXO_OK);
 	CHECK("nothing of the kernel's is in them", is_clean());
 	/* Given in two parts: the second is linked frame by frame. */
 	busy = busy_zone(FUND / 2);
 	CHECK("again, in two parts", busy != EXO_CAP_NONE &&
 	      exo_zone_fund(busy, memory, first + FUND / 2, FUND / 2, NULL) == EXO_OK);
-	CHECK("the zone ends", destroy(busy) == EXO_OK);
+	CHECK("the zone ends", exo_zone_end(busy) == EXO_OK);
 	CHECK("nothing of the kernel's is in them", is_clean());
 }
 

@@ -165,7 +165,6 @@ static void below(const char *what, uint64_t number, exo_cap_t a, exo_cap_t b, u
 int main(void)
 {
 	struct witness witness = witness_start();
-	uint64_t status;
 
 	CHECK("a LibOS of our own", exo_audit_open() && guest_make());
 	in_its_slot();
@@ -175,10 +174,7 @@ int main(void)
 	below("below it: waiting with its LibOS's time", EXO_NR_WAIT, g_cpu, ~0ULL, EXO_E_CAP);
 	below("below it: a call that there is not", 0x999, 0, 0, EXO_E_CALL);
 	CHECK("the witness is well", witness_is_well(&witness));
-	do
-		status = exo_zone_destroy(guest, NULL);
-	while (status == EXO_E_AGAIN);
-	CHECK("it ends, and its App zone with it", status == EXO_OK && exo_cap_drop(app, NULL) == EXO_E_CAP);
+	CHECK("it ends, and its App zone with it", guest_end(guest) && exo_cap_drop(app, NULL) == EXO_E_CAP);
 	CHECK("the witness is well", witness_is_well(&witness));
 	witness_end(&witness);
 	DONE();

@@ -65,16 +65,6 @@ static exo_cap_t zone_make(unsigned at, uint64_t count)
 	return exo_zone_create(zone, memory, first + at, count, "victim", 6, &cap) == EXO_OK ? cap : EXO_CAP_NONE;
 }
 
-static uint64_t zone_end(exo_cap_t cap)
-{
-	uint64_t status;
-
-	do
-		status = exo_zone_destroy(cap, NULL);
-	while (status == EXO_E_AGAIN);
-	return status;
-}
-
 static int ends(void (*what)(void))
 {
 	pid_t child = fork();
@@ -142,7 +132,7 @@ static void mapping(void)
 	REFUSED("text longer than its frames", EXO_E_ARG, EXO_NR_TEXT_PREPARE, memory, first, 1, PAGE + 1, 0x400000, 0);
 	REFUSED("text at the kernel's", EXO_E_ARG, EXO_NR_TEXT_PREPARE, memory, first, 1, PAGE, 0xffffffff80000000, 0);
 	REFUSED("text in kernel memory", EXO_E_OVERLAP, EXO_NR_TEXT_PREPARE, memory, first + AT_FUND, 1, PAGE, 0x400000, 0);
-	CHECK("the zone ends", zone_end(victim) == EXO_OK);
+	CHECK("the zone ends", exo_zone_end(victim) == EXO_OK);
 	MAP_REFUSED("mapping into what has ended", EXO_E_CAP, victim, memory, at, first, 1, RW);
 	REFUSED("ending it again", EXO_E_CAP, EXO_NR_ZONE_DESTROY, victim, 0, 0, 0, 0, 0);
 	exo_cap_drop(reader, NULL);
@@ -167,7 +157,7 @@ static void shares(void)
 	CHECK("not everybody's share", !exo_share(EXO_QUOTA_ZONES, 4000) && errno == ENOMEM);
 	CHECK("nor less than we use", !exo_share(EXO_QUOTA_ZONES, 15) && errno == EBUSY);
 	CHECK("more for one below us than we have", exo_zone_quota(zone, made[0], EXO_QUOTA_ZONES, 1, NULL) == EXO_E_SLOTS);
-	CHECK("two end", zone_end(made[14]) == EXO_OK && zone_end(made[15]) == EXO_OK);
+	CHECK("two end", exo_zone_end(made[14]) == EXO_OK && exo_zone_end(made[15]) == EXO_OK);
 	CHECK("what they had goes to one below us", exo_zone_quota(zone, made[0], EXO_QUOTA_ZONES, 2, NULL) == EXO_OK &&
 	      exo_zone_quota(zone, made[0], EXO_QUOTA_CAPS, 24, NULL) == EXO_OK);
 	CHECK("which uses it", exo_zone_create(made[0], memory, first + AT_FUND + 64, 4, "b", 1, &below) == EXO_OK &&
@@ -182,7 +172,7 @@ static void shares(void)
 	CHECK("what it has is told", exo_zone_info(made[0], &info, NULL) == EXO_OK && info.quotas[EXO_QUOTA_ZONES].limit == 2 &&
 	      info.quotas[EXO_QUOTA_ZONES].used == 2 && info.quotas[EXO_QUOTA_CAPS].given == 16);
 	for (n = 0; n < 14; n++)
-		zone_end(made[n]);
+		exo_zone_end(made[n]);
 	CHECK("all of it comes back", exo_zone_info(zone, &info, NULL) == EXO_OK && info.quotas[EXO_QUOTA_ZONES].used == 0 &&
 	      info.quotas[EXO_QUOTA_ZONES].given == 0 && info.quotas[EXO_QUOTA_CAPS].given == 0 && info.quotas[EXO_QUOTA_ZONES].limit == 16);
 }
@@ -214,13 +204,13 @@ static void creating(void)
 	for (n = 0; n < 4000 && exo_ctx_create(victim, memory, first + AT_FREE, &context) == EXO_OK; n++)
 		;
 	CHECK("contexts until something is used up", n < 4000);
-	CHECK("and everything comes back", zone_end(victim) == EXO_OK);
+	CHECK("and everything comes back", exo_zone_end(victim) == EXO_OK);
 	victim = zone_make(AT_FUND, 64);
 	for (n = 0; n < 5000; n++)
 		if (map(victim, n & 1 ? memory : poor, EXO_USER_BASE + n * PAGE, first + AT_FREE, 1, RW) != EXO_OK)
 			break;
 	CHECK("bindings until something is used up", n > 100 && n < 5000);
-	zone_end(victim);
+	exo_zone_end(victim);
 	context = derive(memory, EXO_R_READ | EXO_R_FUND | EXO_R_REVOKE, first + AT_FUND, 120);
 	for (n = 0; n < 12; n++)
 		pages += exo_zone_create(zone, context, first + AT_FUND + 10 * n, 10, "many", 4, &victim) == EXO_OK;
@@ -248,7 +238,7 @@ static void creating(void)
 	REFUSED("memory that wraps", EXO_E_RANGE, EXO_NR_CAP_DERIVE, memory, EXO_R_READ, ~0ULL, 2, EXO_NO_EXPIRY, 0);
 	REFUSED("ending ourselves", EXO_E_RIGHTS, EXO_NR_ZONE_DESTROY, zone, 0, 0, 0, 0, 0);
 	CHECK("dropping a context's last capability ends it", exo_cap_drop(context, NULL) == EXO_OK && exo_ctx_save(context, NULL) == EXO_E_CAP);
-	zone_end(victim);
+	exo_zone_end(victim);
 	exo_cap_drop(poor, NULL);
 }
 
