@@ -26,7 +26,7 @@ find_c   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
 find_s   = $(sort $(shell find $(1) -name '*.S' 2>/dev/null))
 objects  = $(patsubst %,$(1)/%.o,$(basename $(2)))
 
-CORE_C    := $(call find_c,src/core src/bpf src/sha256)
+CORE_C    := $(call find_c,src/core src/bpf src/sha256 src/tree)
 LIBOS_C   := $(call find_c,src/libos)
 LIBOS_S   := $(call find_s,src/libos)
 V6_C      := $(wildcard src/libos_v6/*.c)
@@ -93,6 +93,11 @@ $(H)/src/core/%.o: src/core/%.c $(GENERATED)
 	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
 
 $(H)/src/bpf/%.o: src/bpf/%.c
+	@mkdir -p $(@D)
+	$(call note,CC)
+	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
+
+$(H)/src/tree/%.o: src/tree/%.c
 	@mkdir -p $(@D)
 	$(call note,CC)
 	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<

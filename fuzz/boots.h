@@ -15,6 +15,7 @@ static inline void core_forget(void)
 	memset(core.cap_bindings, 0, fresh * sizeof(core.cap_bindings[0]));
 	memset(core.cap_asked, 0, fresh * sizeof(core.cap_asked[0]));
 	memset(core.due_place, 0, fresh * sizeof(core.due_place[0]));
+	memset(core.timer_place, 0, sizeof(core.timer_place));
 	memset(&core.cpus[0], 0, sizeof(core.cpus[0]));
 	memset(&core, 0, offsetof(struct core, cap_bindings));
 }

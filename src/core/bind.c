@@ -99,18 +99,14 @@ bool binding_is_stale(const struct binding *binding)
 	return cap_is_expired(cap) || (reap_is_needed() && cap_is_revoked(cap));
 }
 
-static void expiry_note(struct zone *zone, const struct cap *cap)
-{
-	if (cap->expires < zone->bindings.expires)
-		zone->bindings.expires = cap->expires;
-}
-
 CORE_LOCKED static void record_new(struct zone *zone, struct cap *cap, exo_vaddr_t first, exo_vaddr_t end)
 {
 	struct binding *b = slab_alloc(&zone->binding_slab, &zone->pool, sizeof(*b));
 
 	bind_plain(b, BINDING_PAGES, zone, cap, first, end);
-	interval_insert(&zone->bindings, b);
+	b->interval.expires = cap->expires;
+	tree_insert(&zone->bindings.root, &b->interval);
+	zone->bindings.count++;
 }
 
 CORE_LOCKED static void record_free(struct binding *b)
@@ -118,7 +114,8 @@ CORE_LOCKED static void record_free(struct binding *b)
 	struct zone *zone = b->zone;
 
 	cap_list_remove(b);
-	interval_remove(&zone->bindings, b);
+	tree_remove(&zone->bindings.root, &b->interval);
+	zone->bindings.count--;
 	slab_free(&zone->binding_slab, b);
 }
 
@@ -187,26 +184,15 @@ uint64_t bind_cost(const struct zone *zone)
 	return slab_cost(&zone->binding_slab, 2);
 }
 
-bool bind_cuts_many(const struct zone *zone, exo_vaddr_t first, exo_vaddr_t end)
+/* Two in a row are of different capabilities: so it does not take many steps. */
+bool bind_others(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end, uint32_t most)
 {
 	const struct binding *b;
-	unsigned count = 0;
 
 	for (; (b = interval_after(&zone->bindings, first)) != NULL && b->first < end; first = b->end)
-		if (++count > BIND_CUTS)
+		if (b->slot != slot && most-- == 0)
 			return true;
 	return false;
-}
-
-/* Two in a row are of different capabilities: so it does not take many steps. */
-bool bind_only(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end)
-{
-	const struct binding *b;
-
-	for (; (b = interval_after(&zone->bindings, first)) != NULL && b->first < end; first = b->end)
-		if (b->slot != slot)
-			return false;
-	return true;
 }
 
 /* What is mapped there is about to be replaced. */
@@ -278,8 +264,6 @@ void bind_frames(struct binding *binding, enum binding_kind kind, struct zone *z
                  uint64_t count)
 {
 	bind_plain(binding, kind, zone, cap, first, first + count);
-	if (kind == BINDING_ANSWERS)
-		expiry_note(zone, cap);
 	for (uint64_t i = 0; i < count; i++)
 		frame_use(first + i);
 }
@@ -308,18 +292,15 @@ void unbind_irq(struct binding *b)
 
 /* ---- Funds ------------------------------------------------------------- */
 
-/* The record for `cap`, else a free one, else NULL. */
+/* The record for `cap`, else the first free one, else NULL. No free one is before one in use, unless the zone goes. */
 CORE_LOCKED static struct binding *fund_find(const struct zone *zone, const struct cap *cap)
 {
-	struct binding *funds = (struct binding *)(uintptr_t)zone->funds, *found = NULL;
+	struct binding *funds = (struct binding *)(uintptr_t)zone->funds;
 
-	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++) {
-		if (funds[i].kind == BINDING_NONE)
-			found = &funds[i];
-		else if (funds[i].slot == cap_slot(cap))
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
+		if (funds[i].kind == BINDING_NONE || funds[i].slot == cap_slot(cap))
 			return &funds[i];
-	}
-	return found;
+	return NULL;
 }
 
 bool bind_fund_room(const struct zone *zone, const struct cap *cap)
@@ -331,10 +312,8 @@ void bind_fund(struct zone *zone, struct cap *cap)
 {
 	struct binding *fund = fund_find(zone, cap);
 
-	if (fund->kind != BINDING_NONE)
-		return;
-	bind_plain(fund, BINDING_FUND, zone, cap, 0, 0);
-	expiry_note(zone, cap);
+	if (fund->kind == BINDING_NONE)
+		bind_plain(fund, BINDING_FUND, zone, cap, 0, 0);
 }
 
 void unbind_funds(struct zone *zone)
@@ -427,56 +406,39 @@ bool unbind_cap(struct cap *cap, struct work *work, uint64_t *undone)
 
 /* ---- Deadlines --------------------------------------------------------- */
 
+static uint64_t sooner(uint64_t at, const struct binding *b)
+{
+	return b->kind != BINDING_NONE && cap_at(b->slot)->expires < at ? cap_at(b->slot)->expires : at;
+}
+
 uint64_t bindings_deadline(const struct context *context)
 {
-	const struct bindings *bindings = &context->zone->bindings;
-	uint64_t at = interval_deadline(bindings->root);
+	const struct zone *zone = context->zone;
+	uint64_t at = sooner(sooner(tree_deadline(zone->bindings.root), &zone->answers), &context->page_binding);
 
-	if (bindings->expires < at)
-		at = bindings->expires;
-	if (context->page_binding.kind != BINDING_NONE && cap_at(context->page_binding.slot)->expires < at)
-		at = cap_at(context->page_binding.slot)->expires;
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX && zone->funds[i].kind != BINDING_NONE; i++)
+		at = sooner(at, &zone->funds[i]);
 	return at;
 }
 
 CORE_LOCKED static bool single_expire(struct binding *b)
 {
-	if (b->kind == BINDING_NONE)
-		return true;
-	if (cap_is_expired(cap_at(b->slot)))
-		return single_repossess(b);
-	expiry_note(b->zone, cap_at(b->slot));
-	return true;
-}
-
-CORE_LOCKED static void fund_expire(struct binding *fund)
-{
-	if (fund->kind == BINDING_NONE)
-		return;
-	if (cap_is_expired(cap_at(fund->slot)))
-		reap_zone(fund->zone);
-	else
-		expiry_note(fund->zone, cap_at(fund->slot));
+	return b->kind == BINDING_NONE || !cap_is_expired(cap_at(b->slot)) || single_repossess(b);
 }
 
 bool unbind_expired(struct context *context, struct work *work)
 {
 	struct zone *zone = context->zone;
-	uint64_t now = hal_time_ns(), before = zone->bindings.expires;
+	uint64_t now = hal_time_ns();
 	struct binding *b;
 
-	while ((b = interval_expired(&zone->bindings, now)) != NULL)
+	while ((b = interval_binding(tree_expired(zone->bindings.root, now))) != NULL)
 		if (!unbind_pages(zone, b->first, b->end, work))
 			return false;
-	if (before > now)
-		return single_expire(&context->page_binding);
-	zone->bindings.expires = EXO_NO_EXPIRY;
 	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
-		fund_expire(&zone->funds[i]);
-	if (single_expire(&zone->answers) && single_expire(&context->page_binding))
-		return true;
-	zone->bindings.expires = before;
-	return false;
+		if (sooner(EXO_NO_EXPIRY, &zone->funds[i]) <= now)
+			reap_zone(zone);
+	return single_expire(&zone->answers) && single_expire(&context->page_binding);
 }
 
 bool unbind_zone(struct zone *zone, struct work *work)

@@ -15,6 +15,7 @@
 
 #include <core/cap.h>
 #include <core/work.h>
+#include <tree/tree.h>
 
 enum binding_kind {
 	BINDING_NONE,
@@ -29,36 +30,37 @@ enum binding_kind {
 };
 
 struct binding {
-	struct binding *left, *right;        /* intervals of the zone, by address: interval.h */
+	union {
+		struct interval interval; /* of the zone, if it has pages */
+		struct {
+			struct interval *left, *right;
+			uint64_t first, end; /* addresses; frames; blocks; for an interrupt the line, and that + 1; for slots the
+			                      * number twice, for ports the address; else 0 */
+		};
+	};
 	struct binding *cap_next, *cap_prev; /* all bindings of the capability */
 	struct zone *zone;
-	uint64_t first, end; /* addresses; frames; blocks; for an interrupt the line, and that + 1; for slots the
-	                      * number twice, for ports the address; else 0 */
-	uint64_t soonest; /* of an interval: when the first capability of it and of those below it expires */
 	cap_slot_t slot;
 	uint8_t kind;
-	uint8_t level;    /* of an interval */
 };
 
 struct bindings {
-	struct binding *root;
+	struct interval *root;
 	uint64_t count;
-	uint64_t expires; /* no capability that the zone lives from, or has its answer page by, expires before */
 };
 
 /* Frames of the pool that one bind_pages() may take. */
 CORE_LOCKED uint64_t bind_cost(const struct zone *zone);
 
-/* Intervals that one bind_pages() may find where it maps; if there are more, what is there has to be unmapped before. */
-#define BIND_CUTS 16
-CORE_LOCKED bool bind_cuts_many(const struct zone *zone, exo_vaddr_t first, exo_vaddr_t end);
+/* True if more than `most` intervals of [first, end) are of another capability. */
+CORE_LOCKED bool bind_others(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end, uint32_t most);
 
-/* True if nothing in [first, end) was mapped under another capability. */
-CORE_LOCKED bool bind_only(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end);
+/* So many one bind_pages() may find where it maps; if there are more, what is there has to be unmapped before. */
+#define BIND_CUTS 16
 
 /*
  * Maps `count` pages under `cap` and records it; whatever was mapped there is
- * replaced. Cannot fail: the caller has checked range, rights, bind_cuts_many(), bind_cost() and
+ * replaced. Cannot fail: the caller has checked range, rights, bind_others(), bind_cost() and
  * hal_space_cost(). prot as for hal_space_map().
  */
 CORE_LOCKED void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vaddr, exo_frame_t frame,

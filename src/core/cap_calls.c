@@ -71,9 +71,7 @@ enum exo_status call_cap_drop(struct zone *caller, struct cap *cap)
 		cap_remove(cap);
 		status = EXO_OK;
 	}
-	if (core.dying)
-		reap_some(&work);
-	work_end(&work);
+	reap_rest(&work);
 	return status;
 }
 
@@ -84,9 +82,7 @@ enum exo_status call_cap_revoke(struct zone *caller, struct cap *cap, uint64_t *
 	seal_revoke(cap);
 	reap_revoke(cap);
 	*value = reap_revoke_some(cap, &work);
-	if (core.dying)
-		reap_some(&work);
-	work_end(&work);
+	reap_rest(&work);
 	return cap_is_revoking(cap) || unbind_fund_is_awaited(cap) || transfers_are_awaited(NULL, cap) ? EXO_E_AGAIN : EXO_OK;
 }
 

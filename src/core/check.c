@@ -134,13 +134,7 @@ CORE_LOCKED static const char *check_deadlines(void)
 {
 	uint32_t asks = 0, deadlines = 0;
 
-	ENSURE(core.due_count < CAP_SLOTS, "deadlines: number");
-	for (uint32_t place = 1; place <= core.due_count; place++) {
-		const struct cap *cap = cap_at(core.due_heap[place]);
-
-		ENSURE(is_live(cap) && core.due_place[cap_slot(cap)] == place, "deadlines: place");
-		ENSURE(place == 1 || due_of(cap_at(core.due_heap[place / 2])) <= due_of(cap), "deadlines: order");
-	}
+	ENSURE(heap_is_sound(&core.due, CAP_SLOTS), "deadlines: heap");
 	for (uint32_t slot = 1; slot < core.cap_fresh; slot++) {
 		const struct cap *cap = cap_at((cap_slot_t)slot);
 
@@ -154,7 +148,7 @@ CORE_LOCKED static const char *check_deadlines(void)
 	}
 	ENSURE(asks == core.ask_count, "ask: number");
 	ENSURE(((core.backlog & BACKLOG_DUE) != 0) == core.due_ready, "backlog: what is due");
-	ENSURE(deadlines == core.due_count, "deadlines: number");
+	ENSURE(deadlines == core.due.count, "deadlines: number");
 	return NULL;
 }
 
@@ -508,13 +502,12 @@ CORE_LOCKED static const char *check_transfers(uint64_t *used)
 
 CORE_LOCKED static const char *check_queues(void)
 {
-	uint64_t at = 0;
-	uint32_t dying = 0;
+	uint32_t dying = 0, armed = 0;
 
-	for (const struct zone *zone = core.timers; zone; zone = zone->timer_next) {
-		ENSURE(zone->timer_at >= at && zone->timer_at != UINT64_MAX && !zone->dying, "timers: order");
-		at = zone->timer_at;
-	}
+	ENSURE(heap_is_sound(&core.timers, ZONE_MAX), "timers: heap");
+	for (uint32_t i = 1; i < ZONE_MAX; i++)
+		armed += core.zones[i] && core.zones[i]->timer_at != UINT64_MAX && !core.zones[i]->dying;
+	ENSURE(armed == core.timers.count, "timers: one is missing");
 	for (const struct zone *zone = core.dying; zone; zone = zone->reap_next, dying++)
 		ENSURE(zone->dying && core.zones[zone->number] == zone && (zone->reap_prev ? zone->reap_prev->reap_next : core.dying) == zone &&
 		       (zone->reap_next || core.dying_last == zone), "zones: queue of the dying");

@@ -8,7 +8,7 @@
 #include <core/seal.h>
 #include <core/state.h>
 
-/* ---- The heap: 1 is the root, 2n and 2n + 1 are below n ------------------ */
+/* ---- Heaps: 1 is the root, 2n and 2n + 1 are below n --------------------- */
 
 uint64_t due_of(const struct cap *cap)
 {
@@ -17,86 +17,95 @@ uint64_t due_of(const struct cap *cap)
 	return asked != 0 && asked < cap->expires && !cap_is_revoking(cap) ? asked : cap->expires;
 }
 
-/* Of two at the same time the lower slot comes first, so that the order is one. */
-CORE_LOCKED static bool is_before(cap_slot_t a, cap_slot_t b)
+CORE_LOCKED static uint64_t time_of(const struct heap *heap, uint16_t number)
 {
-	uint64_t x = due_of(cap_at(a)), y = due_of(cap_at(b));
+	return heap == &core.timers ? core.zones[number]->timer_at : due_of(cap_at(number));
+}
+
+/* Of two at the same time the lower number comes first, so that the order is one. */
+CORE_LOCKED static bool is_before(const struct heap *heap, uint16_t a, uint16_t b)
+{
+	uint64_t x = time_of(heap, a), y = time_of(heap, b);
 
 	return x != y ? x < y : a < b;
 }
 
-CORE_LOCKED static void put(uint32_t place, cap_slot_t slot)
+static void put(struct heap *heap, uint32_t place, uint16_t number)
 {
-	core.due_heap[place] = slot;
-	core.due_place[slot] = (cap_slot_t)place;
+	heap->order[place] = number;
+	heap->place[number] = (uint16_t)place;
 }
 
-/* Finds the place of `slot`, at or above or below the free place. */
-CORE_LOCKED static void settle(uint32_t place, cap_slot_t slot)
+/* Finds the place of `number`, at or above or below the free place. */
+CORE_LOCKED static void settle(struct heap *heap, uint32_t place, uint16_t number)
 {
 	uint32_t below;
 
-	for (; place > 1 && is_before(slot, core.due_heap[place / 2]); place /= 2)
-		put(place, core.due_heap[place / 2]);
-	for (; (below = 2 * place) <= core.due_count; place = below) {
-		if (below < core.due_count && is_before(core.due_heap[below + 1], core.due_heap[below]))
+	for (; place > 1 && is_before(heap, number, heap->order[place / 2]); place /= 2)
+		put(heap, place, heap->order[place / 2]);
+	for (; (below = 2 * place) <= heap->count; place = below) {
+		if (below < heap->count && is_before(heap, heap->order[below + 1], heap->order[below]))
 			below++;
-		if (!is_before(core.due_heap[below], slot))
+		if (!is_before(heap, heap->order[below], number))
 			break;
-		put(place, core.due_heap[below]);
+		put(heap, place, heap->order[below]);
 	}
-	put(place, slot);
+	put(heap, place, number);
 }
 
-CORE_LOCKED static void take_out(cap_slot_t slot)
+CORE_LOCKED static void take_out(struct heap *heap, uint16_t number)
 {
-	uint32_t place = core.due_place[slot];
-	cap_slot_t last = core.due_heap[core.due_count--];
+	uint32_t place = heap->place[number];
+	uint16_t last = heap->order[heap->count--];
 
-	core.due_place[slot] = 0;
-	if (last != slot)
-		settle(place, last);
+	heap->place[number] = 0;
+	if (last != number)
+		settle(heap, place, last);
 }
 
-uint64_t due_next(void)
+uint64_t heap_first(const struct heap *heap)
 {
-	return core.due_count > 0 ? due_of(cap_at(core.due_heap[1])) : EXO_NO_EXPIRY;
+	return heap->count > 0 ? time_of(heap, heap->order[1]) : UINT64_MAX;
 }
+
+void heap_update(struct heap *heap, uint16_t number, bool stays)
+{
+	uint32_t before = heap->place[number];
+
+	if (stays)
+		settle(heap, before ? before : ++heap->count, number);
+	else if (before)
+		take_out(heap, number);
+	if (before == 1 || heap->place[number] == 1)
+		timer_arm();
+}
+
+bool heap_is_sound(const struct heap *heap, uint32_t numbers)
+{
+	bool sound = heap->count < numbers;
+
+	for (uint32_t place = 1; sound && place <= heap->count; place++)
+		sound = heap->order[place] < numbers && heap->place[heap->order[place]] == place &&
+		        (place == 1 || !is_before(heap, heap->order[place], heap->order[place / 2]));
+	return sound;
+}
+
+/* ---- What is due --------------------------------------------------------- */
 
 void due_update(struct cap *cap)
 {
-	cap_slot_t slot = cap_slot(cap);
-	bool first = core.due_place[slot] == 1;
-
-	if (due_of(cap) == EXO_NO_EXPIRY) {
-		if (core.due_place[slot] != 0)
-			due_remove(cap);
-		return;
-	}
-	if (core.due_place[slot] == 0)
-		put(++core.due_count, slot);
-	settle(core.due_place[slot], slot);
-	if (first || core.due_place[slot] == 1)
-		timer_arm();
-}
-
-void due_remove(struct cap *cap)
-{
-	bool first = core.due_place[cap_slot(cap)] == 1;
-
-	take_out(cap_slot(cap));
-	if (first)
-		timer_arm();
+	heap_update(&core.due, cap_slot(cap), due_of(cap) != EXO_NO_EXPIRY);
 }
 
 void due_look(uint64_t now)
 {
-	core.due_ready = due_next() <= now;
-	reap_flag(BACKLOG_DUE, core.due_ready);
+	bool ready = heap_first(&core.due) <= now;
+
+	if (ready != core.due_ready)
+		atomic_fetch_xor_explicit(&core.backlog, BACKLOG_DUE, memory_order_relaxed);
+	core.due_ready = ready;
 	timer_arm();
 }
-
-/* ---- What is due --------------------------------------------------------- */
 
 /* What came from it has expired with it. */
 CORE_LOCKED static void expire(struct cap *cap, struct work *work)
@@ -135,7 +144,7 @@ bool due_some(struct work *work)
 	due_look(now);
 	if (!core.due_ready)
 		return false;
-	cap = cap_at(core.due_heap[1]);
+	cap = cap_at(core.due.order[1]);
 	if (cap->expires <= now)
 		expire(cap, work);
 	else

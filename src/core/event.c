@@ -9,6 +9,9 @@
 /* What a program's zone cannot wait for, but whoever runs it can. */
 #define FOR_PROGRAMS (EXO_PEND_IRQ | EXO_PEND_BLOCK | EXO_PEND_NOTIFY)
 
+/* Timers that go off in one entry. */
+#define TIMERS_FIRED 64
+
 void event_raise(struct zone *zone, uint64_t events)
 {
 	/* What is pending and untold was made known when it came. */
@@ -24,63 +27,31 @@ void event_raise(struct zone *zone, uint64_t events)
 
 void timer_arm(void)
 {
-	uint64_t at = core.timers ? core.timers->timer_at : UINT64_MAX;
+	uint64_t at = heap_first(&core.timers);
 
 	/* What is due already is waiting for the reaper, who sets the timer when it is done. */
-	if (!core.due_ready && due_next() < at)
-		at = due_next();
+	if (!core.due_ready && heap_first(&core.due) < at)
+		at = heap_first(&core.due);
 	hal_timer_arm(at);
-}
-
-static bool timer_unlink(struct zone *zone)
-{
-	struct zone **link = &core.timers;
-
-	if (zone->timer_at == UINT64_MAX)
-		return false;
-	while (*link != zone)
-		link = &(*link)->timer_next;
-	*link = zone->timer_next;
-	zone->timer_next = NULL;
-	zone->timer_at = UINT64_MAX;
-	return true;
-}
-
-void timer_cancel(struct zone *zone)
-{
-	if (timer_unlink(zone))
-		timer_arm();
 }
 
 void timer_set(struct zone *zone, uint64_t at_ns)
 {
-	struct zone **link = &core.timers;
-	struct zone *first = core.timers;
+	bool past = at_ns != UINT64_MAX && at_ns <= hal_time_ns();
 
-	timer_unlink(zone);
-	if (at_ns != UINT64_MAX && at_ns <= hal_time_ns()) {
+	zone->timer_at = past ? UINT64_MAX : at_ns;
+	heap_update(&core.timers, (uint16_t)zone->number, zone->timer_at != UINT64_MAX);
+	if (past)
 		event_raise(zone, EXO_PEND_TIMER);
-	} else if (at_ns != UINT64_MAX) {
-		while (*link && (*link)->timer_at <= at_ns)
-			link = &(*link)->timer_next;
-		zone->timer_at = at_ns;
-		zone->timer_next = *link;
-		*link = zone;
-	}
-	if (first == zone || core.timers != first)
-		timer_arm();
 }
 
+/* If there are more, the timer comes again at once. */
 CORE_LOCKED static void timers_fire(void)
 {
 	uint64_t now = hal_time_ns();
 
-	while (core.timers && core.timers->timer_at <= now) {
-		struct zone *zone = core.timers;
-
-		timer_unlink(zone);
-		event_raise(zone, EXO_PEND_TIMER);
-	}
+	for (uint32_t i = 0; i < TIMERS_FIRED && heap_first(&core.timers) <= now; i++)
+		timer_set(core.zones[core.timers.order[1]], now);
 	due_look(now);
 }
 

@@ -17,7 +17,6 @@ CORE_LOCKED uint64_t events_take(struct zone *zone);
 
 /* Sets the zone's timer; at_ns UINT64_MAX: off. A time in the past fires at once. */
 CORE_LOCKED void timer_set(struct zone *zone, uint64_t at_ns);
-CORE_LOCKED void timer_cancel(struct zone *zone);
 
 /* Sets the CPU's timer to the first of the zones' timers and of the capabilities' deadlines. */
 CORE_LOCKED void timer_arm(void);

@@ -45,18 +45,10 @@ static uint32_t rights_for(uint32_t prot)
 	return rights;
 }
 
-CORE_LOCKED static enum exo_status map_unmap(struct map_request *request, const struct exo_map_op *op)
-{
-	exo_vaddr_t end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
-
-	return unbind_pages(request->zone, op->vaddr, end, &request->work) ? EXO_OK : EXO_E_AGAIN;
-}
-
-CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const struct exo_map_op *op)
+CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const struct exo_map_op *op, exo_vaddr_t end)
 {
 	struct zone *zone = request->zone;
 	uint64_t records = bind_cost(zone);
-	exo_vaddr_t end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
 
 	if (!cap_covers(request->memory, op->frame, op->count))
 		return EXO_E_RANGE;
@@ -67,7 +59,8 @@ CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const 
 	if (records > zone->pool.count ||
 	    hal_space_cost(&zone->space, op->vaddr, op->count) > zone->pool.count - records)
 		return EXO_E_FUNDS;
-	if (bind_cuts_many(zone, op->vaddr, end) && !unbind_pages(zone, op->vaddr, end, &request->work))
+	if (bind_others(zone, cap_slot(request->memory), op->vaddr, end, BIND_CUTS) &&
+	    !unbind_pages(zone, op->vaddr, end, &request->work))
 		return EXO_E_AGAIN;
 	bind_pages(zone, request->memory, op->vaddr, op->frame, op->count, op->prot, &request->work);
 	return EXO_OK;
@@ -75,13 +68,13 @@ CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const 
 
 CORE_LOCKED static enum exo_status map_one(struct map_request *request, const struct exo_map_op *op)
 {
-	exo_vaddr_t end;
+	exo_vaddr_t end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
 
 	if (!range_is_valid(op->vaddr, op->count, op->prot ? EXO_MAP_MAX : EXO_UNMAP_MAX) ||
 	    (op->prot & ~(EXO_PROT_READ | EXO_PROT_WRITE | EXO_PROT_EXEC)))
 		return EXO_E_ARG;
 	if (op->prot == 0)
-		return map_unmap(request, op);
+		return unbind_pages(request->zone, op->vaddr, end, &request->work) ? EXO_OK : EXO_E_AGAIN;
 	if (!request->memory)
 		return EXO_E_CAP;
 	if (rights_for(op->prot) & ~request->memory->rights)
@@ -93,9 +86,8 @@ CORE_LOCKED static enum exo_status map_one(struct map_request *request, const st
 		return EXO_E_AGAIN;
 	work_charge(&request->work, op->count * WORK_PAGE);
 	if (op->frame != EXO_FRAME_KEEP)
-		return map_pages(request, op);
-	end = op->vaddr + ((uint64_t)op->count << EXO_FRAME_SHIFT);
-	if (!bind_only(request->zone, cap_slot(request->memory), op->vaddr, end))
+		return map_pages(request, op, end);
+	if (bind_others(request->zone, cap_slot(request->memory), op->vaddr, end, 0))
 		return EXO_E_RANGE;
 	hal_space_protect(&request->zone->space, op->vaddr, op->count,
 	                  op->prot | (request->registers ? EXO_PROT_DEVICE : 0));

@@ -9,22 +9,9 @@
 
 /* Counted before a revocation shows in a state and after it has gone from there, so that a
  * look-up that finds nothing to do was made before it began or will see what it did. */
-static void backlog_add(void)
+static void backlog_change(uint32_t by)
 {
-	atomic_fetch_add_explicit(&core.backlog, 1, memory_order_release);
-}
-
-static void backlog_remove(void)
-{
-	atomic_fetch_sub_explicit(&core.backlog, 1, memory_order_release);
-}
-
-void reap_flag(uint32_t flag, bool on)
-{
-	if (on)
-		atomic_fetch_or_explicit(&core.backlog, flag, memory_order_relaxed);
-	else
-		atomic_fetch_and_explicit(&core.backlog, ~flag, memory_order_relaxed);
+	atomic_fetch_add_explicit(&core.backlog, by, memory_order_release);
 }
 
 /* ---- Revocation -------------------------------------------------------- */
@@ -42,7 +29,7 @@ void reap_revoke(struct cap *cap)
 		cap_at(last)->revoke_next = slot;
 	else
 		core.revoking = slot;
-	backlog_add();
+	backlog_change(1);
 	atomic_fetch_or_explicit(&cap->state, CAP_REVOKING, memory_order_release);
 	cpus_leave(NULL); /* what runs on another CPU by what is revoked stops now */
 	if (core.cap_asked[slot] != 0)
@@ -62,7 +49,7 @@ void reap_revoke_done(struct cap *cap)
 	else
 		core.revoking_last = prev;
 	atomic_fetch_and_explicit(&cap->state, ~CAP_REVOKING, memory_order_release);
-	backlog_remove();
+	backlog_change(-1u);
 }
 
 /* EXO_TAKEN_*: why goes what is derived from it? */
@@ -125,7 +112,7 @@ CORE_LOCKED static void dying_append(struct zone *zone)
 		core.dying = zone;
 	core.dying_last = zone;
 	core.dying_count++;
-	backlog_add();
+	backlog_change(1);
 }
 
 CORE_LOCKED static void dying_remove(struct zone *zone)
@@ -139,7 +126,7 @@ CORE_LOCKED static void dying_remove(struct zone *zone)
 	else
 		core.dying_last = zone->reap_prev;
 	core.dying_count--;
-	backlog_remove();
+	backlog_change(-1u);
 }
 
 void reap_zone(struct zone *zone)
@@ -149,7 +136,7 @@ void reap_zone(struct zone *zone)
 	zone->dying = true;
 	unbind_funds_await(zone);
 	cpus_leave(zone);
-	timer_cancel(zone);
+	timer_set(zone, UINT64_MAX);
 	dying_append(zone);
 }
 
@@ -259,6 +246,13 @@ CORE_LOCKED static bool is_cause(const struct zone *zone)
 	if (core.revoking != CAP_NIL)
 		return cap_at(core.revoking)->owner == zone->number;
 	return core.dying && core.dying->parent == zone;
+}
+
+void reap_rest(struct work *work)
+{
+	if (core.dying)
+		reap_some(work);
+	work_end(work);
 }
 
 bool reap_step(uint32_t words)

@@ -40,6 +40,9 @@ CORE_LOCKED bool reap_zone_some(struct zone *zone, struct work *work);
 /* Does what is queued, oldest first, then what is due (due.h). */
 CORE_LOCKED void reap_some(struct work *work);
 
+/* At the end of a call that ends things: what zones have left, with what is left of its work. */
+CORE_LOCKED void reap_rest(struct work *work);
+
 /* At an entry of the zone into the kernel (NULL: nobody's): as much of that as falls to it. */
 CORE_LOCKED void reap_help(const struct zone *zone);
 
@@ -49,9 +52,6 @@ CORE_LOCKED bool reap_step(uint32_t words);
 /* In core.backlog, above the number of entries of the queues: something is due. */
 #define BACKLOG_DUE   (UINT32_C(1) << 31)
 #define BACKLOG_COUNT (BACKLOG_DUE - 1)
-
-/* Sets or clears BACKLOG_DUE. */
-CORE_LOCKED void reap_flag(uint32_t flag, bool on);
 
 static inline bool cap_is_revoking(const struct cap *cap)
 {

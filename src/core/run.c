@@ -125,7 +125,7 @@ enum exo_event run_event_store(const struct context *context, const struct hal_t
 
 uint64_t run_deadline(const struct run *run, uint64_t quantum)
 {
-	uint64_t deadline = run->start_ns + quantum < quantum ? UINT64_MAX : run->start_ns + quantum;
+	uint64_t deadline = run->start_ns + quantum < quantum ? UINT64_MAX : run->start_ns + quantum, bound;
 
 	if (cpu_this()->quantum.turn_end < deadline)
 		deadline = cpu_this()->quantum.turn_end;
@@ -133,9 +133,8 @@ uint64_t run_deadline(const struct run *run, uint64_t quantum)
 		deadline = run->cap->expires;
 	if (run->cpu->expires < deadline)
 		deadline = run->cpu->expires;
-	if (bindings_deadline(run->context) < deadline)
-		deadline = bindings_deadline(run->context);
-	return deadline;
+	bound = bindings_deadline(run->context);
+	return bound < deadline ? bound : deadline;
 }
 
 /* Only the first LibOS's turn has an end that it does not see: the others have theirs, and what

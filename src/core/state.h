@@ -9,6 +9,7 @@
 #include <core/cap.h>
 #include <core/cpu.h>
 #include <core/disk.h>
+#include <core/due.h>
 #include <core/frame.h>
 #include <core/lock.h>
 #include <core/quantum.h>
@@ -54,8 +55,8 @@ struct core {
 	uint64_t refusals_dropped CORE_GUARDED;
 	struct exo_audit_record refusals[AUDIT_REFUSALS_LAST] CORE_GUARDED; /* of the first LibOS */
 
-	/* event.h: zones with an armed timer, earliest first */
-	struct zone *timers CORE_GUARDED;
+	/* due.h: zones with an armed timer, and capabilities with a deadline */
+	struct heap timers CORE_GUARDED, due CORE_GUARDED;
 	uint64_t events_raised CORE_GUARDED;
 
 	/* irq.h: by line, where its interrupts go; kind BINDING_NONE: nowhere */
@@ -70,7 +71,6 @@ struct core {
 	_Atomic uint32_t backlog; /* entries of both queues, BACKLOG_* (reap.h) */
 	bool due_ready CORE_GUARDED;      /* due.h: a deadline has passed */
 
-	uint32_t due_count CORE_GUARDED; /* of due_heap */
 	uint32_t ask_count CORE_GUARDED; /* capabilities with an ask */
 
 	/* cap.h */
@@ -86,8 +86,8 @@ struct core {
 	uint64_t cap_asked[CAP_SLOTS] CORE_GUARDED; /* ask.h: until when; 0: what is derived from it is not asked for */
 	cap_slot_t revoke_prev[CAP_SLOTS] CORE_GUARDED; /* in the queue of revocations, by slot */
 	uint16_t funds_awaited[CAP_SLOTS] CORE_GUARDED; /* by slot: bindings to funds of zones on their way out */
-	cap_slot_t due_heap[CAP_SLOTS] CORE_GUARDED; /* due.h; [0] is not used */
-	cap_slot_t due_place[CAP_SLOTS] CORE_GUARDED; /* by slot: where in the heap; 0: nowhere */
+	uint16_t due_order[CAP_SLOTS] CORE_GUARDED, due_place[CAP_SLOTS] CORE_GUARDED; /* of `due` */
+	uint16_t timer_order[ZONE_MAX] CORE_GUARDED, timer_place[ZONE_MAX] CORE_GUARDED; /* of `timers` */
 
 	struct cpu_state cpus[CORE_CPU_MAX];
 };

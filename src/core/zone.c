@@ -78,7 +78,6 @@ struct zone *zone_new(uint32_t number, uint32_t kind, struct zone *parent, exo_f
 	zone->frame = first;
 	zone->fund_total = count;
 	zone->timer_at = UINT64_MAX;
-	zone->bindings.expires = EXO_NO_EXPIRY;
 	zone->refusals.size = parent ? AUDIT_REFUSALS : AUDIT_REFUSALS_LAST;
 	zone->refusals.records = parent ? zone->refused : core.refusals;
 	parent_link(zone, parent);

@@ -68,7 +68,6 @@ struct zone {
 	bool untold;              /* …and something of it came since exo_run() last said so */
 	uint64_t irq_lines;       /* interrupts that came, not yet taken */
 	uint64_t timer_at;        /* UINT64_MAX: off */
-	struct zone *timer_next;
 	struct zone *reap_next, *reap_prev;
 
 	struct refusals refusals; /* audit.h */

@@ -174,9 +174,7 @@ enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap)
 		return EXO_E_BUSY;
 	reap_zone(zone);
 	gone = reap_zone_some(zone, &work);
-	if (!gone)
-		reap_some(&work);
-	work_end(&work);
+	reap_rest(&work);
 	return gone ? EXO_OK : EXO_E_AGAIN;
 }
 

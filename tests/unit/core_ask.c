@@ -236,7 +236,7 @@ CORE_TEST(ask, for_nothing_is_answered_at_once)
 	OK(exo_revoke_ask(top, hal_time_ns() + MS, NULL));
 	cr_assert_eq(events(), EXO_PEND_BACK);
 	cr_assert_eq(core.ask_count, 0);
-	cr_assert_eq(core.due_count, 0);
+	cr_assert_eq(core.due.count, 0);
 }
 
 CORE_TEST(ask, reaches_who_comes_later)

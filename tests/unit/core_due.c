@@ -174,7 +174,7 @@ CORE_TEST(due, many_in_bounded_steps)
 	/* An idle kernel does it without being called. */
 	for (int i = 0; i < WIDE; i++)
 		until(boot->timer, hal_time_ns() + MS, 0, 0);
-	for (calls = 0; core.due_count > 0 && ++calls < 3000;)
+	for (calls = 0; core.due.count > 0 && ++calls < 3000;)
 		cr_assert_eq(sleep_until(hal_time_ns() + 5 * MS), EXO_PEND_REVOKED);
 	cr_assert_eq(stats().caps_used, used);
 }
@@ -246,7 +246,7 @@ CORE_TEST(due, agrees_with_a_model)
 				else if (at[k] < next)
 					next = at[k];
 			}
-			cr_assert_eq(due_next(), next);
+			cr_assert_eq(heap_first(&core.due), next);
 			cr_assert_eq(fake.timer_at, next);
 		}
 		if (step % 200 == 0)

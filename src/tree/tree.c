@@ -1,28 +1,27 @@
 /*
  * The tree of intervals. A node's level is that of its left child + 1, and of its right child or that + 1, and more than that of its right grandchild.
  */
-#include <core/interval.h>
-#include <core/state.h>
+#include <tree/tree.h>
 
-struct binding *interval_before(const struct bindings *bindings, exo_vaddr_t vaddr)
+struct interval *tree_before(struct interval *root, uint64_t at)
 {
-	struct binding *b = bindings->root, *found = NULL;
+	struct interval *b = root, *found = NULL;
 
 	while (b) {
-		bool at = b->first <= vaddr;
+		bool below = b->first <= at;
 
-		found = at ? b : found;
-		b = at ? b->right : b->left;
+		found = below ? b : found;
+		b = below ? b->right : b->left;
 	}
 	return found;
 }
 
-struct binding *interval_after(const struct bindings *bindings, exo_vaddr_t vaddr)
+struct interval *tree_after(struct interval *root, uint64_t at)
 {
-	struct binding *b = bindings->root, *found = NULL;
+	struct interval *b = root, *found = NULL;
 
 	while (b) {
-		bool above = b->end > vaddr;
+		bool above = b->end > at;
 
 		found = above ? b : found;
 		b = above ? b->left : b->right;
@@ -30,27 +29,27 @@ struct binding *interval_after(const struct bindings *bindings, exo_vaddr_t vadd
 	return found;
 }
 
-struct binding *interval_expired(const struct bindings *bindings, uint64_t now)
+struct interval *tree_expired(struct interval *root, uint64_t now)
 {
-	struct binding *b = bindings->root;
+	struct interval *b = root;
 
-	if (interval_deadline(b) > now)
+	if (tree_deadline(b) > now)
 		return NULL;
-	while (cap_at(b->slot)->expires > now)
-		b = interval_deadline(b->left) <= now ? b->left : b->right;
+	while (b->expires > now)
+		b = tree_deadline(b->left) <= now ? b->left : b->right;
 	return b;
 }
 
 /* ---- Balance ------------------------------------------------------------- */
 
-static unsigned level_of(const struct binding *b)
+static unsigned level_of(const struct interval *b)
 {
 	return b ? b->level : 0;
 }
 
-static struct binding *noted(struct binding *b)
+static struct interval *noted(struct interval *b)
 {
-	uint64_t own = cap_at(b->slot)->expires, left = interval_deadline(b->left), right = interval_deadline(b->right);
+	uint64_t own = b->expires, left = tree_deadline(b->left), right = tree_deadline(b->right);
 
 	b->soonest = left < right ? left : right;
 	if (own < b->soonest)
@@ -59,9 +58,9 @@ static struct binding *noted(struct binding *b)
 }
 
 /* A left child of the same level comes up. */
-static struct binding *skewed(struct binding *b)
+static struct interval *skewed(struct interval *b)
 {
-	struct binding *up = b ? b->left : NULL;
+	struct interval *up = b ? b->left : NULL;
 
 	if (!up || up->level != b->level)
 		return b;
@@ -71,9 +70,9 @@ static struct binding *skewed(struct binding *b)
 }
 
 /* Of three in a row to the right on one level the middle one comes up. */
-static struct binding *split(struct binding *b)
+static struct interval *split(struct interval *b)
 {
-	struct binding *up = b ? b->right : NULL;
+	struct interval *up = b ? b->right : NULL;
 
 	if (!up || level_of(up->right) != b->level)
 		return b;
@@ -83,7 +82,7 @@ static struct binding *split(struct binding *b)
 	return noted(up);
 }
 
-static struct binding *inserted(struct binding *root, struct binding *b)
+static struct interval *inserted(struct interval *root, struct interval *b)
 {
 	if (!root) {
 		b->left = b->right = NULL;
@@ -98,14 +97,14 @@ static struct binding *inserted(struct binding *root, struct binding *b)
 }
 
 /* Something below has become less high. */
-static struct binding *lowered(struct binding *b)
+static struct interval *lowered(struct interval *b)
 {
 	unsigned left = level_of(b->left), right = level_of(b->right), most = (left < right ? left : right) + 1;
 
 	if (most < b->level) {
-		b->level = (uint8_t)most;
+		b->level = most;
 		if (right > most)
-			b->right->level = (uint8_t)most;
+			b->right->level = most;
 	}
 	b = skewed(noted(b));
 	b->right = skewed(b->right);
@@ -116,9 +115,9 @@ static struct binding *lowered(struct binding *b)
 	return noted(b);
 }
 
-static struct binding *removed(struct binding *root, const struct binding *b)
+static struct interval *removed(struct interval *root, const struct interval *b)
 {
-	struct binding *next;
+	struct interval *next;
 
 	if (root == b) {
 		if (!b->left || !b->right)
@@ -137,14 +136,12 @@ static struct binding *removed(struct binding *root, const struct binding *b)
 	return lowered(root);
 }
 
-void interval_insert(struct bindings *bindings, struct binding *b)
+void tree_insert(struct interval **root, struct interval *b)
 {
-	bindings->root = inserted(bindings->root, b);
-	bindings->count++;
+	*root = inserted(*root, b);
 }
 
-void interval_remove(struct bindings *bindings, struct binding *b)
+void tree_remove(struct interval **root, const struct interval *b)
 {
-	bindings->root = removed(bindings->root, b);
-	bindings->count--;
+	*root = removed(*root, b);
 }
