@@ -52,9 +52,9 @@ static struct process *choose(void)
 
 static bool is_dying(void)
 {
-	const struct process *p = libos.procs.oom_victim ? process_find(libos.procs.oom_victim) : NULL;
+	bool ends;
 
-	return p && p->space && p->group_exiting && libos_now() < libos.procs.oom_until_ns;
+	return vm_is_awaited(&ends) && (ends || libos_now() < libos.procs.oom_until_ns);
 }
 
 static void kill_all_of(const struct vm_space *space)
@@ -74,7 +74,7 @@ static void kill_and_wait(struct thread *self, const struct process *victim)
 {
 	if (victim) {
 		log_kill(victim);
-		libos.procs.oom_victim = victim->pid;
+		vm_await(victim->space);
 		libos.procs.oom_until_ns = libos_now() + PATIENCE_NS;
 		kill_all_of(victim->space);
 	}

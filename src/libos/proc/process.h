@@ -166,8 +166,7 @@ struct process_table {
 	bool shutting_down;
 	struct timer shutdown_timer;
 	struct user_account *users[64]; /* users.c */
-	int32_t oom_victim;         /* that was killed last for its memory, */
-	uint64_t oom_until_ns;      /* and until when its end is waited for */
+	uint64_t oom_until_ns;      /* so long whoever was killed for his memory is waited for while he has not ended */
 };
 
 /* ---- users.c: what is counted by user ---- */

@@ -35,6 +35,7 @@ struct vm { /* part of struct libos; valid when zeroed */
 	struct vm_space *spaces;     /* all of them, linked */
 	uint64_t space_count;
 	bool reclaiming;             /* vm_reclaim() is at it */
+	struct vm_space *awaited;    /* its process was killed for its memory, which has not come back yet */
 	struct list texts;           /* all prepared text copies */
 	uint64_t text_frames;        /* in them */
 	uint64_t refresh_passes;     /* see text.c */
@@ -54,6 +55,10 @@ void vm_enter(struct vm_space *space, struct thread *self);
 void vm_leave(struct vm_space *space);
 /* Drops one reference; at 0 unmaps all, destroys the zone, frees the frames. No context may be left in it. */
 void vm_space_put(struct vm_space *space);
+/* Somebody is killed, for the memory of his space. */
+void vm_await(struct vm_space *space);
+/* Has not all of that come back yet? *ends: nobody uses the space any more, and it is on its way. */
+bool vm_is_awaited(bool *ends);
 exo_cap_t vm_zone(const struct vm_space *space);
 /* Gives the space's zone what is asked for through /dev/exo, until the space goes. 0; -EINVAL, -ENOMEM, -EPERM. */
 int vm_grant(struct vm_space *space, struct exo_dev_grant *grant);

@@ -195,6 +195,8 @@ void vm_space_put(struct vm_space *space)
 	grants_end(space);
 	dead_free(space);
 	pages_free_all(space);
+	if (libos.vm.awaited == space)
+		libos.vm.awaited = NULL;
 	if (space->answers != FRAME_NONE)
 		frame_put(space->answers);
 	thunks_end(space);
@@ -206,6 +208,17 @@ void vm_space_put(struct vm_space *space)
 	heap_free(space->ops);
 	heap_free(space->dead);
 	heap_free(space);
+}
+
+void vm_await(struct vm_space *space)
+{
+	libos.vm.awaited = space;
+}
+
+bool vm_is_awaited(bool *ends)
+{
+	*ends = libos.vm.awaited != NULL && libos.vm.awaited->refs == 0;
+	return libos.vm.awaited != NULL;
 }
 
 exo_cap_t vm_zone(const struct vm_space *space)
