@@ -37,6 +37,12 @@ uint64_t process_oom_score(const struct process *p)
 	return points > 0 ? (uint64_t)points * 2 / 3 : 0;
 }
 
+/* As much as is kept for root does not count against its processes, or its small ones went before a user's that are many. */
+static int64_t weight(const struct process *p)
+{
+	return badness(p) - (privileged(&p->cred, PRIV_RESERVE) ? (int64_t)libos.frames.admin : 0);
+}
+
 static struct process *choose(void)
 {
 	struct process *worst = NULL;
@@ -44,7 +50,7 @@ static struct process *choose(void)
 	LIST_EACH(at, &libos.procs.all) {
 		struct process *p = PROCESS_OF(at);
 
-		if (killable(p) && (!worst || badness(p) >= badness(worst)))
+		if (killable(p) && (!worst || weight(p) >= weight(worst)))
 			worst = p;
 	}
 	return worst;
