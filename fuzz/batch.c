@@ -167,7 +167,7 @@ static void libos_batch(void)
 		for (unsigned i = 0; i < count; i++) {
 			/* How much of what calls leave behind is cleared away by when is not the same in a batch, so what
 			 * still has a name differs; from here on nothing can be compared. */
-			if (reap_is_needed() || heap_first(&core.due) <= hal_time_ns())
+			if (reap_is_needed() || due_heap_first(&core.due) <= hal_time_ns())
 				compared = told_count;
 			struct exo_result r = core_call(may_not(scratch[i].call) ? EXO_NR_COUNT : scratch[i].call, scratch[i].args);
 

@@ -140,8 +140,8 @@ void core_start(void)
 
 	core_lock_take();
 	core.cap_fresh = 1;
-	core.due = (struct heap){ 0, core.due_order, core.due_place };
-	core.timers = (struct heap){ 0, core.timer_order, core.timer_place };
+	core.due = (struct due_heap){ 0, core.due_order, core.due_place };
+	core.timers = (struct due_heap){ 0, core.timer_order, core.timer_place };
 	for (uint32_t i = 0; i < CORE_CPU_MAX; i++)
 		core.cpus[i].quantum.turn_end = UINT64_MAX;
 	first = info->first_frame + frame_table_frames(info->frame_count);

@@ -248,7 +248,7 @@ void cap_remove(struct cap *cap)
 	if (cap->type == EXO_CAP_CPU || cap->type == EXO_CAP_CONTEXT)
 		cpus_leave(cap);
 	ask_tell_past(cap);
-	heap_update(&core.due, cap_slot(cap), false);
+	due_heap_update(&core.due, cap_slot(cap), false);
 	/* The generation stays, without the live flag: no name matches any more. */
 	atomic_store_explicit(&cap->state, state & ~(CAP_LIVE | CAP_REVOKING), memory_order_release);
 	child_unlink(cap);

@@ -134,7 +134,7 @@ CORE_LOCKED static const char *check_deadlines(void)
 {
 	uint32_t asks = 0, deadlines = 0;
 
-	ENSURE(heap_is_sound(&core.due, CAP_SLOTS), "deadlines: heap");
+	ENSURE(due_heap_is_sound(&core.due, CAP_SLOTS), "deadlines: heap");
 	for (uint32_t slot = 1; slot < core.cap_fresh; slot++) {
 		const struct cap *cap = cap_at((cap_slot_t)slot);
 
@@ -504,7 +504,7 @@ CORE_LOCKED static const char *check_queues(void)
 {
 	uint32_t dying = 0, armed = 0;
 
-	ENSURE(heap_is_sound(&core.timers, ZONE_MAX), "timers: heap");
+	ENSURE(due_heap_is_sound(&core.timers, ZONE_MAX), "timers: heap");
 	for (uint32_t i = 1; i < ZONE_MAX; i++)
 		armed += core.zones[i] && core.zones[i]->timer_at != UINT64_MAX && !core.zones[i]->dying;
 	ENSURE(armed == core.timers.count, "timers: one is missing");

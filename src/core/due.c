@@ -17,27 +17,27 @@ uint64_t due_of(const struct cap *cap)
 	return asked != 0 && asked < cap->expires && !cap_is_revoking(cap) ? asked : cap->expires;
 }
 
-CORE_LOCKED static uint64_t time_of(const struct heap *heap, uint16_t number)
+CORE_LOCKED static uint64_t time_of(const struct due_heap *heap, uint16_t number)
 {
 	return heap == &core.timers ? core.zones[number]->timer_at : due_of(cap_at(number));
 }
 
 /* Of two at the same time the lower number comes first, so that the order is one. */
-CORE_LOCKED static bool is_before(const struct heap *heap, uint16_t a, uint16_t b)
+CORE_LOCKED static bool is_before(const struct due_heap *heap, uint16_t a, uint16_t b)
 {
 	uint64_t x = time_of(heap, a), y = time_of(heap, b);
 
 	return x != y ? x < y : a < b;
 }
 
-static void put(struct heap *heap, uint32_t place, uint16_t number)
+static void put(struct due_heap *heap, uint32_t place, uint16_t number)
 {
 	heap->order[place] = number;
 	heap->place[number] = (uint16_t)place;
 }
 
 /* Finds the place of `number`, at or above or below the free place. */
-CORE_LOCKED static void settle(struct heap *heap, uint32_t place, uint16_t number)
+CORE_LOCKED static void settle(struct due_heap *heap, uint32_t place, uint16_t number)
 {
 	uint32_t below;
 
@@ -53,7 +53,7 @@ CORE_LOCKED static void settle(struct heap *heap, uint32_t place, uint16_t numbe
 	put(heap, place, number);
 }
 
-CORE_LOCKED static void take_out(struct heap *heap, uint16_t number)
+CORE_LOCKED static void take_out(struct due_heap *heap, uint16_t number)
 {
 	uint32_t place = heap->place[number];
 	uint16_t last = heap->order[heap->count--];
@@ -63,12 +63,12 @@ CORE_LOCKED static void take_out(struct heap *heap, uint16_t number)
 		settle(heap, place, last);
 }
 
-uint64_t heap_first(const struct heap *heap)
+uint64_t due_heap_first(const struct due_heap *heap)
 {
 	return heap->count > 0 ? time_of(heap, heap->order[1]) : UINT64_MAX;
 }
 
-void heap_update(struct heap *heap, uint16_t number, bool stays)
+void due_heap_update(struct due_heap *heap, uint16_t number, bool stays)
 {
 	uint32_t before = heap->place[number];
 
@@ -80,7 +80,7 @@ void heap_update(struct heap *heap, uint16_t number, bool stays)
 		timer_arm();
 }
 
-bool heap_is_sound(const struct heap *heap, uint32_t numbers)
+bool due_heap_is_sound(const struct due_heap *heap, uint32_t numbers)
 {
 	bool sound = heap->count < numbers;
 
@@ -94,12 +94,12 @@ bool heap_is_sound(const struct heap *heap, uint32_t numbers)
 
 void due_update(struct cap *cap)
 {
-	heap_update(&core.due, cap_slot(cap), due_of(cap) != EXO_NO_EXPIRY);
+	due_heap_update(&core.due, cap_slot(cap), due_of(cap) != EXO_NO_EXPIRY);
 }
 
 void due_look(uint64_t now)
 {
-	bool ready = heap_first(&core.due) <= now;
+	bool ready = due_heap_first(&core.due) <= now;
 
 	if (ready != core.due_ready)
 		atomic_fetch_xor_explicit(&core.backlog, BACKLOG_DUE, memory_order_relaxed);

@@ -12,7 +12,7 @@
 
 #include <core/cap.h>
 
-struct heap {
+struct due_heap {
 	uint32_t count;
 	uint16_t *order; /* numbers: the tree, from 1 on */
 	uint16_t *place; /* by number: where in the tree; 0: nowhere */
@@ -23,13 +23,13 @@ struct heap {
 CORE_LOCKED uint64_t due_of(const struct cap *cap);
 
 /* When the first is; UINT64_MAX: never. */
-CORE_LOCKED uint64_t heap_first(const struct heap *heap);
+CORE_LOCKED uint64_t due_heap_first(const struct due_heap *heap);
 
 /* The time of `number` has changed, or, if it does not stay, there is none any more. Arms the timer if need be. */
-CORE_LOCKED void heap_update(struct heap *heap, uint16_t number, bool stays);
+CORE_LOCKED void due_heap_update(struct due_heap *heap, uint16_t number, bool stays);
 
 /* For core_check(): places, order, and at most so many. */
-CORE_LOCKED bool heap_is_sound(const struct heap *heap, uint32_t numbers);
+CORE_LOCKED bool due_heap_is_sound(const struct due_heap *heap, uint32_t numbers);
 
 /* The deadline or the state of a live capability has changed. */
 CORE_LOCKED void due_update(struct cap *cap);

@@ -27,11 +27,11 @@ void event_raise(struct zone *zone, uint64_t events)
 
 void timer_arm(void)
 {
-	uint64_t at = heap_first(&core.timers);
+	uint64_t at = due_heap_first(&core.timers);
 
 	/* What is due already is waiting for the reaper, who sets the timer when it is done. */
-	if (!core.due_ready && heap_first(&core.due) < at)
-		at = heap_first(&core.due);
+	if (!core.due_ready && due_heap_first(&core.due) < at)
+		at = due_heap_first(&core.due);
 	hal_timer_arm(at);
 }
 
@@ -40,7 +40,7 @@ void timer_set(struct zone *zone, uint64_t at_ns)
 	bool past = at_ns != UINT64_MAX && at_ns <= hal_time_ns();
 
 	zone->timer_at = past ? UINT64_MAX : at_ns;
-	heap_update(&core.timers, (uint16_t)zone->number, zone->timer_at != UINT64_MAX);
+	due_heap_update(&core.timers, (uint16_t)zone->number, zone->timer_at != UINT64_MAX);
 	if (past)
 		event_raise(zone, EXO_PEND_TIMER);
 }
@@ -50,7 +50,7 @@ CORE_LOCKED static void timers_fire(void)
 {
 	uint64_t now = hal_time_ns();
 
-	for (uint32_t i = 0; i < TIMERS_FIRED && heap_first(&core.timers) <= now; i++)
+	for (uint32_t i = 0; i < TIMERS_FIRED && due_heap_first(&core.timers) <= now; i++)
 		timer_set(core.zones[core.timers.order[1]], now);
 	due_look(now);
 }

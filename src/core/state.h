@@ -56,7 +56,7 @@ struct core {
 	struct exo_audit_record refusals[AUDIT_REFUSALS_LAST] CORE_GUARDED; /* of the first LibOS */
 
 	/* due.h: zones with an armed timer, and capabilities with a deadline */
-	struct heap timers CORE_GUARDED, due CORE_GUARDED;
+	struct due_heap timers CORE_GUARDED, due CORE_GUARDED;
 	uint64_t events_raised CORE_GUARDED;
 
 	/* irq.h: by line, where its interrupts go; kind BINDING_NONE: nowhere */

@@ -246,7 +246,7 @@ CORE_TEST(due, agrees_with_a_model)
 				else if (at[k] < next)
 					next = at[k];
 			}
-			cr_assert_eq(heap_first(&core.due), next);
+			cr_assert_eq(due_heap_first(&core.due), next);
 			cr_assert_eq(fake.timer_at, next);
 		}
 		if (step % 200 == 0)
