@@ -55,7 +55,7 @@ static struct {
 	uint32_t entries, faults, rounds, step;
 	enum pid1_state state;
 	bool began, measured;
-	uint64_t frames, heap, inodes, files;
+	uint64_t frames, heap, inodes, names, files;
 	char keys[64];
 	const char *leak;
 } run;
@@ -111,23 +111,24 @@ static void measure(uint64_t *frames, uint64_t *heap)
 	*heap = heap_bytes_in_use() - stacks;
 }
 
-/* All processes but pid 1 are gone: is what they held? Not what is in files that they left, or root's doings. */
+/* All processes but pid 1 are gone: is what they held? Not what is in files and names that they left, or root's doings. */
 static void rest(void)
 {
-	uint64_t frames, heap;
+	uint64_t frames, heap, names = libos.procs.init->fs->root.inode->super->used_metadata;
 
 	measure(&frames, &heap);
 	if (!run.measured) {
 		run.frames = frames;
 		run.heap = heap;
 		run.inodes = libos.vfs.inode_live;
+		run.names = names;
 		run.files = libos.vfs.file_live;
 		run.measured = true;
 	} else if (!run.root && libos.vfs.file_live != run.files) {
 		run.leak = "open files";
-	} else if (!run.root && libos.vfs.inode_live == run.inodes && heap > run.heap) {
+	} else if (!run.root && libos.vfs.inode_live == run.inodes && names == run.names && heap > run.heap) {
 		run.leak = "heap";
-	} else if (!run.root && libos.vfs.inode_live == run.inodes && frames < run.frames) {
+	} else if (!run.root && libos.vfs.inode_live == run.inodes && names == run.names && frames < run.frames) {
 		run.leak = "frames";
 	}
 	if (run.leak)

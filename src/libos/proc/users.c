@@ -34,6 +34,8 @@ bool user_charge(uint32_t uid, enum user_resource what, uint64_t count, uint64_t
 
 	if (count > limit || (a && a->counts[what] > limit - count))
 		return false;
+	if (!count)
+		return true; /* and there is nothing that would be given back */
 	if (!a) {
 		a = heap_zalloc(sizeof(*a));
 		if (!a)
