@@ -114,7 +114,7 @@ static inline int do_unlink(const char *path) { return vfs_unlink(me, AT_FDCWD, 
 static inline int do_rmdir(const char *path) { return vfs_unlink(me, AT_FDCWD, path, true); }
 static inline int do_rename(const char *from, const char *to, uint32_t flags)
 {
-	return vfs_rename(me, AT_FDCWD, from, AT_FDCWD, to, flags);
+	return vfs_rename(me, AT_FDCWD, from, AT_FDCWD, to, 0, flags);
 }
 
 static inline int do_link(const char *from, const char *to)

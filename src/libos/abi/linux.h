@@ -118,11 +118,21 @@
 #define POLLWRBAND               0x200
 #define POLLRDHUP                0x2000
 
+/* fallocate: linux/falloc.h */
+#define FALLOC_KEEP_SIZE         0x01
+#define FALLOC_PUNCH_HOLE        0x02
+#define FALLOC_COLLAPSE_RANGE    0x08
+#define FALLOC_ZERO_RANGE        0x10
+#define FALLOC_INSERT_RANGE      0x20
+#define FALLOC_UNSHARE_RANGE     0x40
+#define FALLOC_WRITE_ZEROES      0x80
+
 /* mmap(2) */
 #define PROT_NONE                0
 #define PROT_READ                1
 #define PROT_WRITE               2
 #define PROT_EXEC                4
+#define PROT_SEM                 8 /* allowed, and means nothing here */
 #define PROT_GROWSDOWN           0x1000000
 #define PROT_GROWSUP             0x2000000
 #define MAP_SHARED               1

@@ -35,6 +35,14 @@ void inode_drop_setid(struct inode *inode, const struct credentials *cred)
 		inode->mode &= ~setid_to_drop(inode, cred);
 }
 
+int vfs_too_large(struct thread *thread)
+{
+	const struct process *p = thread->process;
+	struct signal_info info = { .signo = SIGXFSZ, .code = SI_USER, .pid = p->pid, .uid = p->cred.uid };
+	signal_send_thread(thread, &info);
+	return -EFBIG;
+}
+
 int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size)
 {
 	struct inode *inode = path->inode;
@@ -46,11 +54,8 @@ int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size)
 		return -EINVAL;
 	if (size > FILE_SIZE_MAX)
 		return -EFBIG;
-	if (size > inode->size && size > p->limits[RLIMIT_FSIZE].soft) {
-		struct signal_info info = { .signo = SIGXFSZ, .code = SI_USER, .pid = p->pid, .uid = p->cred.uid };
-		signal_send_thread(thread, &info);
-		return -EFBIG;
-	}
+	if (size > inode->size && size > p->limits[RLIMIT_FSIZE].soft)
+		return vfs_too_large(thread);
 	inode_get(inode); /* another thread may close the file meanwhile */
 	inode_enter(inode);
 	r = inode->ops->truncate(inode, size);

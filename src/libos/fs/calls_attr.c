@@ -80,14 +80,15 @@ struct new_times {
 	struct timestamp atime, mtime;
 	bool set_atime, set_mtime;
 	bool both_now; /* write permission is enough */
+	bool invalid;  /* not a time; told only when the file was found */
 };
 
 static int change_times(struct thread *self, const struct path *path, const struct new_times *t)
 {
 	const struct credentials *cred = &self->cred;
 	struct inode *inode = path->inode;
-	if (!t->set_atime && !t->set_mtime)
-		return 0;
+	if (t->invalid)
+		return -EINVAL;
 	int r = path_writable(path);
 	if (r)
 		return r;
@@ -110,11 +111,13 @@ static int64_t times_at(struct thread *self, int dirfd, uint64_t address, const 
 	int r;
 	/* utimensat(fd, NULL, …) is futimens(). */
 	if (!address && dirfd != AT_FDCWD) {
-		struct file *file = fd_io_file(self, (uint64_t)dirfd);
-		if (!file || !file->path.inode)
-			return -EBADF;
-		return flags ? -EINVAL : change_times(self, &file->path, t);
+		struct file *file = flags ? NULL : fd_io_file(self, (uint64_t)dirfd);
+		if (flags)
+			return -EINVAL;
+		return file && file->path.inode ? change_times(self, &file->path, t) : -EBADF;
 	}
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
 	r = find(self, dirfd, address, (flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0) |
 	         (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), &found);
 	if (r)
@@ -130,19 +133,15 @@ static void times_now(struct new_times *t)
 	t->set_atime = t->set_mtime = t->both_now = true;
 }
 
-static int one_time(const struct linux_timespec *ts, struct timestamp *to, bool *set)
+static void one_time(const struct linux_timespec *ts, struct new_times *t, struct timestamp *to, bool *set)
 {
 	*set = ts->ns != UTIME_OMIT;
-	if (!*set)
-		return 0;
-	if (ts->ns == UTIME_NOW) {
+	if (ts->ns == UTIME_NOW)
 		*to = vfs_now();
-		return 0;
-	}
-	if (ts->ns < 0 || ts->ns > 999999999)
-		return -EINVAL;
-	*to = (struct timestamp){ ts->seconds, (uint32_t)ts->ns };
-	return 0;
+	else if (*set && (ts->ns < 0 || ts->ns > 999999999))
+		t->invalid = true;
+	else if (*set)
+		*to = (struct timestamp){ ts->seconds, (uint32_t)ts->ns };
 }
 
 int64_t sys_utimensat(struct thread *self, const uint64_t *args_)
@@ -150,18 +149,16 @@ int64_t sys_utimensat(struct thread *self, const uint64_t *args_)
 	struct new_times t = { 0 };
 	struct linux_timespec ts[2];
 	uint32_t flags = (uint32_t)args_[3];
-	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
 	if (!args_[2]) {
 		times_now(&t);
 	} else {
 		int r = user_read(self->process->space, ts, args_[2], sizeof(ts));
-		if (!r)
-			r = one_time(&ts[0], &t.atime, &t.set_atime);
-		if (!r)
-			r = one_time(&ts[1], &t.mtime, &t.set_mtime);
 		if (r)
 			return r;
+		one_time(&ts[0], &t, &t.atime, &t.set_atime);
+		one_time(&ts[1], &t, &t.mtime, &t.set_mtime);
+		if (!t.set_atime && !t.set_mtime)
+			return 0; /* whatever the path is */
 		t.both_now = ts[0].ns == UTIME_NOW && ts[1].ns == UTIME_NOW;
 	}
 	return times_at(self, (int)args_[0], args_[1], &t, flags);
@@ -247,6 +244,26 @@ int64_t sys_ftruncate(struct thread *self, const uint64_t *args_)
 	return vfs_truncate(self, &file->path, args_[1]);
 }
 
+/* One operation of those that Linux has; a hole leaves the size, and what moves the rest cannot. */
+static bool fallocate_mode_good(uint32_t mode)
+{
+	bool keeps = mode & FALLOC_KEEP_SIZE;
+	switch (mode & ~FALLOC_KEEP_SIZE) {
+	case 0:
+	case FALLOC_UNSHARE_RANGE:
+	case FALLOC_ZERO_RANGE:
+		return true;
+	case FALLOC_PUNCH_HOLE:
+		return keeps;
+	case FALLOC_COLLAPSE_RANGE:
+	case FALLOC_INSERT_RANGE:
+	case FALLOC_WRITE_ZEROES:
+		return !keeps;
+	default:
+		return false;
+	}
+}
+
 int64_t sys_fallocate(struct thread *self, const uint64_t *args_)
 {
 	struct file *file = fd_io_file(self, args_[0]);
@@ -256,6 +273,8 @@ int64_t sys_fallocate(struct thread *self, const uint64_t *args_)
 	if (offset < 0 || length <= 0)
 		return -EINVAL;
 	struct inode *inode = file->path.inode;
+	if (!fallocate_mode_good((uint32_t)args_[1]))
+		return -EOPNOTSUPP;
 	if (!file_writable(file))
 		return -EBADF;
 	if (inode && is_type(inode, S_IFIFO))
@@ -266,8 +285,8 @@ int64_t sys_fallocate(struct thread *self, const uint64_t *args_)
 		return -EOPNOTSUPP;
 	if (__builtin_add_overflow(offset, length, &end))
 		return -EFBIG;
-	if ((uint64_t)end > self->process->limits[RLIMIT_FSIZE].soft && !(args_[1] & 1))
-		return -EFBIG;
+	if (!(args_[1] & FALLOC_KEEP_SIZE) && (uint64_t)end > inode->size && (uint64_t)end > self->process->limits[RLIMIT_FSIZE].soft)
+		return vfs_too_large(self);
 	inode_get(inode); /* another thread may close the file meanwhile */
 	inode_enter(inode);
 	int r = inode->ops->fallocate(inode, (int)args_[1], (uint64_t)offset, (uint64_t)length);

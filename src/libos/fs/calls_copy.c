@@ -41,7 +41,8 @@ static int check_ends(const struct file *in, const struct file *out)
 {
 	if (!in || !out || !file_readable(in) || !file_writable(out))
 		return -EBADF;
-	return in->ops->read && out->ops->write && in->ops->seek ? 0 : -EINVAL;
+	/* What is always empty has nothing to give away (Linux's /dev/null). */
+	return in->ops->read && out->ops->write && in->ops->seek && !(in->ops->always & FILE_EMPTY) ? 0 : -EINVAL;
 }
 
 static int get_offset(struct thread *self, uint64_t address, uint64_t *offset)
@@ -50,15 +51,29 @@ static int get_offset(struct thread *self, uint64_t address, uint64_t *offset)
 	return r ? r : (int64_t)*offset < 0 ? -EINVAL : 0;
 }
 
+/* All about the source of sendfile comes before the other end. */
+static int check_source(const struct file *in, bool positioned, uint64_t offset, uint64_t size)
+{
+	if (!in || !file_readable(in))
+		return -EBADF;
+	if (positioned && !in->ops->seek)
+		return -ESPIPE;
+	if ((int64_t)offset < 0 || (int64_t)size < 0)
+		return -EINVAL;
+	return 0;
+}
+
 int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
 {
 	struct file *out = fd_io_file(self, args_[0]), *in = fd_io_file(self, args_[1]);
-	uint64_t offset, size = min_u64(args_[3], IO_SIZE_MAX);
-	int64_t r = check_ends(in, out);
+	uint64_t offset = 0, size = min_u64(args_[3], IO_SIZE_MAX);
+	int64_t r = args_[2] ? user_read(self->process->space, &offset, args_[2], sizeof(offset)) : 0;
+	if (!r)
+		r = check_source(in, args_[2] != 0, offset, args_[3]);
+	if (!r)
+		r = check_ends(in, out);
 	if (!r && (out->flags & O_APPEND))
 		r = -EINVAL;
-	if (!r && args_[2])
-		r = get_offset(self, args_[2], &offset);
 	if (r || !size)
 		return r;
 	file_get(in);

@@ -177,26 +177,19 @@ int64_t sys_unlinkat(struct thread *self, const uint64_t *args_)
 
 /* ---- two paths ---- */
 
-static int two_paths(struct thread *self, uint64_t a, uint64_t b, struct user_path *first, struct user_path *second)
-{
-	int r = user_path_get(first, self, a);
-	if (r)
-		return r;
-	r = user_path_get(second, self, b);
-	if (r)
-		user_path_put(first);
-	return r;
-}
-
 static int64_t rename_at(struct thread *self, int from_fd, uint64_t from, int to_fd, uint64_t to, uint32_t flags)
 {
 	struct user_path old, fresh;
-	int r = two_paths(self, from, to, &old, &fresh);
+	if (!rename_flags_good(flags))
+		return -EINVAL;
+	int r = user_path_get(&old, self, from);
 	if (r)
 		return r;
-	r = vfs_rename(self, from_fd, old.text, to_fd, fresh.text, flags);
+	int error = user_path_get(&fresh, self, to);
+	r = vfs_rename(self, from_fd, old.text, to_fd, error ? NULL : fresh.text, error, flags);
 	user_path_put(&old);
-	user_path_put(&fresh);
+	if (!error)
+		user_path_put(&fresh);
 	return r;
 }
 
@@ -221,7 +214,7 @@ static int64_t link_at(struct thread *self, int from_fd, uint64_t from, int to_f
 	struct path target;
 	if (flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	int r = two_paths(self, from, to, &old, &fresh);
+	int r = user_path_get(&old, self, from);
 	if (r)
 		return r;
 	uint32_t walk = (flags & AT_SYMLINK_FOLLOW ? 0 : WALK_NOFOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
@@ -230,12 +223,15 @@ static int64_t link_at(struct thread *self, int from_fd, uint64_t from, int to_f
 		r = -ENOENT;
 	if (!r)
 		r = path_walk(self, from_fd, old.text, walk, &target);
+	user_path_put(&old);
+	if (r)
+		return r;
+	r = user_path_get(&fresh, self, to);
 	if (!r) {
 		r = vfs_link(self, &target, to_fd, fresh.text);
-		path_put(&target);
+		user_path_put(&fresh);
 	}
-	user_path_put(&old);
-	user_path_put(&fresh);
+	path_put(&target);
 	return r;
 }
 
@@ -252,12 +248,15 @@ int64_t sys_linkat(struct thread *self, const uint64_t *args_)
 static int64_t symlink_at(struct thread *self, uint64_t target, int dirfd, uint64_t address)
 {
 	struct user_path text, path;
-	int r = two_paths(self, target, address, &text, &path);
+	int r = user_path_get(&text, self, target);
 	if (r)
 		return r;
-	r = vfs_symlink(self, dirfd, path.text, text.text);
+	r = *text.text ? user_path_get(&path, self, address) : -ENOENT;
+	if (!r) {
+		r = vfs_symlink(self, dirfd, path.text, text.text);
+		user_path_put(&path);
+	}
 	user_path_put(&text);
-	user_path_put(&path);
 	return r;
 }
 

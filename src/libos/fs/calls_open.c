@@ -3,6 +3,7 @@
 
 #define OPEN_FLAGS_KNOWN (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | O_ASYNC | \
 	O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_SYNC | O_PATH | O_TMPFILE)
+#define LOCK_MAND 32 /* uapi/asm-generic/fcntl.h */
 #define FCNTL_SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME)
 #define CLOSE_RANGE_UNSHARE 2u
 #define CLOSE_RANGE_CLOEXEC 4u
@@ -20,12 +21,27 @@ static int64_t install(struct thread *self, struct file *file, int minimum, bool
 	return fd;
 }
 
+/* Flags that make no sense together are refused before the path is looked at. */
+static int check_flags(int flags)
+{
+	bool unnamed = flags & (O_TMPFILE & ~O_DIRECTORY);
+	if (flags & O_PATH)
+		return 0;
+	if ((flags & O_CREAT) && (flags & O_DIRECTORY))
+		return -EINVAL;
+	if (unnamed && ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_CREAT)))
+		return -EINVAL;
+	return unnamed && !(flags & (O_ACCMODE | O_TRUNC)) ? -EINVAL : 0;
+}
+
 static int64_t open_at(struct thread *self, int dirfd, uint64_t address, int flags, uint32_t mode)
 {
 	struct user_path path;
 	struct file *file;
 	flags &= OPEN_FLAGS_KNOWN;
-	int r = user_path_get(&path, self, address);
+	int r = check_flags(flags);
+	if (!r)
+		r = user_path_get(&path, self, address);
 	if (r)
 		return r;
 	r = vfs_open(self, dirfd, path.text, flags, mode, &file);
@@ -265,8 +281,14 @@ int64_t sys_ioctl(struct thread *self, const uint64_t *args_)
 
 int64_t sys_flock(struct thread *self, const uint64_t *args_)
 {
+	int operation = (int)args_[1], kind = operation & ~LOCK_NB;
+	/* Mandatory locks are gone from Linux, and asking for one is no mistake. */
+	if (operation & LOCK_MAND)
+		return 0;
+	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+		return -EINVAL;
 	struct file *file = fd_io_file(self, args_[0]);
-	return file ? lock_whole(self, file, (int)args_[1]) : -EBADF;
+	return file ? lock_whole(self, file, operation) : -EBADF;
 }
 
 static int64_t sync_file(struct thread *self, uint64_t fd)

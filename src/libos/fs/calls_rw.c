@@ -3,6 +3,13 @@
 
 #define IOV_MAX    1024u
 #define IOV_INLINE 8u
+/* Linux's TASK_SIZE_MAX (arch/x86/include/asm/page_64_types.h): what a call may name at all, whatever is mapped there. */
+#define ADDRESS_LIMIT UINT64_C(0x7ffffffff000)
+
+static bool address_good(uint64_t address, uint64_t size)
+{
+	return address <= ADDRESS_LIMIT && size <= ADDRESS_LIMIT - address;
+}
 
 struct user_vec {
 	struct io_vec *vec; /* in here or on the heap */
@@ -16,13 +23,24 @@ static bool ends_too_far(const struct file *file, const struct io *io, const uin
 	return file->ops->seek && io->remaining > INT64_MAX - min_u64(*position, INT64_MAX);
 }
 
+/* What comes before the program's own buffers are looked at. */
+static int check_readable(const struct file *file)
+{
+	if (!file || !file_readable(file))
+		return -EBADF;
+	return file->ops->read ? 0 : -EINVAL;
+}
+
+static int check_writable(const struct file *file)
+{
+	if (!file || !file_writable(file))
+		return -EBADF;
+	return file->ops->write ? 0 : -EINVAL;
+}
+
 static int64_t do_read(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position)
 {
 	struct io io;
-	if (!file || !file_readable(file))
-		return -EBADF;
-	if (!file->ops->read)
-		return -EINVAL;
 	io_init(&io, self->process->space, vec, count);
 	if (ends_too_far(file, &io, position))
 		return -EINVAL;
@@ -35,10 +53,6 @@ static int64_t do_read(struct thread *self, struct file *file, const struct io_v
 static int64_t do_write(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position)
 {
 	struct io io;
-	if (!file || !file_writable(file))
-		return -EBADF;
-	if (!file->ops->write)
-		return -EINVAL;
 	io_init(&io, self->process->space, vec, count);
 	if (ends_too_far(file, &io, position))
 		return -EINVAL;
@@ -61,29 +75,35 @@ int64_t sys_read(struct thread *self, const uint64_t *args_)
 {
 	struct file *file = fd_io_file(self, args_[0]);
 	struct io_vec vec = { args_[1], min_u64(args_[2], IO_SIZE_MAX) };
-	if ((int64_t)args_[2] < 0)
-		return file ? -EFAULT : -EBADF; /* no such address range */
-	if (file && file->ops->always)
+	int r = check_readable(file);
+	if (!r && !address_good(args_[1], args_[2]))
+		r = -EFAULT;
+	if (r)
+		return r;
+	if (file->ops->always)
 		consider(self, file, args_[0]);
-	return do_read(self, file, &vec, 1, file ? &file->position : NULL);
+	return do_read(self, file, &vec, 1, &file->position);
 }
 
 int64_t sys_write(struct thread *self, const uint64_t *args_)
 {
 	struct file *file = fd_io_file(self, args_[0]);
 	struct io_vec vec = { args_[1], min_u64(args_[2], IO_SIZE_MAX) };
-	if ((int64_t)args_[2] < 0)
-		return file ? -EFAULT : -EBADF; /* no such address range */
-	if (file && file->ops->always)
+	int r = check_writable(file);
+	if (!r && !address_good(args_[1], args_[2]))
+		r = -EFAULT;
+	if (r)
+		return r;
+	if (file->ops->always)
 		consider(self, file, args_[0]);
-	return do_write(self, file, &vec, 1, file ? &file->position : NULL);
+	return do_write(self, file, &vec, 1, &file->position);
 }
 
 /* Takes the list over from the program: lengths are checked, and their sum cut to IO_SIZE_MAX as Linux does. */
-static int vec_get(struct thread *self, uint64_t address, uint64_t count, struct user_vec *v)
+static int vec_get(struct thread *self, uint64_t address, uint32_t count, struct user_vec *v)
 {
 	v->vec = v->inline_;
-	v->count = (uint32_t)count;
+	v->count = count;
 	if (count > IOV_MAX)
 		return -EINVAL;
 	if (count > IOV_INLINE) {
@@ -96,6 +116,8 @@ static int vec_get(struct thread *self, uint64_t address, uint64_t count, struct
 	for (uint32_t i = 0; !r && i < v->count; i++) {
 		if ((int64_t)v->vec[i].size < 0)
 			r = -EINVAL;
+		else if (!address_good(v->vec[i].address, min_u64(v->vec[i].size, IO_SIZE_MAX)))
+			r = -EFAULT;
 		v->vec[i].size = min_u64(v->vec[i].size, left);
 		left -= v->vec[i].size;
 	}
@@ -112,13 +134,18 @@ static void vec_put(struct user_vec *v)
 
 typedef int64_t (*mover)(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position);
 
+static int check_direction(const struct file *file, mover move)
+{
+	return move == do_read ? check_readable(file) : check_writable(file);
+}
+
 static int64_t move_vec(struct thread *self, const uint64_t *args, mover move)
 {
 	struct file *file = fd_io_file(self, args[0]);
 	struct user_vec v;
-	if (!file)
-		return -EBADF;
-	int64_t r = vec_get(self, args[1], args[2], &v);
+	int64_t r = check_direction(file, move);
+	if (!r)
+		r = vec_get(self, args[1], (uint32_t)args[2], &v);
 	if (r)
 		return r;
 	r = move(self, file, v.vec, v.count, &file->position);
@@ -152,7 +179,9 @@ static int64_t move_at(struct thread *self, const uint64_t *args, mover move)
 	struct io_vec vec = { args[1], min_u64(args[2], IO_SIZE_MAX) };
 	uint64_t position = args[3];
 	int r = check_positioned(file, position);
-	if (!r && (int64_t)args[2] < 0)
+	if (!r)
+		r = check_direction(file, move);
+	if (!r && !address_good(args[1], args[2]))
 		r = -EFAULT;
 	return r ? r : move(self, file, &vec, 1, &position);
 }
@@ -174,7 +203,9 @@ static int64_t move_vec_at(struct thread *self, const uint64_t *args, mover move
 	struct user_vec v;
 	int64_t r = check_positioned(file, position);
 	if (!r)
-		r = vec_get(self, args[1], args[2], &v);
+		r = check_direction(file, move);
+	if (!r)
+		r = vec_get(self, args[1], (uint32_t)args[2], &v);
 	if (r)
 		return r;
 	r = move(self, file, v.vec, v.count, &position);

@@ -193,8 +193,9 @@ static int64_t read_link(struct thread *self, int dirfd, uint64_t address, uint6
 		return r;
 	size = min_u64((uint32_t)size, PATH_LENGTH_MAX);
 	char *text = NULL;
-	if (!is_type(found.inode, S_IFLNK) || !found.inode->ops->readlink)
-		r = -EINVAL;
+	uint8_t first = 0;
+	if (!is_type(found.inode, S_IFLNK) || !found.inode->ops->readlink) /* an empty path is no path, unless its descriptor is a link's */
+		r = user_read(self->process->space, &first, address, 1) == 0 && !first ? -ENOENT : -EINVAL;
 	else if (!(text = heap_alloc(PATH_LENGTH_MAX)))
 		r = -ENOMEM;
 	if (!r)

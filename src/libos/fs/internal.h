@@ -92,7 +92,10 @@ int vfs_make(struct thread *thread, int dirfd, const char *path, uint32_t mode, 
 int vfs_symlink(struct thread *thread, int dirfd, const char *path, const char *target);
 int vfs_unlink(struct thread *thread, int dirfd, const char *path, bool directory);
 int vfs_link(struct thread *thread, const struct path *target, int dirfd, const char *path);
-int vfs_rename(struct thread *thread, int from_dirfd, const char *from, int to_dirfd, const char *to, uint32_t flags);
+/* The flags are told before anything about the paths. */
+bool rename_flags_good(uint32_t flags);
+/* to_error: what reading the second path gave; it is told behind what is wrong with the first. */
+int vfs_rename(struct thread *thread, int from_dirfd, const char *from, int to_dirfd, const char *to, int to_error, uint32_t flags);
 
 /* ---- open.c ---- */
 /* 0, or -ENFILE: there are /proc/sys/fs/file-max open files, and the rest is root's. */
@@ -114,6 +117,10 @@ const char *vfs_xattr_next(struct inode *inode, const struct credentials *cred, 
 void file_caps_drop(struct inode *inode);
 
 /* ---- attributes.c ---- */
+/* A file may not grow past RLIMIT_FSIZE: SIGXFSZ, and -EFBIG. */
+int vfs_too_large(struct thread *thread);
+/* A file may not grow past RLIMIT_FSIZE: SIGXFSZ, and -EFBIG. */
+int vfs_too_large(struct thread *thread);
 int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size); /* permissions were checked */
 int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode);
 int vfs_chown(struct thread *thread, const struct path *path, uint32_t uid, uint32_t gid); /* UINT32_MAX: keep */

@@ -316,8 +316,6 @@ int lock_record(struct thread *self, struct file *file, int command, uint64_t ad
 int lock_whole(struct thread *self, struct file *file, int operation)
 {
 	int kind = operation & ~LOCK_NB;
-	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
-		return -EINVAL;
 	struct lock want = { .kind = LOCK_FLOCK, .exclusive = kind == LOCK_EX, .owner = file, .start = 0, .end = INT64_MAX,
 	                     .uid = self->cred.uid, .unlimited = privileged(&self->cred, PRIV_LIMITS) };
 	return acquire(self, file, &want, kind == LOCK_UN, !(operation & LOCK_NB));

@@ -11,7 +11,8 @@ struct place { /* a name in a directory, and what it names now */
 	struct inode *existing;
 };
 
-static int place_find(struct thread *thread, int dirfd, const char *path, struct place *p)
+/* Also finds a name that is too long, which nothing can have. */
+static int place_find_any(struct thread *thread, int dirfd, const char *path, struct place *p)
 {
 	return path_walk_parent(thread, dirfd, path, &p->dir, &p->name, &p->length, &p->existing);
 }
@@ -20,6 +21,16 @@ static void place_put(struct place *p)
 {
 	inode_put(p->existing);
 	path_put(&p->dir);
+}
+
+static int place_find(struct thread *thread, int dirfd, const char *path, struct place *p)
+{
+	int r = place_find_any(thread, dirfd, path, p);
+	if (!r && p->length > NAME_LENGTH_MAX) {
+		place_put(p);
+		r = -ENAMETOOLONG;
+	}
+	return r;
 }
 
 static bool is_dot(const struct place *p)
@@ -63,8 +74,6 @@ static int may_create(const struct place *p, const struct credentials *cred)
 {
 	if (p->existing)
 		return -EEXIST;
-	if (p->length > NAME_LENGTH_MAX)
-		return -ENAMETOOLONG;
 	return directory_writable(&p->dir, cred);
 }
 
@@ -167,14 +176,14 @@ int vfs_link(struct thread *thread, const struct path *target, int dirfd, const 
 	struct inode *dir = p.dir.inode;
 	if (p.existing)
 		r = -EEXIST;
+	else if (has_trailing_slash(&p))
+		r = -ENOENT;
 	else if (p.dir.mount != target->mount)
 		r = -EXDEV;
 	else
 		r = may_create(&p, &thread->cred);
 	if (!r && is_directory(target->inode))
 		r = -EPERM;
-	if (!r && has_trailing_slash(&p))
-		r = -ENOENT;
 	if (!r)
 		r = dir->ops->link ? dir->ops->link(dir, p.name, p.length, target->inode) : -EPERM;
 	place_put(&p);
@@ -198,16 +207,9 @@ static bool is_below(struct inode *dir, const struct inode *ancestor)
 
 static int check_types(const struct place *from, const struct place *to, uint32_t flags)
 {
-	bool from_dir = is_directory(from->existing);
-	if (!from_dir && has_trailing_slash(from))
-		return -ENOTDIR;
-	if (!from_dir && !(flags & RENAME_EXCHANGE) && has_trailing_slash(to))
-		return -ENOTDIR;
-	if (!to->existing)
+	if (!to->existing || (flags & RENAME_EXCHANGE))
 		return 0;
-	bool to_dir = is_directory(to->existing);
-	if (flags & RENAME_EXCHANGE)
-		return !to_dir && has_trailing_slash(to) ? -ENOTDIR : 0;
+	bool from_dir = is_directory(from->existing), to_dir = is_directory(to->existing);
 	if (from_dir && !to_dir)
 		return -ENOTDIR;
 	return !from_dir && to_dir ? -EISDIR : 0;
@@ -216,64 +218,77 @@ static int check_types(const struct place *from, const struct place *to, uint32_
 /* Moving a directory to another parent changes its "..". */
 static int check_moved_directory(const struct place *from, const struct place *to, const struct credentials *cred)
 {
-	if (!is_directory(from->existing))
-		return 0;
-	if (is_below(to->dir.inode, from->existing))
-		return -EINVAL;
-	if (from->dir.inode == to->dir.inode)
+	if (!is_directory(from->existing) || from->dir.inode == to->dir.inode)
 		return 0;
 	return inode_permission(from->existing, cred, MAY_WRITE);
 }
 
-static int check_rename(const struct place *from, const struct place *to, uint32_t flags, const struct credentials *cred)
+/* What is wrong whoever asks. */
+static int check_names(const struct place *from, const struct place *to, uint32_t flags)
 {
-	int r;
 	if (from->dir.mount != to->dir.mount)
 		return -EXDEV;
 	if (is_special(from) || is_special(to))
 		return !(flags & RENAME_NOREPLACE) || is_special(from) ? -EBUSY : -EEXIST;
 	if (!from->existing)
-		return -ENOENT;
+		return from->length > NAME_LENGTH_MAX ? -ENAMETOOLONG : -ENOENT;
+	if (to->length > NAME_LENGTH_MAX)
+		return -ENAMETOOLONG;
 	if (to->existing && (flags & RENAME_NOREPLACE))
 		return -EEXIST;
 	if (!to->existing && (flags & RENAME_EXCHANGE))
 		return -ENOENT;
-	if (to->length > NAME_LENGTH_MAX)
-		return -ENAMETOOLONG;
 	if (from->existing->super != from->dir.inode->super || (to->existing && to->existing->super != to->dir.inode->super))
 		return -EBUSY;
-	r = may_remove(&from->dir, from->existing, cred);
+	/* A slash behind a name stands for a folder. */
+	bool from_dir = is_directory(from->existing), to_dir = flags & RENAME_EXCHANGE ? is_directory(to->existing) : from_dir;
+	if ((!from_dir && has_trailing_slash(from)) || (!to_dir && has_trailing_slash(to)))
+		return -ENOTDIR;
+	/* Neither may be an ancestor of the other. */
+	if (is_directory(from->existing) && is_below(to->dir.inode, from->existing))
+		return -EINVAL;
+	if (to->existing && is_directory(to->existing) && is_below(from->dir.inode, to->existing))
+		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	return 0;
+}
+
+static int check_rename(const struct place *from, const struct place *to, uint32_t flags, const struct credentials *cred)
+{
+	int r = may_remove(&from->dir, from->existing, cred);
 	if (!r)
 		r = to->existing ? may_remove(&to->dir, to->existing, cred) : directory_writable(&to->dir, cred);
 	if (!r)
 		r = check_types(from, to, flags);
 	if (!r)
 		r = check_moved_directory(from, to, cred);
-	if (!r && to->existing && is_directory(to->existing)) {
-		/* The target must not be an ancestor of what is moved. */
-		if (flags & RENAME_EXCHANGE)
-			r = check_moved_directory(to, from, cred);
-		else if (is_below(from->dir.inode, to->existing))
-			r = -ENOTEMPTY;
-	}
+	if (!r && to->existing && is_directory(to->existing) && (flags & RENAME_EXCHANGE))
+		r = check_moved_directory(to, from, cred);
 	return r;
 }
 
+bool rename_flags_good(uint32_t flags)
+{
+	return !(flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE)) && flags != (RENAME_NOREPLACE | RENAME_EXCHANGE);
+}
+
 int vfs_rename(struct thread *thread, int from_dirfd, const char *from_path, int to_dirfd, const char *to_path,
-               uint32_t flags)
+               int to_error, uint32_t flags)
 {
 	struct place from, to;
-	if ((flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE)) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (!rename_flags_good(flags))
 		return -EINVAL;
-	int r = place_find(thread, from_dirfd, from_path, &from);
+	int r = place_find_any(thread, from_dirfd, from_path, &from);
 	if (r)
 		return r;
-	r = place_find(thread, to_dirfd, to_path, &to);
+	r = to_error ? to_error : place_find_any(thread, to_dirfd, to_path, &to);
 	if (r) {
 		place_put(&from);
 		return r;
 	}
-	r = check_rename(&from, &to, flags, &thread->cred);
+	r = check_names(&from, &to, flags);
+	/* Two names of one file: nothing to do, nor to be allowed. */
+	if (!r && from.existing != to.existing)
+		r = check_rename(&from, &to, flags, &thread->cred);
 	struct inode *dir = from.dir.inode;
 	if (!r && !dir->ops->rename)
 		r = -EPERM;

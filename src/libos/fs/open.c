@@ -150,8 +150,6 @@ static int open_unnamed(struct thread *thread, struct path *dir, int flags, uint
 	const struct credentials *cred = &thread->cred;
 	struct inode *inode = NULL;
 	int r = directory_writable(dir, cred);
-	if (!r && !file_writable(&(struct file){ .flags = (uint32_t)flags }))
-		r = -EINVAL;
 	if (!r && !inode_is_tmpfs(dir->inode))
 		r = -EOPNOTSUPP;
 	if (!r)

@@ -377,6 +377,8 @@ static int wait_for_other(struct thread *thread, struct pipe *p, const uint32_t 
 
 int fifo_open(struct inode *inode, struct file *file, struct thread *thread)
 {
+	if ((file->flags & O_ACCMODE) == O_ACCMODE)
+		return -EINVAL;
 	if (!inode->pipe) {
 		struct pipe *made = heap_alloc(sizeof(*made));
 		if (!made)

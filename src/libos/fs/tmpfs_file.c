@@ -1,9 +1,6 @@
 /* tmpfs regular files: their pages are frames of the LibOS, found through a page map. */
 #include <libos/fs/tmpfs.h>
 
-#define FALLOC_KEEP_SIZE  1 /* linux/falloc.h */
-#define FALLOC_PUNCH_HOLE 2
-
 bool tmpfs_has_room(const struct super *super, uint64_t pages)
 {
 	/* Whatever the sizes of the file systems: users' files leave some memory to programs, since no killing gives it back. */

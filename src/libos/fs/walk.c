@@ -279,7 +279,7 @@ int path_walk_parent(struct thread *thread, int dirfd, const char *path, struct 
 	r = walk_last(&w);
 	if (!r && w.length) {
 		r = walk_lookup(&w, &found);
-		if (r == -ENOENT)
+		if (r == -ENOENT || (r == -ENAMETOOLONG && w.length > NAME_LENGTH_MAX))
 			r = 0;
 	} else if (!r) {
 		found = w.at;

@@ -188,8 +188,10 @@ int64_t sys_capget(struct thread *self, const uint64_t *args)
 	const struct thread *t;
 	int error = cap_words(self, args[0], &header, &words);
 
+	if (!args[1] && error != -EFAULT)
+		return 0; /* a question about the version only */
 	if (error)
-		return args[1] || error == -EFAULT ? error : 0;
+		return error;
 	if (header.pid < 0)
 		return -EINVAL;
 	t = header.pid ? thread_find(header.pid) : self;
@@ -199,7 +201,7 @@ int64_t sys_capget(struct thread *self, const uint64_t *args)
 		data[i] = (struct cap_data){(uint32_t)(t->cred.effective >> 32 * i), (uint32_t)(t->cred.permitted >> 32 * i),
 		                            (uint32_t)(t->cred.inheritable >> 32 * i)};
 	}
-	if (args[1] && user_write(self->process->space, args[1], data, words * sizeof(data[0])))
+	if (user_write(self->process->space, args[1], data, words * sizeof(data[0])))
 		return -EFAULT;
 	return 0;
 }

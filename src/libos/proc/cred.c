@@ -127,6 +127,9 @@ int64_t sys_setresuid(struct thread *self, const uint64_t *args)
 	n.uid = r == KEEP ? c->uid : r;
 	n.euid = e == KEEP ? c->euid : e;
 	n.suid = s == KEEP ? c->suid : s;
+	/* Who changes nothing changes the file system's id neither. */
+	if (n.uid == c->uid && n.suid == c->suid && n.euid == c->euid && (e == KEEP || e == c->fsuid))
+		return 0;
 	return take_user(self, &n);
 }
 
@@ -142,6 +145,8 @@ int64_t sys_setresgid(struct thread *self, const uint64_t *args)
 	n.gid = r == KEEP ? c->gid : r;
 	n.egid = e == KEEP ? c->egid : e;
 	n.sgid = s == KEEP ? c->sgid : s;
+	if (n.gid == c->gid && n.sgid == c->sgid && n.egid == c->egid && (e == KEEP || e == c->fsgid))
+		return 0;
 	return take_group(self, &n);
 }
 

@@ -276,12 +276,17 @@ int64_t sys_futex(struct thread *self, const uint64_t *args)
 	uint64_t deadline;
 	int error;
 
+	/* Only one of the calls that we know takes a time by the clock on the wall; but a bad time is told first. */
+	if (realtime && op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET)
+		return -ENOSYS;
 	switch (op) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
 		error = deadline_of(self, args[3], op, realtime, &deadline);
 		if (error)
 			return error;
+		if (realtime && op == FUTEX_WAIT)
+			return -ENOSYS;
 		return futex_wait(self, args[0], shared, (uint32_t)args[2], deadline,
 		                  op == FUTEX_WAIT ? UINT32_MAX : (uint32_t)args[5]);
 	case FUTEX_WAKE:

@@ -144,6 +144,7 @@ void process_continue(struct process *p);
 bool signal_frame_push(struct thread *self, const struct signal_action *action, const struct signal_info *info,
                        uint64_t mask);
 #define SIGINFO_SIZE 128
+#define SYSCALL_SIZE 2 /* bytes of the instruction */
 void siginfo_encode(const struct signal_info *info, void *bytes);
 void siginfo_decode(const void *bytes, struct signal_info *info);
 bool may_signal(const struct thread *from, const struct process *to, int signo);

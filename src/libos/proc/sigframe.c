@@ -35,7 +35,6 @@ _Static_assert(sizeof(struct rt_sigframe) == 440, "struct rt_sigframe");
  * stands at its instruction. A forged note does no more than a system call would. */
 #define RESTART_MAGIC UINT64_C(0x7265737461727421)
 #define NR_SIGRETURN 15 /* again and again: a loop of the program's that would be ours */
-#define SYSCALL_SIZE 2  /* bytes of the instruction */
 enum { NOTE_MAGIC, NOTE_RIP };
 
 #define UC_FLAGS 7 /* UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */

@@ -6,8 +6,6 @@ static bool is_restart(int64_t result)
 	return result == -ERESTARTSYS || result == -ERESTARTNOINTR || result == -ERESTARTNOHAND || result == -ERESTART_RESTARTBLOCK;
 }
 
-#define SYSCALL_SIZE 2 /* bytes of the instruction */
-
 /*
  * A handler runs first: what the call gives after it. One that is made again stands at its `syscall` instruction,
  * as the handler can see. A machine may have rewritten that site, so the program cannot be sent back

@@ -39,9 +39,6 @@ static int advise_populate(struct vm_space *space, struct region *region, uint64
 	return 0;
 }
 
-#define FALLOC_KEEP_SIZE  1
-#define FALLOC_PUNCH_HOLE 2
-
 /* A hole in the file; whoever maps it loses the pages. */
 static int remove_file(const struct region *region, uint64_t start, uint64_t end)
 {
@@ -177,6 +174,8 @@ int vm_mincore(struct vm_space *space, uint64_t address, uint64_t length, uint64
 		return -EINVAL;
 	if (PAGE_UP(length) < length || address >= EXO_USER_LIMIT || pages * PAGE_SIZE > EXO_USER_LIMIT - address)
 		return -ENOMEM;
+	if (vector >= EXO_USER_LIMIT || pages > EXO_USER_LIMIT - vector)
+		return -EFAULT;
 	for (uint64_t i = 0; i < pages; i++) {
 		uint64_t at = address + i * PAGE_SIZE;
 		struct region *region = region_find(space, at);

@@ -283,26 +283,21 @@ static void reprotect_pages(struct vm_space *space, struct region *region)
 	space_cache_flush(space);
 }
 
-/* Is every page of [start, end) in some region? */
-static bool range_is_mapped(struct vm_space *space, uint64_t start, uint64_t end)
-{
-	return bytes_in(space, start, end) == end - start;
-}
-
 int vm_mprotect(struct vm_space *space, uint64_t address, uint64_t length, int prot)
 {
 	uint64_t end, size = PAGE_UP(length);
-	int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
-	uint32_t first, i;
+	int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP), r = 0;
+	uint64_t at;
+	uint32_t i;
 
 	if ((address & (PAGE_SIZE - 1)) != 0 || grows == (PROT_GROWSDOWN | PROT_GROWSUP))
-		return -EINVAL;
-	if ((prot & ~(PROT_ALL | PROT_GROWSDOWN | PROT_GROWSUP)) != 0)
 		return -EINVAL;
 	if (length == 0)
 		return 0;
 	if (size < length || address > EXO_USER_LIMIT || size > EXO_USER_LIMIT - address)
 		return -ENOMEM;
+	if ((prot & ~(PROT_ALL | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP)) != 0)
+		return -EINVAL;
 	end = address + size;
 	if (grows == PROT_GROWSDOWN) {
 		struct region *region = region_find(space, address);
@@ -314,13 +309,18 @@ int vm_mprotect(struct vm_space *space, uint64_t address, uint64_t length, int p
 		return -EINVAL;
 	}
 	prot &= PROT_ALL;
-	if (!range_is_mapped(space, address, end))
-		return -ENOMEM;
-	first = region_index(space, address);
-	for (i = first; i < space->region_count && space->regions[i]->start < end; i++) {
-		if (((uint32_t)prot & ~space->regions[i]->max_prot) != 0)
-			return -EACCES;
+	/* What lies before a hole, or before what may not be so, is changed all the same. */
+	for (i = region_index(space, address), at = address; at < end; at = space->regions[i++]->end) {
+		if (i == space->region_count || space->regions[i]->start > at)
+			r = -ENOMEM;
+		else if (((uint32_t)prot & ~space->regions[i]->max_prot) != 0)
+			r = -EACCES;
+		if (r != 0)
+			break;
 	}
+	end = at < end ? at : end;
+	if (end == address)
+		return r;
 	if (regions_cut(space, address, end) != 0)
 		return -ENOMEM;
 	for (i = region_index(space, address); i < space->region_count && space->regions[i]->start < end; i++) {
@@ -332,7 +332,7 @@ int vm_mprotect(struct vm_space *space, uint64_t address, uint64_t length, int p
 		reprotect_pages(space, region);
 	}
 	regions_join(space, address, end);
-	return 0;
+	return r;
 }
 
 void vm_set_brk(struct vm_space *space, uint64_t start)

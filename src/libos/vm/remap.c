@@ -99,12 +99,16 @@ static bool remap_extend(struct vm_space *space, struct region *region, uint64_t
 	return true;
 }
 
-static int check_target(struct vm_space *space, const struct remap *m)
+/* Is the place good by itself, whatever is mapped? */
+static bool target_good(const struct remap *m)
 {
 	if ((m->target & (PAGE_SIZE - 1)) != 0 || !range_is_valid(m->target, m->length))
-		return -EINVAL;
-	if (m->target < m->address + m->old_length && m->address < m->target + m->length)
-		return -EINVAL;
+		return false;
+	return m->target >= m->address + m->old_length || m->address >= m->target + m->length;
+}
+
+static int check_target(struct vm_space *space, const struct remap *m)
+{
 	return range_is_free(space, m->target, m->target + m->length) ? 0
 	                                                             : vm_munmap(space, m->target, m->length);
 }
@@ -153,23 +157,25 @@ int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length,
 		return -EINVAL;
 	if ((flags & MREMAP_DONTUNMAP) != 0 && m.old_length != m.length)
 		return -EINVAL;
-	if ((address & (PAGE_SIZE - 1)) != 0 || m.length == 0 || m.length < length || m.old_length < old_length)
+	if ((address & (PAGE_SIZE - 1)) != 0 || m.length == 0 || m.length < length || m.length > EXO_USER_LIMIT)
 		return -EINVAL;
-	if (m.length > EXO_USER_LIMIT || m.old_length > EXO_USER_LIMIT || address >= EXO_USER_LIMIT)
-		return -EINVAL;
+	if ((flags & MREMAP_FIXED) != 0) {
+		m.target = new_address;
+		if (!target_good(&m))
+			return -EINVAL;
+	}
 	region = region_find(space, address);
 	if (region == NULL)
 		return -EFAULT;
+	if (m.old_length < old_length || m.old_length > EXO_USER_LIMIT)
+		return -EINVAL;
 	if (m.old_length == 0 && ((region->flags & REGION_SHARED) == 0 || !may_move))
 		return -EINVAL;
 	/* What grows is one mapping; what shrinks or stays may be several, and have holes. */
-	if (m.old_length > region->end - address && m.length > m.old_length)
+	if (m.old_length > region->end - address && (m.length > m.old_length || (flags & MREMAP_DONTUNMAP) != 0))
 		return -EFAULT;
-	if ((flags & MREMAP_DONTUNMAP) != 0 && (region->file != NULL || region->object != NULL))
-		return -EINVAL;
 	m.keep_old = m.old_length == 0 || (flags & MREMAP_DONTUNMAP) != 0;
 	if ((flags & MREMAP_FIXED) != 0) {
-		m.target = new_address;
 		r = check_target(space, &m);
 		if (r != 0)
 			return r;
