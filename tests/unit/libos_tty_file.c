@@ -38,6 +38,10 @@ static struct {
 
 uint64_t libos_now(void) { return world.now; }
 void waitq_wake_all(struct waitq *q) { (void)q; }
+uint32_t waitq_wake(struct waitq *q, uint32_t n) { (void)q; (void)n; return 0; }
+bool sched_work_check(void) { return false; }
+struct libos libos;
+bool signal_is_pending(const struct thread *thread) { (void)thread; return false; }
 void poll_watch(struct poll_table *table, struct waitq *q) { (void)table; (void)q; }
 bool signal_is_ignored_or_blocked(const struct thread *thread, int signo) { (void)thread; (void)signo; return world.ignored; }
 bool process_group_orphaned(int32_t pgid) { (void)pgid; return world.orphaned; }
