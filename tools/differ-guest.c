@@ -275,7 +275,7 @@ static void mask_out(const struct row *row, uint64_t *args, long result)
 	/* How much of a structure is copied before the page ends is nobody's promise. */
 	if (result < 0 && errno == EFAULT && args[at] - (uintptr_t)arena < ARENA)
 		memset((void *)args[at], 0, (uintptr_t)arena + ARENA - args[at] < 256 ? (uintptr_t)arena + ARENA - args[at] : 256);
-	if (result < 0 || !row->out)
+	if (result < 0 || !row->out || !args[at])
 		return;
 	if (row->out & OUT_ZERO)
 		memset((void *)args[at], 0, row->out >> 8);

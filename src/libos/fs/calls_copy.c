@@ -41,8 +41,7 @@ static int check_ends(const struct file *in, const struct file *out)
 {
 	if (!in || !out || !file_readable(in) || !file_writable(out))
 		return -EBADF;
-	/* What is always empty has nothing to give away (Linux's /dev/null). */
-	return in->ops->read && out->ops->write && in->ops->seek && !(in->ops->always & FILE_EMPTY) ? 0 : -EINVAL;
+	return in->ops->read && out->ops->write && in->ops->seek ? 0 : -EINVAL;
 }
 
 static int get_offset(struct thread *self, uint64_t address, uint64_t *offset)
@@ -76,6 +75,9 @@ int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
 		r = -EINVAL;
 	if (r || !size)
 		return r;
+	/* What is always empty has nothing to give away (Linux's /dev/null). */
+	if (in->ops->always & FILE_EMPTY)
+		return -EINVAL;
 	file_get(in);
 	file_get(out);
 	r = copy(self, in, args_[2] ? &offset : &in->position, out, &out->position, size);
