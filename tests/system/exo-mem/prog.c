@@ -65,7 +65,7 @@ static void frames_and_nodes(void)
 	memset(f, 1, sizeof f);
 	CHECK("nodes", exo_list_nodes(memory, n, 16, 0, &count) == EXO_OK && count >= 1);
 	for (uint64_t i = 0; i < count; i++) {
-		bad += n[i].count == 0 || n[i].colours == 0 || (i && n[i].first != n[i - 1].first + n[i - 1].count);
+		bad += n[i].count == 0 || n[i].colours == 0 || (i && n[i].first < n[i - 1].first + n[i - 1].count);
 		bad += exo_frame_info(memory, n[i].first, f, 64, &got) != EXO_OK || got == 0;
 		for (uint64_t k = 0; k < got; k++)
 			bad += f[k].frame != n[i].first + k || (k < n[i].count && f[k].node != n[i].node) || f[k].colour >= n[i].colours;
