@@ -13,8 +13,8 @@
  * No page of it is seen by another zone.
  *
  * Why a program gains nothing by jumping into the stub: the program thread has
- * no descriptors, and its seccomp filter knows one instruction, at_futex, which may wait on two words
- * and wake at three, all of them in the zone's own page group. So it cannot change its signal mask or
+ * no descriptors, and its seccomp filter knows two instructions: at_futex, which may wait on two words
+ * and wake at three, all of them in the zone's own page group, and at_base, which sets its own fs and gs. So it cannot change its signal mask or
  * its signal stack either; handlers are left by iretq. All mappings are made by a second thread, the
  * mapper, which has the descriptors, blocks all signals, has no stack, and takes its orders from ZONE_R,
  * which no program can write. It reports by pwrite() into ZONE_R, so that
@@ -49,6 +49,7 @@
 #define R_ASLEEP 24   /* u32: the simulator sleeps until this zone stops: wake it */
 #define R_PROGRAM_ON 28 /* u32: 1: there is an answer program */
 #define R_ANSWERS_ON 40 /* u32: 1: ZONE_ANSWERS is mapped */
+#define R_BASES  44   /* u32: 1: bases of fs and gs by system call, the host has no instructions for them */
 #define R_XMASK  32   /* components that contexts have, for xsave and xrstor: eax, edx */
 /* line 1: read by the mapper */
 #define R_MPOSTED 64  /* u32 futex: number of the last list */
@@ -87,7 +88,7 @@
 /* line 1 */
 #define W_RET    64   /* where a rewritten call returns to */
 #define W_FRAME  72   /* the signal frame */
-#define W_FS     80
+#define W_FS     80   /* with R_BASES: what was loaded last */
 #define W_GS     88
 #define W_ASLEEP 104  /* u32 hint: sleeps */
 #define W_RIP    112  /* scratch of the stub */

@@ -5,7 +5,7 @@
  * one, and nobody waits for it to say so:
  *   what can be executed: the mapper has unmapped all of the guest's, and reported where no program can
  *     write; the stub's text is left, which nobody can write.
- *   where the thread is: asleep in the one system call that its filter lets it make. The host says so: it
+ *   where the thread is: asleep in the one system call that its filter lets it sleep in. The host says so: it
  *     has moved one sleeper from this zone's W_BELL, where only this zone's program thread can sleep, to W_REST,
  *     from where only we wake. A thread that is not there is looked at again later, and killed if it does not come.
  *   what it does next: goes on behind that system call, with what we write into ZONE_W meanwhile: to STUB_FRESH,
@@ -160,9 +160,6 @@ static bool greeting(int command)
 
 bool host_zones_start(const char **message)
 {
-	*message = "this CPU or kernel lacks FSGSBASE; Linux 5.9 or later on a CPU since 2013 is needed";
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT))
-		return false;
 	zones.stub = stub_file();
 	if (zones.stub >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, zones.pair) != 0)
 		zones.refusal = host_refusal_of(STEP_SOCKET, errno);
@@ -229,6 +226,7 @@ static void zone_prepare(struct host_zone *zone, uint32_t slot)
 	zone->spare = true;
 	store32(zone->r, R_SPIN, 1);
 	store64(zone->r, R_XMASK, host_machine.xmask);
+	store32(zone->r, R_BASES, !(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT));
 	make_clean(zone->r + R_CLEAN);
 	store32(zone->r, R_SLOT, slot);
 	/* An empty list: its report says that the mapper is there. */

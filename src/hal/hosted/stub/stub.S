@@ -8,7 +8,8 @@
  *   frame  a signal handler runs: the registers are in the signal frame.
  * It posts a message, then waits for R_TURN to change: a while by looking, then
  * asleep on that word. Handlers run with no signal blocked, and are left by iretq: the thread's
- * one system call is futex(), so that no program can change the signal mask or the signal stack. A preemption
+ * only system calls are futex() and, for its own fs and gs, arch_prctl(), so that no program can change the signal
+ * mask or the signal stack. A preemption
  * signal that comes while the stub runs is dropped; the simulator sends it again. (An answer program stops for it.)
  *
  * Nothing here uses a stack, and no register or memory content is trusted by
@@ -21,12 +22,15 @@
 #define SYS_munmap 11
 #define SYS_rt_sigprocmask 14
 #define SYS_pwrite64 18
+#define SYS_arch_prctl 158
 #define SYS_exit_group 231
 #define SYS_futex 202
 #define SYS_seccomp 317
 #define SYS_close_range 436
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
+#define ARCH_SET_GS 0x1001
+#define ARCH_SET_FS 0x1002
 #define USER_CS 0x33
 #define USER_SS 0x2b
 #define FLAGS_CLEAN 2
@@ -43,6 +47,32 @@
 	mov	%r10, W + W_ARGS + 24(%rip)
 	mov	%r8, W + W_ARGS + 32(%rip)
 	mov	%r9, W + W_ARGS + 40(%rip)
+.endm
+
+/* The bases of fs and gs into the message. Where the host has no instructions for them, they are what was loaded last. */
+.macro save_bases
+	cmpl	$0, R + R_BASES(%rip)
+	jne	.Lsaved\@
+	rdfsbase %rax
+	mov	%rax, W + W_FS(%rip)
+	rdgsbase %rax
+	mov	%rax, W + W_GS(%rip)
+.Lsaved\@:
+.endm
+
+/* Loads one with \set from R_LOAD, if it is another than the last time; clobbers rax rcx rdx rsi rdi r8 r11. */
+.macro base_call set, register, loaded, wanted
+	mov	$\set, %edi
+	mov	R + R_LOAD + \wanted(%rip), %rsi
+	mov	%\register, %edx
+	sub	W + \loaded(%rip), %rsi
+	or	%rsi, %rdx
+	jz	.Lsame\@
+	mov	R + R_LOAD + \wanted(%rip), %rsi
+	mov	%rsi, W + \loaded(%rip)
+	lea	.Lsame\@(%rip), %r8
+	jmp	do_base
+.Lsame\@:
 .endm
 
 /* Of the arguments, those that the answer program used. */
@@ -275,10 +305,7 @@ fast_save:
 	mov	%r13, W + W_SAVE + LOAD_R13(%rip)
 	mov	%r14, W + W_SAVE + LOAD_R14(%rip)
 	mov	%r15, W + W_SAVE + LOAD_R15(%rip)
-	rdfsbase %rax
-	mov	%rax, W + W_FS(%rip)
-	rdgsbase %rax
-	mov	%rax, W + W_GS(%rip)
+	save_bases
 	mov	R + R_XMASK(%rip), %eax
 	mov	R + R_XMASK + 4(%rip), %edx
 	xsave64	W + W_SAVEFP(%rip)
@@ -403,12 +430,15 @@ load:
 1:	xor	%eax, %eax
 	mov	%eax, %ds
 	mov	%eax, %es
+	cmpl	$0, R + R_BASES(%rip)
+	jne	load_base_calls
 	mov	%eax, %fs
 	mov	%eax, %gs
 	mov	R + R_LOAD + LOAD_FS(%rip), %rax
 	wrfsbase %rax
 	mov	R + R_LOAD + LOAD_GS(%rip), %rax
 	wrgsbase %rax
+load_rest:
 	mov	R + R_LOAD + LOAD_RAX(%rip), %rax
 	mov	R + R_LOAD + LOAD_RBX(%rip), %rbx
 	mov	R + R_LOAD + LOAD_RCX(%rip), %rcx
@@ -437,6 +467,17 @@ load_step:
 	popfq /* iretq fails with NT set */
 	lea	R + R_IRET(%rip), %rsp
 	iretq
+
+	/* A host without the instructions. The call puts 0 into the selector too. */
+load_base_calls:
+	base_call ARCH_SET_FS, fs, W_FS, LOAD_FS
+	base_call ARCH_SET_GS, gs, W_GS, LOAD_GS
+	jmp	load_rest
+do_base:
+	mov	$SYS_arch_prctl, %eax
+	syscall
+at_base:
+	jmp	*%r8
 
 /* ---- signals: edi number, rdx ucontext, rsp the frame ---- */
 	.globl stub_signal
@@ -471,10 +512,7 @@ stub_signal:
 	mov	$31, %edi /* SIGSYS */
 1:	mov	%edi, W + W_KIND(%rip)
 	mov	%rbx, W + W_FRAME(%rip)
-	rdfsbase %rax
-	mov	%rax, W + W_FS(%rip)
-	rdgsbase %rax
-	mov	%rax, W + W_GS(%rip)
+	save_bases
 frame_post:
 	mov	R + R_TURN(%rip), %eax
 	xchg	%eax, W + W_STATE(%rip)
@@ -523,7 +561,7 @@ stub_restorer:
 	hlt
 
 /*
- * A thread that ran another program before. It slept in do_futex_save, the only system call that it can make, as the
+ * A thread that ran another program before. It slept in do_futex_save, the only system call that it can sleep in, as the
  * host has told the simulator (zone.c), which then put this address where that goes on. Whatever the
  * old program left in registers ends here; of memory, only what the simulator wrote is read.
  */
@@ -535,6 +573,8 @@ fresh:
 	mov	$-1, %eax
 	mov	$-1, %edx
 	xrstor64 R + R_CLEAN(%rip)
+	movq	$-1, W + W_FS(%rip) /* nobody's: both are loaded */
+	movq	$-1, W + W_GS(%rip)
 	movl	$1, W + W_STARTED(%rip)
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
@@ -704,7 +744,7 @@ program_filter:
 2:	LD	12
 	JEQ	STUB_HI, 2f, program_trap
 2:	LD	8
-	JEQ	STUB_LO+at_futex-stub_text, 2f, program_trap
+	JEQ	STUB_LO+at_futex-stub_text, 2f, program_base
 2:	LD	0
 	JEQ	SYS_futex, 2f, program_trap
 2:	LD	20
@@ -724,6 +764,16 @@ program_filter:
 	JEQ	ZONE_W_LO+W_STATE, program_allow, 2f
 2:	JEQ	ZONE_R_LO+R_MPOSTED, program_allow, 2f
 2:	JEQ	ZONE_W_LO+W_WAKE, program_allow, program_trap
+	/* Its own two bases: nothing that the instructions would not do. */
+program_base:
+	JEQ	STUB_LO+at_base-stub_text, 2f, program_trap
+2:	LD	0
+	JEQ	SYS_arch_prctl, 2f, program_trap
+2:	LD	20
+	JEQ	0, 2f, program_trap
+2:	LD	16
+	JEQ	ARCH_SET_FS, program_allow, 2f
+2:	JEQ	ARCH_SET_GS, program_allow, program_trap
 program_allow:
 	RETURN	ALLOW
 program_trap:
