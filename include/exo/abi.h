@@ -202,6 +202,7 @@ struct exo_boot {
 	uint64_t boot_ns;    /* monotonic time when the kernel got control */
 	uint64_t cycles_per_ms; /* of the counter that hal_cycles() reads */
 	uint64_t memory_zeroed; /* 1: `memory` but for the image reads as zeroes; 0: unknown */
+	uint64_t base_instructions; /* 1: rdfsbase, wrgsbase and their kin are there, and what they write stays (Linux's HWCAP2_FSGSBASE) */
 	char target[16];     /* "hosted" or "x86_64" */
 	/* The boot command line, NUL-terminated: options of the LibOS, one per
 	 * element, each ended by '\n' (see src/libos/boot.c). Inside an element
@@ -209,7 +210,7 @@ struct exo_boot {
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 _Static_assert(sizeof(struct exo_boot) <= 4096, "one frame");
-#define EXO_BOOT_VERSION 3
+#define EXO_BOOT_VERSION 4
 
 /* Tables of the kernel that zones share. What a zone may use of each comes out of the share of the zone that it was made
  * below (exo_zone_quota()), and goes back when it ends: so it can use up that one's share, and nobody else's. */

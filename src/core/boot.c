@@ -111,6 +111,7 @@ CORE_LOCKED static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory
 	boot->boot_ns = info->boot_ns;
 	boot->cycles_per_ms = info->cycles_per_ms;
 	boot->memory_zeroed = info->zeroed;
+	boot->base_instructions = info->base_instructions;
 	for (uint64_t i = 0; i + 1 < sizeof(boot->target) && info->target[i]; i++)
 		boot->target[i] = info->target[i];
 	for (uint64_t i = 0; i + 1 < sizeof(boot->cmdline) && info->cmdline[i]; i++)

@@ -53,6 +53,7 @@ struct hal_boot_info {
 	uint32_t spaces;     /* the most that there can be at a time; 0: as many as the core has zones */
 	const char *target;  /* "hosted", "x86_64", "fake" */
 	const char *cmdline; /* see struct exo_boot */
+	bool base_instructions; /* see struct exo_boot */
 	bool zeroed;         /* the extent but for the image reads as zeroes */
 	bool check;          /* core_check() before the end; panic if it finds something */
 	/* What drivers in zones may be given: devices that neither the HAL nor the core uses, and

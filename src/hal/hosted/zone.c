@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/random.h>
@@ -38,7 +37,6 @@
 #define POOL_MAX    64  /* kept, at rest or ready */
 #define REST_NS     50000000 /* who does not sleep so long after its end is killed */
 #define SETTLE_MAX  4   /* looked at in one go */
-#define HWCAP2_FSGSBASE_BIT 2
 
 extern const uint8_t stub_image[], stub_image_end[];
 
@@ -226,7 +224,7 @@ static void zone_prepare(struct host_zone *zone, uint32_t slot)
 	zone->spare = true;
 	store32(zone->r, R_SPIN, 1);
 	store64(zone->r, R_XMASK, host_machine.xmask);
-	store32(zone->r, R_BASES, !(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT));
+	store32(zone->r, R_BASES, !host_machine.boot.base_instructions);
 	make_clean(zone->r + R_CLEAN);
 	store32(zone->r, R_SLOT, slot);
 	/* An empty list: its report says that the mapper is there. */

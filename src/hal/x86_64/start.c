@@ -173,6 +173,7 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 	machine.boot.boot_ns = 0;
 	machine.boot.cpu_count = 1;
 	machine.boot.target = "x86_64";
+	machine.boot.base_instructions = machine.can.fsgsbase;
 	if (machine.boottime)
 		log_format("boottime: machine ready after %lu us\n", hal_time_ns() / 1000);
 	core_start();

@@ -195,6 +195,7 @@ static void put_auxv(struct layout *l, uint64_t *at, struct vm_space *space, con
 		{AT_UID, cred->uid}, {AT_EUID, cred->euid}, {AT_GID, cred->gid}, {AT_EGID, cred->egid},
 		{AT_SECURE, secure}, {AT_CLKTCK, 100}, {AT_RANDOM, where->random},
 		{AT_PLATFORM, where->platform}, {AT_EXECFN, where->execfn}, {AT_MINSIGSTKSZ, MIN_SIGNAL_STACK},
+		{AT_HWCAP2, libos.boot->base_instructions ? HWCAP2_FSGSBASE : 0},
 		{AT_NULL, 0},
 	};
 

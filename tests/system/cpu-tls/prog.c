@@ -4,6 +4,23 @@ enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS };
 
 static uint64_t gs_area[2] = { 0, 0x1122334455667788 };
 
+/* By instruction: stays over switches and calls, where AT_HWCAP2 says so. */
+static int base_stays(uint64_t base)
+{
+	uint64_t now = base;
+
+	if (!bases_stay())
+		return 1;
+	__asm__ volatile("wrgsbase %0" : : "r"(base));
+	for (int i = 0; i < 20; i++) {
+		pause_ms(1);
+		__asm__ volatile("rdgsbase %0" : "=r"(now));
+		if (now != base)
+			return 0;
+	}
+	return syscall(SYS_arch_prctl, ARCH_GET_GS, &now) == 0 && now == base;
+}
+
 static uint64_t gs_read(void)
 {
 	uint64_t v;
@@ -24,6 +41,7 @@ int main(void)
 	if ((child = fork()) == 0) {
 		int bad = gs_read() != 0x1122334455667788;
 		uint64_t other[2] = { 0, 99 };
+
 		syscall(SYS_arch_prctl, ARCH_SET_GS, other);
 		for (int i = 0; i < 50; i++) {
 			pause_ms(1);
@@ -42,5 +60,6 @@ int main(void)
 	FAILS("unknown code", EINVAL, syscall(SYS_arch_prctl, 0x9999, 0));
 	FAILS("wild pointer", EFAULT, syscall(SYS_arch_prctl, ARCH_GET_FS, 8));
 	CHECK("gs still works", gs_read() == 0x1122334455667788);
+	CHECK("AT_HWCAP2 says whether instructions may set it", base_stays(0x123456789000));
 	DONE();
 }

@@ -16,17 +16,14 @@
  * anyone: what this code does wrong harms this zone only.
  */
 #include "../layout.h"
+#include "filter.h"
 
 #define SYS_mmap 9
-#define SYS_mprotect 10
 #define SYS_munmap 11
 #define SYS_rt_sigprocmask 14
-#define SYS_pwrite64 18
 #define SYS_arch_prctl 158
-#define SYS_exit_group 231
 #define SYS_futex 202
 #define SYS_seccomp 317
-#define SYS_close_range 436
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
 #define ARCH_SET_GS 0x1001
@@ -60,19 +57,14 @@
 .Lsaved\@:
 .endm
 
-/* Loads one with \set from R_LOAD, if it is another than the last time; clobbers rax rcx rdx rsi rdi r8 r11. */
-.macro base_call set, register, loaded, wanted
+/* Sets one from R_LOAD; clobbers rax rcx rdi rsi r8 r11. */
+.macro base_call set, loaded, wanted
 	mov	$\set, %edi
 	mov	R + R_LOAD + \wanted(%rip), %rsi
-	mov	%\register, %edx
-	sub	W + \loaded(%rip), %rsi
-	or	%rsi, %rdx
-	jz	.Lsame\@
-	mov	R + R_LOAD + \wanted(%rip), %rsi
 	mov	%rsi, W + \loaded(%rip)
-	lea	.Lsame\@(%rip), %r8
+	lea	.Lset\@(%rip), %r8
 	jmp	do_base
-.Lsame\@:
+.Lset\@:
 .endm
 
 /* Of the arguments, those that the answer program used. */
@@ -468,10 +460,16 @@ load_step:
 	lea	R + R_IRET(%rip), %rsp
 	iretq
 
-	/* A host without the instructions. The call puts 0 into the selector too. */
+	/* A host without the instructions. The call puts 0 into the selector too. fs always: a program may have tried what it
+	 * was not told of. gs when it changes: nearly nobody has one, and on some hosts the call takes ten times as long. */
 load_base_calls:
-	base_call ARCH_SET_FS, fs, W_FS, LOAD_FS
-	base_call ARCH_SET_GS, gs, W_GS, LOAD_GS
+	base_call ARCH_SET_FS, W_FS, LOAD_FS
+	mov	%gs, %edx
+	mov	R + R_LOAD + LOAD_GS(%rip), %rsi
+	sub	W + W_GS(%rip), %rsi
+	or	%rsi, %rdx
+	jz	load_rest
+	base_call ARCH_SET_GS, W_GS, LOAD_GS
 	jmp	load_rest
 do_base:
 	mov	$SYS_arch_prctl, %eax
@@ -573,92 +571,13 @@ fresh:
 	mov	$-1, %eax
 	mov	$-1, %edx
 	xrstor64 R + R_CLEAN(%rip)
-	movq	$-1, W + W_FS(%rip) /* nobody's: both are loaded */
-	movq	$-1, W + W_GS(%rip)
+	movq	$-1, W + W_GS(%rip) /* nobody's: it is loaded */
 	movl	$1, W + W_STARTED(%rip)
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
 	lea	fast_go(%rip), %r8
 	jmp	wait_look
 	.section .text.stub, "ax"
-
-/* ---- the mapper thread: registers and read-only memory only ---- */
-	.globl mapper_start
-mapper_start:
-	mov	$SYS_close_range, %eax
-	mov	$FD_COMMAND, %edi
-	mov	$~0, %esi
-	xor	%edx, %edx
-	syscall
-	mov	$STEP_CLOSE_RANGE, %edi
-	test	%rax, %rax
-	jnz	set_up_fail
-	mov	$SYS_seccomp, %eax
-	mov	$1, %edi /* SECCOMP_SET_MODE_FILTER */
-	xor	%esi, %esi
-	lea	mapper_filter(%rip), %rdx
-	syscall
-	mov	$STEP_SECCOMP, %edi
-	test	%rax, %rax
-	jnz	set_up_fail
-	xor	%r13d, %r13d /* number of the last list done */
-mapper_loop:
-	mov	R + R_MPOSTED(%rip), %r12d
-	cmp	%r12d, %r13d
-	je	mapper_sleep
-	lea	R + R_ORDERS(%rip), %rbx
-	mov	R + R_MCOUNT(%rip), %r14d
-1:	test	%r14d, %r14d
-	jz	2f
-	mov	(%rbx), %rax
-	mov	8(%rbx), %rdi
-	mov	16(%rbx), %rsi
-	mov	24(%rbx), %rdx
-	/* offset bit 0: populate at once */
-	mov	40(%rbx), %r9
-	mov	$0x11, %r10d /* MAP_SHARED | MAP_FIXED */
-	btr	$0, %r9
-	jnc	3f
-	or	$0x8000, %r10d /* MAP_POPULATE */
-3:	mov	32(%rbx), %r8
-	syscall
-at_mapper:
-	cmp	$-4096, %rax
-	ja	mapper_fail
-	add	$ORDER_SIZE, %rbx
-	dec	%r14d
-	jmp	1b
-2:	mov	%r12d, %r13d
-	/* Tells it where no program can write. */
-	mov	$SYS_pwrite64, %eax
-	mov	$FD_CONTROL, %edi
-	lea	R + R_MPOSTED(%rip), %rsi
-	mov	$4, %edx
-	mov	R + R_SLOT(%rip), %r10d
-	shl	$16, %r10 /* CTL_STRIDE */
-	add	$R_MDONE, %r10
-	syscall
-	lea	R + R_MDONE(%rip), %rdi
-	mov	$FUTEX_WAKE, %esi
-	mov	$0x7fffffff, %edx
-	mov	$SYS_futex, %eax
-	syscall
-	jmp	mapper_loop
-mapper_sleep:
-	lea	R + R_MPOSTED(%rip), %rdi
-	xor	%esi, %esi
-	mov	%r13d, %edx
-	xor	%r10d, %r10d
-	mov	$SYS_futex, %eax
-	syscall
-	jmp	mapper_loop
-mapper_fail:
-	hlt /* the whole process dies of it; the simulator sees that */
-/* Before there is a filter; edi: STEP_* */
-set_up_fail:
-	mov	$SYS_exit_group, %eax
-	syscall
-	hlt
 
 /* ---- end of the set-up: the program thread, its stack goes away ---- */
 	.globl program_start
@@ -709,31 +628,6 @@ no_signals:
 clean_flags:
 	.quad FLAGS_CLEAN
 
-/*
- * Classic BPF over struct seccomp_data: nr at 0, arch 4, instruction pointer (after
- * the instruction) 8 and 12, arguments from 16, low half first. Jump targets are labels.
- */
-.macro LD offset
-	.word 0x20
-	.byte 0, 0
-	.long \offset
-.endm
-.macro JUMP code, value, yes, no
-	.word \code
-	.byte (\yes - .Lend\@) / 8, (\no - .Lend\@) / 8
-	.long \value
-.Lend\@:
-.endm
-.macro RETURN value
-	.word 0x06
-	.byte 0, 0
-	.long \value
-.endm
-#define JEQ JUMP 0x15,
-#define ALLOW 0x7fff0000
-#define TRAP  0x00030000
-#define KILL  0x80000000
-
 	.balign 8
 program_filter:
 	.word (program_filter_end - 1f) / 8
@@ -780,24 +674,4 @@ program_trap:
 	RETURN	TRAP
 program_filter_end:
 
-	.balign 8
-mapper_filter:
-	.word (mapper_filter_end - 1f) / 8
-	.zero 6
-	.quad 1f
-1:	LD	4
-	JEQ	ARCH_X86_64, 2f, mapper_kill
-2:	LD	12
-	JEQ	STUB_HI, 2f, mapper_kill
-2:	LD	0
-	JEQ	SYS_mmap, mapper_allow, 2f
-2:	JEQ	SYS_munmap, mapper_allow, 2f
-2:	JEQ	SYS_mprotect, mapper_allow, 2f
-2:	JEQ	SYS_futex, mapper_allow, 2f
-2:	JEQ	SYS_pwrite64, mapper_allow, mapper_kill
-mapper_allow:
-	RETURN	ALLOW
-mapper_kill:
-	RETURN	KILL
-mapper_filter_end:
 	.section .note.GNU-stack, "", @progbits
