@@ -25,6 +25,24 @@ static uint64_t phys_of(const struct virtq *queue, const void *at)
 	return queue->phys + (uint64_t)((uintptr_t)at - (uintptr_t)queue->page);
 }
 
+static void offer(struct virtq_page *page, uint16_t first)
+{
+	page->avail.ring[page->avail.index % VIRTQ_SIZE] = first;
+	/* What was written before is there before the index says so. */
+	__atomic_store_n(&page->avail.index, (uint16_t)(page->avail.index + 1), __ATOMIC_RELEASE);
+}
+
+/* How many are ready after `seen`; of the first, what the device says, read once: it may change it at any time. */
+static uint16_t used_next(const struct virtq_page *page, uint16_t seen, uint32_t *id, uint32_t *size)
+{
+	uint16_t ready = (uint16_t)(__atomic_load_n(&page->used.index, __ATOMIC_ACQUIRE) - seen);
+	uint32_t place = seen % VIRTQ_SIZE;
+
+	*id = __atomic_load_n(&page->used.ring[place].id, __ATOMIC_RELAXED);
+	*size = __atomic_load_n(&page->used.ring[place].size, __ATOMIC_RELAXED);
+	return ready;
+}
+
 void virtq_put(struct virtq *queue, uint32_t number, const struct exo_disk_request *request)
 {
 	struct virtq_page *page = queue->page;
@@ -46,22 +64,17 @@ void virtq_put(struct virtq *queue, uint32_t number, const struct exo_disk_reque
 	queue->expected[number] = 1 + (read ? size : 0);
 	queue->under_way |= UINT32_C(1) << number;
 	queue->count++;
-	page->avail.ring[page->avail.index % VIRTQ_SIZE] = first;
-	/* What was written above is there before the index says so. */
-	__atomic_store_n(&page->avail.index, (uint16_t)(page->avail.index + 1), __ATOMIC_RELEASE);
+	offer(page, first);
 }
 
 enum virtq_answer virtq_take(struct virtq *queue, uint32_t *number, bool *good)
 {
 	struct virtq_page *page = queue->page;
-	uint16_t ready = (uint16_t)(__atomic_load_n(&page->used.index, __ATOMIC_ACQUIRE) - queue->seen);
-	uint32_t place = queue->seen % VIRTQ_SIZE, id, size;
+	uint32_t id, size;
+	uint16_t ready = used_next(page, queue->seen, &id, &size);
 
 	if (ready == 0)
 		return VIRTQ_NONE;
-	/* Read once: the device may change it at any time. */
-	id = __atomic_load_n(&page->used.ring[place].id, __ATOMIC_RELAXED);
-	size = __atomic_load_n(&page->used.ring[place].size, __ATOMIC_RELAXED);
 	if (ready > queue->count || id % 3 != 0 || id / 3 >= HAL_TRANSFERS ||
 	    !(queue->under_way >> id / 3 & 1))
 		return VIRTQ_LIE;
@@ -88,20 +101,17 @@ void virtq_input_give(struct virtq_input *queue, uint32_t number)
 	/* Written anew: what the device has made of it meanwhile does not matter. */
 	page->desc[number] = (struct virtq_desc){ queue->pages + number * EXO_FRAME_SIZE, EXO_FRAME_SIZE, DESC_WRITE, 0 };
 	queue->given |= UINT32_C(1) << number;
-	page->avail.ring[page->avail.index % VIRTQ_SIZE] = (uint16_t)number;
-	__atomic_store_n(&page->avail.index, (uint16_t)(page->avail.index + 1), __ATOMIC_RELEASE);
+	offer(page, (uint16_t)number);
 }
 
 enum virtq_answer virtq_input_take(struct virtq_input *queue, uint32_t *number, uint32_t *size)
 {
 	struct virtq_page *page = queue->page;
-	uint16_t ready = (uint16_t)(__atomic_load_n(&page->used.index, __ATOMIC_ACQUIRE) - queue->seen);
-	uint32_t place = queue->seen % VIRTQ_SIZE, id, filled;
+	uint32_t id, filled;
+	uint16_t ready = used_next(page, queue->seen, &id, &filled);
 
 	if (ready == 0)
 		return VIRTQ_NONE;
-	id = __atomic_load_n(&page->used.ring[place].id, __ATOMIC_RELAXED);
-	filled = __atomic_load_n(&page->used.ring[place].size, __ATOMIC_RELAXED);
 	if (ready > VIRTQ_PAGES || id >= VIRTQ_PAGES || !(queue->given >> id & 1) || filled > EXO_FRAME_SIZE)
 		return VIRTQ_LIE;
 	*number = id;

@@ -333,7 +333,6 @@ bool sched_work_check(void)
 		return false;
 	if (!sched_contended())
 		return false;
-	s->gave_way++;
 	sched_give_way(self);
 	return true;
 }

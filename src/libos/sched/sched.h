@@ -52,7 +52,6 @@ struct sched {
 	uint64_t preempted_turn_ns; /* when one of `runnable` last had its turn */
 	uint32_t expired_turns;     /* of `expired` in a row, while some of `woken` waited */
 	uint32_t work;              /* since the clock was last looked at, see sched_worked() */
-	uint64_t gave_way;          /* how often work gave way */
 	struct thread *dead;        /* its coroutine has ended; stack and struct to be freed */
 	void *spare_stacks;         /* free stacks, linked through their first word */
 	uint32_t spare_count;

@@ -29,79 +29,65 @@ int64_t sys_mmap(struct thread *self, const uint64_t *args)
 	return result;
 }
 
-int64_t sys_munmap(struct thread *self, const uint64_t *args)
+static struct vm_space *enter(struct thread *self)
 {
 	struct vm_space *space = self->process->space;
-	int64_t result;
 
 	vm_enter(space, self);
-	result = vm_munmap(space, args[0], args[1]);
+	return space;
+}
+
+static int64_t leave(struct vm_space *space, int64_t result)
+{
 	vm_leave(space);
 	return result;
+}
+
+int64_t sys_munmap(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = enter(self);
+
+	return leave(space, vm_munmap(space, args[0], args[1]));
 }
 
 int64_t sys_mprotect(struct thread *self, const uint64_t *args)
 {
-	struct vm_space *space = self->process->space;
-	int64_t result;
+	struct vm_space *space = enter(self);
 
-	vm_enter(space, self);
-	result = vm_mprotect(space, args[0], args[1], (int)args[2]);
-	vm_leave(space);
-	return result;
+	return leave(space, vm_mprotect(space, args[0], args[1], (int)args[2]));
 }
 
 int64_t sys_brk(struct thread *self, const uint64_t *args)
 {
-	struct vm_space *space = self->process->space;
-	int64_t result;
+	struct vm_space *space = enter(self);
 
-	vm_enter(space, self);
-	result = vm_brk(space, args[0]);
-	vm_leave(space);
-	return result;
+	return leave(space, vm_brk(space, args[0]));
 }
 
 int64_t sys_mremap(struct thread *self, const uint64_t *args)
 {
-	struct vm_space *space = self->process->space;
-	int64_t result;
+	struct vm_space *space = enter(self);
 
-	vm_enter(space, self);
-	result = vm_mremap(space, args[0], args[1], args[2], (int)args[3], args[4]);
-	vm_leave(space);
-	return result;
+	return leave(space, vm_mremap(space, args[0], args[1], args[2], (int)args[3], args[4]));
 }
 
 int64_t sys_madvise(struct thread *self, const uint64_t *args)
 {
-	struct vm_space *space = self->process->space;
-	int64_t result;
+	struct vm_space *space = enter(self);
 
-	vm_enter(space, self);
-	result = vm_madvise(space, args[0], args[1], (int)args[2]);
-	vm_leave(space);
-	return result;
+	return leave(space, vm_madvise(space, args[0], args[1], (int)args[2]));
 }
 
 int64_t sys_msync(struct thread *self, const uint64_t *args)
 {
-	struct vm_space *space = self->process->space;
-	int64_t result;
+	struct vm_space *space = enter(self);
 
-	vm_enter(space, self);
-	result = vm_msync(space, args[0], args[1], (int)args[2]);
-	vm_leave(space);
-	return result;
+	return leave(space, vm_msync(space, args[0], args[1], (int)args[2]));
 }
 
 int64_t sys_mincore(struct thread *self, const uint64_t *args)
 {
-	struct vm_space *space = self->process->space;
-	int64_t result;
+	struct vm_space *space = enter(self);
 
-	vm_enter(space, self);
-	result = vm_mincore(space, args[0], args[1], args[2]);
-	vm_leave(space);
-	return result;
+	return leave(space, vm_mincore(space, args[0], args[1], args[2]));
 }

@@ -194,8 +194,10 @@ void table_clear(struct table *table, uint64_t address, uint64_t *place)
 static void free_node(uint64_t *node, unsigned level)
 {
 	for (unsigned i = 0; level > 0 && i < NODE_SIZE; i++) {
-		if (node[i] != 0)
-			free_node(child_of(&node[i]), level - 1), (void)sched_worked(&libos.sched, 1);
+		if (node[i] == 0)
+			continue;
+		free_node(child_of(&node[i]), level - 1);
+		(void)sched_worked(&libos.sched, 1);
 	}
 	frame_put(frame_of(node));
 }

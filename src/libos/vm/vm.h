@@ -116,6 +116,7 @@ uint64_t vm_space_cost(const struct vm_space *space);
 /* Records where exec put the argument strings (for /proc/PID/cmdline). */
 void vm_set_args(struct vm_space *space, uint64_t arg_start, uint64_t arg_end, uint64_t env_start, uint64_t env_end);
 /* Text of /proc/PID/maps, into `to`; returns bytes. `start`: skip that many regions; *next for the next call. */
+size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_t start, uint64_t *next);
 /* One line of it, for region `index`; 0: there is none, or no room. */
 size_t vm_map_line(const struct vm_space *space, uint64_t index, char *to, size_t size);
 struct vm_region_info {
@@ -128,7 +129,6 @@ bool vm_page_present(const struct vm_space *space, uint64_t address, bool *cache
 /* The auxiliary vector, as exec made it, for /proc/PID/auxv. */
 void vm_set_auxv(struct vm_space *space, const void *auxv, uint64_t size);
 const void *vm_auxv(const struct vm_space *space, uint64_t *size);
-size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_t start, uint64_t *next);
 /* Limits from setrlimit (bytes, UINT64_MAX none) */
 void vm_set_limits(struct vm_space *space, uint64_t as, uint64_t data, uint64_t stack);
 
