@@ -7,7 +7,7 @@
  *   after exo_run() came back with EXO_EV_SYSCALL, `nr` and `args` hold the
  *     system call's number and arguments, and nothing else of the registers
  *     need be valid yet (`valid` tells);
- *   after any other event all general registers are valid;
+ *   after any other event all general registers are valid (after QUANTUM and PENDING in the simulator nearly always: `valid` tells);
  *   exo_ctx_save() makes everything valid, the vector state included.
  * What the next exo_run() loads:
  *   nothing in `load`: the context goes on where it stopped, with rax replaced

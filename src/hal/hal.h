@@ -243,7 +243,7 @@ struct hal_trap {
  * returns when it stops; `trap` tells why. Stops at the latest about when
  * hal_time_ns() reaches `deadline` (QUANTUM; at 0 before its first instruction), and soon after a device
  * event (PENDING; hal_events_take() then has it). For a SYSCALL the HAL has stored nothing in the
- * page but nr and args; for everything else all of regs. It sets `valid`.
+ * page but nr and args; for everything else all of regs, or after QUANTUM and PENDING nothing if that would take long. It sets `valid`.
  */
 void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap);
 

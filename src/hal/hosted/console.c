@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define POLL_MS      2        /* how often input is looked for while programs run */
+#define WATCH_MS     9        /* how often a machine without work looks whether its zones are as quiet as they say */
 #define EXIT_SIGPIPE 141
 #define EXIT_SIGTERM 143
 #define SHUTDOWN_SECONDS 2
@@ -308,6 +309,7 @@ void hal_idle(uint64_t until_ns)
 {
 	sigset_t all, before;
 	uint64_t now, due = host_event_due_ns();
+	bool quiet = host_watch_is_quiet();
 
 	if (due < until_ns)
 		until_ns = due;
@@ -323,6 +325,8 @@ void hal_idle(uint64_t until_ns)
 		if (until_ns - now > (uint64_t)INT64_MAX)
 			span = (struct timespec){.tv_sec = 3600};
 		idle_input(&wait, &span);
+		if (!quiet && until_ns - now > WATCH_MS * 1000000)
+			span = (struct timespec){.tv_nsec = WATCH_MS * 1000000};
 		ppoll(&wait, 1, &span, &before);
 		poll_soon();
 	}

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -29,11 +30,15 @@
 #define SPIN_ZONE_NS    80000   /* a zone for its next turn */
 #define NUDGE_NS        30000   /* no answer: the zone may sleep, wake it */
 #define SLEEP_NS        4000000 /* longest sleep: console input is looked at */
-#define PREEMPT_AGAIN_NS 1000000
-#define PREEMPT_CPU_NS  50000000 /* CPU time after which silence is death */
+#define PREEMPT_AGAIN_NS 500000
+#define LATE_CPU_NS     1000000  /* who uses so much after it was told to stop is not waited for */
+#define LATE_ROUNDS     3        /* …and was told so often */
+#define ANSWER_CPU_NS   5000000  /* who must answer and uses so much instead is dead */
+#define ANSWER_ROUNDS   16       /* …if it was looked at so often */
+#define BLIND_CPU_NS    50000000 /* …or uses so much, where the host cannot say that it really ran */
+#define ROUND_CPU_NS    100000   /* between two looks; one that used less may not have seen its signal */
 #define MAPPER_CPU_NS   UINT64_C(5000000000) /* …of a mapper: unmapping gigabytes takes a while */
-#define SLEEPER_NS      50000000 /* after so long, a sleeping zone is dead, too */
-#define SLEEPER_CHECKS  20
+#define SLEEPER_CHECKS  20       /* looks in a row that find a zone asleep in its turn: it is dead, too */
 #define REVIEW_NS       5000000
 #define LOCAL_NS        40000000 /* at least this long local after trouble */
 #define LOOKS           24      /* for an answer between two pauses, at first: a pause is long */
@@ -165,9 +170,12 @@ void host_cross_review(void)
 	uint64_t now = hal_time_ns();
 	long switches;
 
-	if (!places.pinned || now < cross.review_at)
+	if (now < cross.review_at)
 		return;
 	cross.review_at = now + REVIEW_NS;
+	host_watch();
+	if (!places.pinned)
+		return;
 	switches = switches_now();
 	if (cross.split && switches - cross.switches >= BUSY_SWITCHES) {
 		cross.local_until = now + LOCAL_NS;
@@ -255,17 +263,6 @@ bool host_cross_is_at_rest(struct host_zone *zone)
 	return true;
 }
 
-/* CPU time that the zone's process has used. */
-static uint64_t zone_cpu_ns(const struct host_zone *zone)
-{
-	struct timespec used;
-	clockid_t clock = (clockid_t)((~(unsigned)zone->pid << 3) | 2);
-
-	if (clock_gettime(clock, &used) != 0)
-		return 0;
-	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
-}
-
 struct wait {
 	struct host_zone *zone;
 	uint8_t *word;       /* that the zone writes when it is done */
@@ -273,10 +270,14 @@ struct wait {
 	uint64_t deadline;   /* as given */
 	uint64_t start;
 	uint64_t preempt_at; /* when the next signal is due */
-	uint64_t cpu_budget;
-	uint64_t cpu_limit;  /* set with the first signal */
-	uint64_t first;      /* when that was */
-	uint32_t sleepy;     /* checks in a row that found it asleep */
+	bool final;          /* whoever does not stop is dead, not late */
+	bool blind;          /* the host does not help to see that it ran */
+	bool told;           /* to stop, since… */
+	uint64_t cpu_start;  /* …its process had used so much CPU time */
+	uint64_t cpu_seen;   /* and at the last look */
+	uint32_t rounds;     /* looks that found it running */
+	uint32_t sleepy;     /* …and, of a mapper, asleep */
+	enum cross_result result; /* if it is not to be waited for any more */
 };
 
 /* Sleeps till the word is not `value` any more, somebody wakes us, or `until`. */
@@ -335,12 +336,56 @@ static void preempt(const struct host_zone *zone)
 	syscall(SYS_rt_tgsigqueueinfo, zone->pid, zone->pid, SIG_PREEMPT, &info);
 }
 
-/* The slow things while a zone runs. False: it is dead, or must die. */
+/* Returns when each zone's thread that has a core now has been interrupted, and so has seen its signals. The clock of a thread runs on
+ * while the host of a virtual machine has taken its core away. */
+static bool interrupt_zones(void)
+{
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0;
+}
+
+static void tell_to_stop(struct wait *wait)
+{
+	wait->told = true;
+	wait->rounds = 0;
+	wait->cpu_start = wait->cpu_seen = host_zone_cpu_ns(wait->zone);
+}
+
+/* It was told to stop, and has not: is that enough? */
+static bool is_overdue(struct wait *wait)
+{
+	struct host_zone *zone = wait->zone;
+	uint64_t cpu = host_zone_cpu_ns(zone), used = cpu - wait->cpu_start;
+
+	wait->result = wait->final ? CROSS_DEAD : CROSS_LATE;
+	if (wait->mapper)
+		return used > MAPPER_CPU_NS;
+	/* What its mapper does is on the same clock, and the thread waits for it. */
+	if (!host_cross_map_done(zone)) {
+		futex(zone->r + R_MPOSTED, FUTEX_WAKE, 1, 0);
+		tell_to_stop(wait);
+		return false;
+	}
+	/* A signal that comes while it is in the stub is lost. */
+	if (cpu - wait->cpu_seen > ROUND_CPU_NS)
+		wait->rounds++;
+	wait->cpu_seen = cpu;
+	if (!wait->final)
+		return wait->rounds >= LATE_ROUNDS && used > LATE_CPU_NS;
+	if (!interrupt_zones())
+		wait->blind = true;
+	return wait->rounds >= ANSWER_ROUNDS && used > (wait->blind ? BLIND_CPU_NS : ANSWER_CPU_NS);
+}
+
+/* The slow things while a zone runs. False: there is no point in waiting for it, for the reason in wait->result. */
 static bool attend(struct wait *wait, uint64_t now)
 {
 	struct host_zone *zone = wait->zone;
+	uint32_t *sleepy = wait->mapper ? &wait->sleepy : &zone->sleepy;
 	uint32_t died = __atomic_load_n(&host_children_died, __ATOMIC_RELAXED);
 
+	wait->result = CROSS_DEAD;
+	if (host_watch_has_shot(zone))
+		return false;
 	if (died != cross.children_died) {
 		cross.children_died = died;
 		if (host_zone_is_dead(zone))
@@ -351,18 +396,18 @@ static bool attend(struct wait *wait, uint64_t now)
 		cross.event_at = now + PREEMPT_AGAIN_NS;
 	else if (now < wait->preempt_at)
 		return true;
-	if (wait->cpu_limit == 0) {
-		wait->cpu_limit = zone_cpu_ns(zone) + wait->cpu_budget;
-		wait->first = now;
+	if (!wait->told) {
+		tell_to_stop(wait);
 	} else {
 		if (now < wait->preempt_at)
 			return true;
-		if (host_zone_is_dead(zone) || zone_cpu_ns(zone) > wait->cpu_limit)
+		if (host_zone_is_dead(zone) || is_overdue(wait))
 			return false;
 		nudge(wait);
 		/* Several times in a row: a wake-up may be under way. */
-		wait->sleepy = now - wait->first > SLEEPER_NS && sleeps(zone) ? wait->sleepy + 1 : 0;
-		if (wait->sleepy > SLEEPER_CHECKS)
+		*sleepy = sleeps(zone) ? *sleepy + 1 : 0;
+		wait->result = CROSS_DEAD;
+		if (*sleepy > SLEEPER_CHECKS)
 			return false;
 	}
 	wait->preempt_at = now + PREEMPT_AGAIN_NS;
@@ -378,7 +423,6 @@ static enum cross_result await(struct wait *wait, uint32_t value)
 	bool nudged = false;
 	uint32_t seen;
 
-	wait->cpu_budget = wait->mapper ? MAPPER_CPU_NS : PREEMPT_CPU_NS;
 	if (cross.split) {
 		for (int i = 0; i < 64; i++) {
 			for (int j = 0; j < LOOKS; j++)
@@ -400,7 +444,7 @@ static enum cross_result await(struct wait *wait, uint32_t value)
 		if (seen == value)
 			return CROSS_STOPPED;
 		if (!attend(wait, now))
-			return load32(wait->word, 0) == value ? CROSS_STOPPED : CROSS_DEAD;
+			return load32(wait->word, 0) == value ? CROSS_STOPPED : wait->result;
 		if (now < spin_until) {
 			if (!wait->mapper)
 				expect(wait->zone);
@@ -419,12 +463,25 @@ static enum cross_result await(struct wait *wait, uint32_t value)
 	}
 }
 
+static enum cross_result await_turn(struct host_zone *zone, uint64_t deadline, bool final)
+{
+	struct wait wait = {.zone = zone, .word = zone->w + W_STATE, .deadline = deadline, .final = final};
+	enum cross_result result = await(&wait, zone->turn);
+
+	host_watch_end(zone, wait.start ? hal_time_ns() - wait.start : 0);
+	if (result == CROSS_STOPPED)
+		zone->sleepy = 0;
+	else
+		set_active(0);
+	zone->sleeps_on = bell_of(zone);
+	return result;
+}
+
 enum cross_result host_cross_enter(struct host_zone *zone, uint32_t action, uint64_t deadline)
 {
-	struct wait wait = {.zone = zone, .word = zone->w + W_STATE, .deadline = deadline};
-	enum cross_result result;
 	bool passed;
 
+	host_watch_begin(zone);
 	zone->turn++;
 	passed = make_room(zone);
 	store32(zone->r, R_ACTION, action);
@@ -432,9 +489,15 @@ enum cross_result host_cross_enter(struct host_zone *zone, uint32_t action, uint
 	store32(zone->w, W_BELL, zone->turn);
 	tell(zone, 0);
 	wake(zone, passed);
-	result = await(&wait, zone->turn);
-	zone->sleeps_on = bell_of(zone);
-	return result;
+	return await_turn(zone, deadline, deadline == CROSS_NO_PREEMPT);
+}
+
+enum cross_result host_cross_wait(struct host_zone *zone, uint64_t deadline, bool final)
+{
+	host_watch_begin(zone);
+	make_room(zone);
+	set_active(zone);
+	return await_turn(zone, deadline, final);
 }
 
 void host_cross_post(struct host_zone *zone, uint32_t count)
@@ -450,7 +513,8 @@ bool host_cross_map_done(const struct host_zone *zone)
 
 enum cross_result host_cross_map(struct host_zone *zone, uint32_t count)
 {
-	struct wait wait = {.zone = zone, .word = zone->r + R_MDONE, .mapper = true, .deadline = CROSS_NO_PREEMPT};
+	struct wait wait = {.zone = zone, .word = zone->r + R_MDONE, .mapper = true, .deadline = CROSS_NO_PREEMPT, .final = true};
+	enum cross_result result;
 
 	if (count)
 		host_cross_post(zone, count);
@@ -460,5 +524,7 @@ enum cross_result host_cross_map(struct host_zone *zone, uint32_t count)
 		tell(zone, NEXT_MAPPER | (++zone->next_serial & 0xffff));
 	if (!cross.split || cross.active != zone || !looks(zone))
 		futex(zone->r + R_MPOSTED, FUTEX_WAKE, 1, 0);
-	return await(&wait, zone->list);
+	result = await(&wait, zone->list);
+	host_watch_mapper(zone, wait.start ? hal_time_ns() - wait.start : 0);
+	return result;
 }

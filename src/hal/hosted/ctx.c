@@ -6,6 +6,8 @@
  * or the message) or in a signal handler (FRAME: they are in the signal frame).
  * One process runs all contexts of a space, one at a time; when another is entered, the
  * old one is saved to its page first. So two CPUs that enter contexts of one space take turns.
+ * One that does not stop when its time is over is not waited for (LATE): its turn counts as over, and goes on with the next entry.
+ * Whoever needs its registers before that waits a little, and then it dies.
  *
  * After a rewritten call rcx holds the return address as after `syscall`; r11 and
  * the arithmetic flags are always the same (FLAGS_AFTER, but for a call that is answered in the zone). Nothing that
@@ -17,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-enum place { PAGED, FAST, FRAME };
+enum place { PAGED, FAST, FRAME, LATE };
 
 struct ctx {
 	struct exo_ctx_page *page;
@@ -49,6 +51,7 @@ _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
 #define TURN_NS        100000 /* how often a CPU looks whether the space is free */
 #define INSIDE_MAX 8  /* a thunk has fewer instructions to step through */
 #define LOOK_EVERY     16 /* entries between two looks at the clock */
+#define STILL          UINT32_MAX /* instead of an ACTION_*: the zone has not yet ended its last turn */
 
 static struct ctx *ctx_of(struct hal_ctx *ctx)
 {
@@ -112,14 +115,42 @@ static void copy_fast_regs(const struct ctx *ctx, struct exo_regs *regs)
 	regs->gs_base = load64(zone->w, W_GS);
 }
 
+static bool stopped(struct ctx *ctx, struct hal_trap *trap, uint64_t deadline);
+
+/* What a turn that was given up is worth: it stops now, or dies. */
+static bool catch_up(struct ctx *ctx)
+{
+	struct space *space = ctx->space;
+	struct exo_ctx_page *page = ctx->page;
+	struct exo_regs regs = page->regs;
+	struct hal_trap trap = {0};
+	enum cross_result result = host_cross_wait(space->zone, 0, true);
+
+	space->late = false;
+	/* Inside of a rewritten call: a few steps. */
+	while (result == CROSS_STOPPED && !stopped(ctx, &trap, 0))
+		result = host_cross_enter(space->zone, ACTION_RESUME, 0);
+	if (page->load & EXO_CTX_GPRS)
+		page->regs = regs; /* its LibOS's */
+	/* It was told to stop, and made a call all the same. */
+	if (result == CROSS_STOPPED && trap.event != EXO_EV_SYSCALL && trap.event != EXO_EV_DEAD)
+		return true;
+	host_space_kill(space);
+	ctx->place = PAGED;
+	return false;
+}
+
 /* Brings everything of a live context into its page, but what the LibOS has put there
  * to be loaded. False: the zone is dead. */
 static bool save(struct ctx *ctx)
 {
 	struct host_zone *zone = ctx->space->zone;
 	struct exo_ctx_page *page = ctx->page;
-	uint32_t missing = (EXO_CTX_GPRS | EXO_CTX_FP) & ~(page->valid | page->load);
+	uint32_t missing;
 
+	if (ctx->place == LATE && !catch_up(ctx))
+		return false;
+	missing = (EXO_CTX_GPRS | EXO_CTX_FP) & ~(page->valid | page->load);
 	page->valid |= missing;
 	if (!missing)
 		return true;
@@ -365,6 +396,15 @@ static bool leave_thunk(struct ctx *ctx, struct exo_regs *regs, uint32_t signal)
 	return true;
 }
 
+/* Is there something to stop for? Then it is the trap. */
+static bool is_time(uint64_t deadline, struct hal_trap *trap)
+{
+	bool pending = host_events_pending();
+
+	trap->event = pending ? EXO_EV_PENDING : EXO_EV_QUANTUM;
+	return pending || hal_time_ns() >= deadline;
+}
+
 static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, uint64_t deadline)
 {
 	struct host_zone *zone = ctx->space->zone;
@@ -372,6 +412,7 @@ static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, 
 	uint8_t *w = zone->w;
 	uint32_t vector;
 	struct exo_regs regs;
+	bool resolved = false;
 
 	if (frame < W_STACK || frame > W_STACK + W_STACK_SIZE - FRAME_SIZE || frame % 8)
 		return dead(ctx, trap);
@@ -400,23 +441,23 @@ static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, 
 	address = load64(w, (unsigned)frame + FRAME_GREGS + GREG_CR2);
 	vector = (uint32_t)load64(w, (unsigned)frame + FRAME_GREGS + GREG_TRAP) & 31;
 	if (signal == SIG_PREEMPT) {
-		bool pending = host_events_pending();
-
-		if (!pending && hal_time_ns() < deadline)
-			return false;
-		trap->event = pending ? EXO_EV_PENDING : EXO_EV_QUANTUM;
+		resolved = true;
 	} else if (signal == SIGSYS) {
 		exception(trap, VECTOR_GP, 0); /* int 0x80: no such gate here */
 	} else if (signal == SIGSEGV && regs.rip - VSYSCALL < EXO_FRAME_SIZE) {
 		/* The host's own page, which it serves without a fault; what it refuses there comes with the
 		 * vector of whatever was last. */
-		if (!page_fault(ctx, trap, PF_FETCH, regs.rip))
-			return false;
+		resolved = !page_fault(ctx, trap, PF_FETCH, regs.rip);
 	} else if ((signal == SIGSEGV || signal == SIGBUS) && vector == VECTOR_PF) {
-		if (!page_fault(ctx, trap, error, address))
-			return false;
+		resolved = !page_fault(ctx, trap, error, address);
 	} else {
 		exception(trap, vector, error);
+	}
+	/* Who makes such stops all the time has no other that would end its turn. */
+	if (resolved) {
+		if (!is_time(deadline, trap))
+			return false;
+		signal = SIG_PREEMPT;
 	}
 	if (!leave_thunk(ctx, &regs, signal))
 		return false;
@@ -454,14 +495,20 @@ static bool wild(struct ctx *ctx, uint32_t load, struct hal_trap *trap)
 /* Makes this context the one in the zone. */
 static bool take_over(struct ctx *ctx)
 {
-	struct ctx *old = ctx->space->current;
+	struct space *space = ctx->space;
+	struct ctx *old = space->current;
 
 	if (old && old != ctx) {
 		if (old->place != PAGED && !save(old))
 			return false;
 		old->place = PAGED;
 	}
-	ctx->space->current = ctx;
+	/* The context that it ran is no more, and its program has not yet stopped. */
+	if (!old && space->late && host_cross_wait(space->zone, 0, true) != CROSS_STOPPED)
+		return false;
+	if (!old)
+		space->late = false;
+	space->current = ctx;
 	return true;
 }
 
@@ -491,7 +538,7 @@ static bool is_over(struct ctx *ctx, uint64_t deadline, struct hal_trap *trap)
 {
 	bool pending;
 
-	if (deadline != 0 && !ctx->answered && ++ctx->entries % LOOK_EVERY != 0)
+	if (ctx->place == LATE || (deadline != 0 && !ctx->answered && ++ctx->entries % LOOK_EVERY != 0))
 		return false;
 	pending = host_events_pending();
 	if (!pending && deadline != 0 && (!ctx->answered || hal_time_ns() < deadline))
@@ -503,21 +550,43 @@ static bool is_over(struct ctx *ctx, uint64_t deadline, struct hal_trap *trap)
 	return true;
 }
 
-/* With the lock, which is given up while the program runs. False: the zone is dead. */
-static bool cross(struct space *space, uint32_t action, uint64_t deadline) GUARD_REQUIRES(space->lock);
-static bool cross(struct space *space, uint32_t action, uint64_t deadline)
+/* With the lock, which is given up while the program runs. action: ACTION_*, or STILL. */
+static enum cross_result cross(struct space *space, uint32_t action, uint64_t deadline) GUARD_REQUIRES(space->lock);
+static enum cross_result cross(struct space *space, uint32_t action, uint64_t deadline)
 {
 	struct host_zone *zone = space->zone;
 	enum cross_result result;
 
 	if (!zone)
-		return false;
+		return CROSS_DEAD;
 	space->entered = true;
 	host_lock_give(&space->lock);
-	result = host_cross_enter(zone, action, deadline);
+	result = action == STILL ? host_cross_wait(zone, deadline, false) : host_cross_enter(zone, action, deadline);
 	host_lock_take(&space->lock);
 	space->entered = false;
-	return result == CROSS_STOPPED;
+	space->late = result == CROSS_LATE;
+	return result;
+}
+
+/* What its thread has to do first; STILL: what it was told the last time. False, with the trap: it is not to be entered. */
+static bool prepare(struct ctx *ctx, struct space *space, uint32_t *action, struct hal_trap *trap)
+{
+	uint32_t load = ctx->page->load;
+
+	if (!space->zone || !take_over(ctx) || (ctx->place == LATE && load && !catch_up(ctx))) {
+		dead(ctx, trap);
+		return false;
+	}
+	if (ctx->place == LATE) {
+		host_order_flush(space);
+		*action = STILL;
+		return true;
+	}
+	*action = arrange(ctx);
+	if (space->zone && (*action & ACTION_KIND) == ACTION_LOAD && wild(ctx, load, trap))
+		return false;
+	*action |= host_order_before_entry(space);
+	return true;
 }
 
 static void enter(struct ctx *ctx, struct space *space, uint64_t deadline, struct hal_trap *trap)
@@ -525,24 +594,25 @@ static void enter(struct ctx *ctx, struct space *space, uint64_t deadline, struc
 static void enter(struct ctx *ctx, struct space *space, uint64_t deadline, struct hal_trap *trap)
 {
 	for (;;) {
-		uint32_t action, mapper, load = ctx->page->load;
-		bool alive;
+		uint32_t action, load = ctx->page->load;
+		enum cross_result result;
 
-		if (!space->zone || !take_over(ctx)) {
-			dead(ctx, trap);
+		if (!prepare(ctx, space, &action, trap))
 			return;
-		}
-		action = arrange(ctx);
-		if (space->zone && (action & ACTION_KIND) == ACTION_LOAD && wild(ctx, load, trap))
-			return;
-		mapper = host_order_before_entry(space);
-		alive = cross(space, action | mapper, deadline);
+		result = cross(space, action, deadline);
 		if (host_space_move(space)) {
 			ctx->page->load = load;
 			continue;
 		}
-		if (!alive) {
+		if (result == CROSS_DEAD) {
 			dead(ctx, trap);
+			return;
+		}
+		if (result == CROSS_LATE) {
+			ctx->place = LATE;
+			ctx->page->valid = 0;
+			ctx->in_call = ctx->answered = false;
+			is_time(deadline, trap);
 			return;
 		}
 		if (stopped(ctx, trap, deadline))

@@ -2,7 +2,7 @@
  * What the parts of the hosted HAL share. Each CPU is a thread (cpu.c); by default there is one,
  * and no lock is taken. Signal handlers only set flags.
  *
- * Locks, taken in this order, all below the core's: a space's, the zones', the console's; the disks' (block.c) alone.
+ * Locks, taken in this order, all below the core's: a space's, the zones', watch.c's, the console's; the disks' (block.c) alone.
  * A space's lock is not held while its program runs; space->entered says that it does.
  */
 #ifndef HOSTED_H
@@ -47,6 +47,7 @@ struct host_zone {
 	uint32_t turn;    /* number of the last entry */
 	uint32_t list;    /* number of the last mapper list posted */
 	uint32_t strikes; /* faults in a row that should not have been */
+	uint32_t sleepy;  /* looks in a row that found it asleep in its turn */
 	uint32_t next_serial;
 	bool ready;       /* the mapper has reported once */
 	bool used;        /* it ran another program before */
@@ -55,6 +56,19 @@ struct host_zone {
 	void *sleeps_on;  /* the word that its program thread sleeps on, if it does */
 	struct host_zone *successor; /* that ran after it, the last time; perhaps it is no more */
 	uint64_t rests_at; /* when it was given back, by hal_time_ns() */
+	uint64_t rest_cpu; /* CPU time of its process when it was first found not to rest; 0: it was not */
+	struct host_watched {
+		bool known;        /* the rest says something */
+		bool running;      /* a CPU waits for its program */
+		bool shot;         /* it was killed, since it was a ghost */
+		uint32_t suspicion;
+		uint64_t entries;  /* turns since the last look */
+		uint64_t turn_ns;  /* that they took, the short ones not counted */
+		uint64_t seen_ns;  /* when the last look was */
+		uint64_t cpu_ns;   /* CPU time that its process had used then */
+		uint64_t last_ns;  /* …and when it was last asked for */
+		uint64_t total_ns; /* what all turns had taken then */
+	} watched;         /* watch.c */
 	struct host_zone *next; /* in the pool */
 };
 
@@ -77,6 +91,9 @@ void host_zone_give(struct host_zone *zone);
 void host_zone_kill(struct host_zone *zone);
 /* The same while another CPU waits for it: only that one can make its slot free. */
 void host_zone_shoot(const struct host_zone *zone);
+/* Calls this for each zone that runs a program, at most `count` of them, going on where the last call ended. True:
+ * all were visited. With the zones' lock. */
+bool host_zones_visit(uint32_t count, void (*visit)(struct host_zone *zone, uint64_t now));
 /* Is the process gone? Cheap while no child has died. */
 bool host_zone_is_dead(struct host_zone *zone);
 /* Ends all host processes. Safe in a signal handler. */
@@ -101,18 +118,21 @@ static inline void store64(uint8_t *page, unsigned offset, uint64_t value)
 
 /* ---- Hand-over (cross.c) ---- */
 
-enum cross_result { CROSS_STOPPED, CROSS_DEAD };
+/* LATE: it was told to stop, and has used a millisecond of CPU since. */
+enum cross_result { CROSS_STOPPED, CROSS_DEAD, CROSS_LATE };
 
 void host_cross_start(void);
 /* In the process that becomes the zygote: puts it on the zones' core. */
 void host_cross_pin_zones(void);
 /* Lets the zone's program thread go on with `action`, waits until it stops
  * again. deadline: hal_time_ns() when it is preempted; CROSS_NO_PREEMPT: never, but it
- * is dead when it has used 50 ms of CPU without stopping. */
+ * is dead when it has used 5 ms of CPU without stopping. */
 #define CROSS_NO_PREEMPT UINT64_MAX
 /* Once in a while, between entries: split or local? */
 void host_cross_review(void);
 enum cross_result host_cross_enter(struct host_zone *zone, uint32_t action, uint64_t deadline);
+/* After CROSS_LATE: waits once more for the same turn. final: then it is dead instead. */
+enum cross_result host_cross_wait(struct host_zone *zone, uint64_t deadline, bool final);
 /* Has the mapper run the list in ZONE_R, `count` orders, and waits for it. */
 enum cross_result host_cross_map(struct host_zone *zone, uint32_t count);
 /* The same, but only posts it: the next host_cross_enter() with ACTION_MAPPER runs it. */
@@ -123,6 +143,24 @@ bool host_cross_map_done(const struct host_zone *zone);
 bool host_cross_is_at_rest(struct host_zone *zone);
 /* The zone's process is gone. */
 void host_cross_forget(const struct host_zone *zone);
+
+/* ---- Who says that it has stopped (watch.c) ---- */
+
+/* CPU time that the zone's process has used; 0: the host does not tell. */
+uint64_t host_zone_cpu_ns(const struct host_zone *zone);
+/* Its turn begins, and has ended: with the time that it took, 0 if it was short. */
+void host_watch_begin(struct host_zone *zone);
+void host_watch_end(struct host_zone *zone, uint64_t ns);
+/* The same of what its mapper did for the simulator. */
+void host_watch_mapper(struct host_zone *zone, uint64_t ns);
+/* Once in a while: kills zones that run when they should not. */
+void host_watch(void);
+/* Before and after a sleep: false if some zone may run that should not. */
+bool host_watch_is_quiet(void);
+/* Was it killed by that? */
+bool host_watch_has_shot(const struct host_zone *zone);
+/* Another program has it now. */
+void host_watch_forget(struct host_zone *zone);
 
 /* ---- Spaces (space.c, order.c) ---- */
 
@@ -144,6 +182,7 @@ struct space {
 	uint32_t orders;     /* queued in the zone's list */
 	uint32_t grants;     /* of these, ones that only add */
 	uint32_t host_maps;  /* host mappings, at most: merging is not counted */
+	uint32_t maps_told;  /* of these, in the sum over all spaces */
 	uint32_t cache;      /* the number of what the host process has, from 1; space.c */
 	bool revoking;       /* some order takes something away */
 	exo_frame_t root;
@@ -151,6 +190,7 @@ struct space {
 	exo_frame_t answers;    /* the answer page; 0: none */
 	struct ctx *current;    /* whose registers the program thread holds */
 	bool entered;           /* a CPU waits for its program to stop, without the lock */
+	bool late;              /* nobody waits, and it has not stopped yet */
 	struct host_lock lock;
 };
 #define SPACE_SELF 1 /* the LibOS in this process */

@@ -12,9 +12,41 @@
 #include <sys/syscall.h>
 
 #define HOST_MAPS_MAX  50000
+#define HOST_MAPS_ALL  65536 /* of all spaces: when there are more, each keeps to its share */
+#define HOST_MAPS_MIN  512   /* a share, at least */
 #define ORDER_WORDS    64 /* an order to the mapper, in words of work: the host takes a microsecond or two */
 #define AROUND         16 /* pages looked at on each side of a fault */
 #define STRIKES_MAX    8
+
+/* A mapping costs the host some 200 bytes of its own memory, which -m does not bound. */
+static struct {
+	uint32_t maps;   /* of all spaces, as they were last told */
+	uint32_t spaces; /* that have a process */
+} host_use;
+
+/* Tells what this space has now. Returns how many it may have. */
+static uint32_t tell_maps(struct space *space, uint32_t maps)
+{
+	uint32_t all, spaces, share;
+
+	if (maps != space->maps_told)
+		__atomic_fetch_add(&host_use.maps, maps - space->maps_told, __ATOMIC_RELAXED);
+	space->maps_told = maps;
+	all = __atomic_load_n(&host_use.maps, __ATOMIC_RELAXED);
+	if (all <= HOST_MAPS_ALL)
+		return HOST_MAPS_MAX;
+	spaces = __atomic_load_n(&host_use.spaces, __ATOMIC_RELAXED);
+	share = HOST_MAPS_ALL / (spaces ? spaces : 1);
+	share = share > HOST_MAPS_MIN ? share : HOST_MAPS_MIN;
+	return share < HOST_MAPS_MAX ? share : HOST_MAPS_MAX;
+}
+
+/* It has lost its process, or has given it back. */
+static void tell_end(struct space *space)
+{
+	tell_maps(space, 0);
+	__atomic_fetch_sub(&host_use.spaces, 1, __ATOMIC_RELAXED);
+}
 
 enum exo_status hal_space_init(struct hal_space *hal, struct hal_pool *pool)
 {
@@ -26,6 +58,7 @@ enum exo_status hal_space_init(struct hal_space *hal, struct hal_pool *pool)
 	space->zone = host_zone_take(false);
 	if (!space->zone)
 		return EXO_E_DEVICE;
+	__atomic_fetch_add(&host_use.spaces, 1, __ATOMIC_RELAXED);
 	host_lock_init(&space->lock);
 	space->kind = SPACE_ZONE;
 	space->cache = 1;
@@ -42,8 +75,10 @@ void host_space_kill(struct space *space)
 		host_zone_shoot(space->zone);
 		return;
 	}
-	if (space->zone)
+	if (space->zone) {
 		host_zone_kill(space->zone);
+		tell_end(space);
+	}
 	space->zone = 0;
 	space->orders = 0;
 }
@@ -69,8 +104,10 @@ void hal_space_stop(struct hal_space *hal)
 	}
 	zone = space->zone;
 	space->zone = 0;
-	if (zone)
+	if (zone) {
+		tell_end(space);
 		host_zone_give(zone);
+	}
 	host_lock_give(&space->lock);
 }
 
@@ -138,14 +175,15 @@ bool host_space_move(struct space *space)
 	return true;
 }
 
-/* Before a change: the host process must not run into the host's limit. */
+/* Before a change: the host process must not run into the host's limit, nor all of them use up its memory. */
 static void make_room(struct space *space)
 {
-	if (space->host_maps <= HOST_MAPS_MAX)
+	if (space->host_maps <= tell_maps(space, space->host_maps))
 		return;
 	cache_forget(space);
 	host_order_unmap(space, EXO_USER_BASE, EXO_USER_LIMIT - EXO_USER_BASE);
 	space->host_maps = 1;
+	tell_maps(space, 1);
 }
 
 void hal_space_map(struct hal_space *hal, exo_vaddr_t vaddr, exo_frame_t frame, uint64_t count,

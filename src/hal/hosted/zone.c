@@ -34,8 +34,10 @@
 
 #define POOL_SPARES 3   /* made ahead */
 #define ATTEMPTS    4
+#define RESTARTS    16  /* of the zygote */
 #define POOL_MAX    64  /* kept, at rest or ready */
 #define REST_NS     50000000 /* who does not sleep so long after its end is killed */
+#define REST_CPU_NS 1000000  /* …or has used so much CPU time since it was first found awake */
 #define SETTLE_MAX  4   /* looked at in one go */
 
 extern const uint8_t stub_image[], stub_image_end[];
@@ -47,6 +49,7 @@ static struct {
 	uint32_t pool_count;     /* of both */
 	uint32_t slots;     /* ever used */
 	uint32_t wanted;    /* asked of the zygote, not yet answered */
+	uint32_t visited;   /* the slot where host_zones_visit() goes on */
 	uint32_t order[ZONE_MAX]; /* slots asked for, in order */
 	uint32_t order_first;
 	volatile int zygote;
@@ -184,7 +187,6 @@ bool host_zones_ready(const char **message)
 		}
 	}
 	close(zones.pair[1]);
-	close(zones.stub);
 	*message = zones.refusal ? zones.refusal : host_refusal_of_status(0);
 	if (!there)
 		return false;
@@ -237,6 +239,36 @@ static void zone_prepare(struct host_zone *zone, uint32_t slot)
 	zone->list = 1;
 }
 
+/* The zygote is gone: somebody has killed it. Zones live without it, but no new ones are made. */
+static void start_again(void)
+{
+	static unsigned times;
+	bool there = false;
+
+	close(zones.command);
+	if (zones.zygote > 0) {
+		kill(zones.zygote, SIGKILL);
+		collect(zones.zygote);
+	}
+	zones.zygote = 0;
+	for (; zones.wanted; zones.wanted--) {
+		zones.zone[zones.order[zones.order_first]].pid = 0;
+		zones.order_first = (zones.order_first + 1) % ZONE_MAX;
+	}
+	zones.command = -1;
+	if (times++ < RESTARTS && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, zones.pair) == 0) {
+		zones.zygote = spawn(zones.stub, zones.pair[1]);
+		there = zones.zygote > 0 && greeting(zones.pair[0]);
+		close(zones.pair[1]);
+		if (there)
+			zones.command = zones.pair[0];
+		else
+			close(zones.pair[0]);
+	}
+	fprintf(stderr, "feuerbird-sim: the process that makes processes for programs has ended: %s\n",
+	        there ? "another one was started" : "no more programs can be started");
+}
+
 static bool ask(void)
 {
 	uint32_t slot = zones.slots;
@@ -245,11 +277,14 @@ static bool ask(void)
 	for (uint32_t i = 0; i < zones.slots && slot == zones.slots; i++)
 		if (zones.zone[i].pid == 0)
 			slot = i;
-	if (slot == ZONE_MAX)
+	if (slot == ZONE_MAX || zones.command < 0)
 		return false;
 	zone_prepare(&zones.zone[slot], slot);
-	if (write(zones.command, &slot, sizeof(slot)) != sizeof(slot))
-		return false;
+	if (write(zones.command, &slot, sizeof(slot)) != sizeof(slot)) {
+		start_again();
+		if (zones.command < 0 || write(zones.command, &slot, sizeof(slot)) != sizeof(slot))
+			return false;
+	}
 	if (slot == zones.slots)
 		zones.slots++;
 	zones.zone[slot].pid = -1;
@@ -278,6 +313,8 @@ static bool hear(bool wait)
 			break;
 		if (got < 0 && errno == EINTR)
 			continue;
+		if (got == 0 || (got < 0 && errno != EAGAIN))
+			start_again();
 		return false;
 	}
 	zone = &zones.zone[zones.order[zones.order_first]];
@@ -344,6 +381,16 @@ static void make_fresh(struct host_zone *zone)
 	zone->used = true;
 }
 
+/* One that does not rest: is it to be looked at again? Nobody is charged for what it uses, and nobody misses it. */
+static bool may_come_to_rest(struct host_zone *zone)
+{
+	uint64_t cpu = host_zone_cpu_ns(zone);
+
+	if (!zone->rest_cpu)
+		zone->rest_cpu = cpu;
+	return hal_time_ns() - zone->rests_at < REST_NS && cpu - zone->rest_cpu < REST_CPU_NS;
+}
+
 /* Looks at those that were given back. */
 static void settle(void)
 {
@@ -352,7 +399,7 @@ static void settle(void)
 	for (unsigned i = 0; i < SETTLE_MAX && (zone = *at); i++) {
 		bool rests = host_cross_is_at_rest(zone);
 
-		if (!rests && hal_time_ns() - zone->rests_at < REST_NS) {
+		if (!rests && may_come_to_rest(zone)) {
 			at = &zone->next;
 			continue;
 		}
@@ -365,6 +412,26 @@ static void settle(void)
 			end(zone);
 		}
 	}
+}
+
+bool host_zones_visit(uint32_t count, void (*visit)(struct host_zone *zone, uint64_t now))
+{
+	uint64_t now = hal_time_ns();
+	bool all;
+
+	host_lock_take(&zones_lock);
+	settle();
+	all = count >= zones.slots && !zones.rest;
+	for (uint32_t i = 0; i < zones.slots && count; i++) {
+		struct host_zone *zone = &zones.zone[zones.visited = (zones.visited + 1) % zones.slots];
+
+		if (zone->pid <= 0 || zone->spare)
+			continue;
+		visit(zone, now);
+		count--;
+	}
+	host_lock_give(&zones_lock);
+	return all;
 }
 
 void host_zones_refill(void)
@@ -407,6 +474,7 @@ static struct host_zone *take(bool fresh)
 		zones.pool_count--;
 		zone->next = 0;
 		zone->spare = false;
+		host_watch_forget(zone);
 		if (zone_ready(zone))
 			return zone;
 		end(zone);
@@ -453,8 +521,9 @@ void host_zone_give(struct host_zone *zone)
 {
 	struct host_zone **at = &zones.rest;
 
-	zone->spare = true;
 	host_lock_take(&zones_lock);
+	zone->spare = true;
+	zone->rest_cpu = 0;
 	if (zones.pool_count >= POOL_MAX) {
 		end(zone);
 	} else {

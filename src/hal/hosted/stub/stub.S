@@ -10,7 +10,8 @@
  * asleep on that word. Handlers run with no signal blocked, and are left by iretq: the thread's
  * only system calls are futex() and, for its own fs and gs, arch_prctl(), so that no program can change the signal
  * mask or the signal stack. A preemption
- * signal that comes while the stub runs is dropped; the simulator sends it again. (An answer program stops for it.)
+ * signal that comes while the stub runs is dropped; the simulator sends it again. A call that is being answered here stops for it:
+ * a program that makes no others could be in the stub each time.
  *
  * Nothing here uses a stack, and no register or memory content is trusted by
  * anyone: what this code does wrong harms this zone only.
@@ -32,6 +33,7 @@
 #define USER_SS 0x2b
 #define FLAGS_CLEAN 2
 #define FLAG_TF 0x100
+#define FLAGS_ARITHMETIC 0x8d5
 #define WAKE_TRIES 8
 
 /* R, W, ANSWERS: the page groups; their addresses are in stub.ld. */
@@ -125,10 +127,13 @@ stub_fast:
 	jnc	2f
 	lea	ANSWERS + 512(%rip), %r11
 	mov	(%r11, %rax, 8), %rax
+fast_answered:
 	jmp	*%rcx
 2:	cmpl	$0, R + R_PROGRAM_ON(%rip)
 	jne	answer
-1:	call_message
+1:
+fast_pass:
+	call_message
 	mov	%rcx, W + W_RET(%rip)
 fast_post:
 	movl	$0, W + W_KIND(%rip)
@@ -495,8 +500,38 @@ stub_signal:
 	mov	%rax, FRAME_GREGS + GREG_RIP(%rbx)
 	jmp	go_back
 2:	cmp	$SIG_PREEMPT, %edi
-	je	go_back
+	jne	1f
+	cmp	$fast_answered - stub_text, %rax
+	jb	signal_pass
+	je	signal_answered
+	lea	-(answer - stub_text)(%rax), %rcx
+	cmp	$answer_run - answer, %rcx
+	jb	signal_pass
+	lea	-(answer_end - stub_text)(%rax), %rcx
+	cmp	$answer_pass - answer_end, %rcx
+	jae	go_back
+	/* The answer is in rax, and the other registers as the call found them are in the message. */
+	mov	W + W_ARGS(%rip), %rax
+	mov	%rax, FRAME_GREGS + 64(%rbx)
+	mov	W + W_ARGS + 8(%rip), %rax
+	mov	%rax, FRAME_GREGS + 72(%rbx)
+	mov	W + W_ARGS + 24(%rip), %rax
+	mov	%rax, FRAME_GREGS + 16(%rbx)
+	mov	W + W_ARGS + 32(%rip), %rax
+	mov	%rax, FRAME_GREGS + 0(%rbx)
+	mov	W + W_ARGS + 40(%rip), %rax
+	mov	%rax, FRAME_GREGS + 8(%rbx)
+signal_answered:
+	mov	FRAME_GREGS + 112(%rbx), %rax
+	mov	%rax, FRAME_GREGS + GREG_RIP(%rbx)
+	movq	$FLAGS_AFTER, FRAME_GREGS + 24(%rbx)
+	andl	$~FLAGS_ARITHMETIC, FRAME_GREGS + GREG_FLAGS(%rbx)
+	orl	$FLAGS_AFTER, FRAME_GREGS + GREG_FLAGS(%rbx)
 	jmp	1f
+signal_pass:
+	lea	fast_pass(%rip), %rax
+	mov	%rax, FRAME_GREGS + GREG_RIP(%rbx)
+	jmp	go_back
 	/* SIGTRAP: a program with the trap flag set */
 3:	test	%rax, %rax /* at stub_fast? */
 	jnz	go_back

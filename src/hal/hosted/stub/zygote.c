@@ -11,6 +11,7 @@
 
 #include <asm/unistd.h>
 #include <asm/prctl.h>
+#include <linux/membarrier.h>
 #include <linux/sched.h>
 #include <linux/prctl.h>
 #include <linux/mman.h>
@@ -18,6 +19,8 @@
 
 #define SIGCHLD_NUMBER 17
 #define SIGKILL_NUMBER 9
+#define CLOCK_PROCESS_CPUTIME 2
+#define CLOCK_STEP_NS 100000000
 #define SA_FLAGS 0x4c000004UL /* RESTORER | ONSTACK | NODEFER | SIGINFO */
 
 struct kernel_action {
@@ -27,6 +30,13 @@ struct kernel_stack {
 	uint64_t base;
 	uint32_t flags, pad;
 	uint64_t size;
+};
+
+/* struct sigevent */
+struct kernel_event {
+	uint64_t value;
+	int number, notify; /* SIGEV_SIGNAL: 0 */
+	uint64_t pad[6];
 };
 
 _Noreturn void zygote_main(void);
@@ -94,6 +104,20 @@ static void start_mapper(void)
 	must(result, STEP_THREAD);
 }
 
+/*
+ * After each tenth of a second of CPU time the thread stops as if it were preempted. The simulator does that sooner; so this is for a simulator
+ * that has itself been stopped (SIGSTOP).
+ */
+static void start_clock(void)
+{
+	struct kernel_event event = {.number = SIG_PREEMPT};
+	const uint64_t times[4] = {0, CLOCK_STEP_NS, 0, CLOCK_STEP_NS};
+	int timer;
+
+	if (call(__NR_timer_create, CLOCK_PROCESS_CPUTIME, (long)&event, (long)&timer, 0, 0, 0) == 0)
+		call(__NR_timer_settime, timer, 0, (long)times, 0, 0, 0);
+}
+
 /* parent: the simulator's process id. */
 static _Noreturn void be_zone(uint32_t slot, long parent)
 {
@@ -107,6 +131,7 @@ static _Noreturn void be_zone(uint32_t slot, long parent)
 	if (call(__NR_getppid, 0, 0, 0, 0, 0, 0) != parent)
 		quit(STEP_ORPHAN);
 	must(call(__NR_sigaltstack, (long)&stack, 0, 0, 0, 0, 0), STEP_ALTSTACK);
+	start_clock();
 	start_mapper();
 	must(call(__NR_close_range, 0, ~0U, 0, 0, 0, 0), STEP_CLOSE_RANGE);
 	program_start();
@@ -139,6 +164,8 @@ void zygote_main(void)
 	must(call(__NR_close_range, FD_COMMAND + 1, ~0U, 0, 0, 0, 0), STEP_CLOSE_RANGE);
 	must(call(__NR_close_range, 0, FD_MEMORY - 1, 0, 0, 0, 0), STEP_CLOSE_RANGE);
 	must(call(__NR_rt_sigprocmask, 2, (long)&all, 0, 8, 0, 0), STEP_MASK);
+	/* Zones have it from here; where it fails, the simulator goes without it (cross.c). */
+	call(__NR_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0, 0, 0, 0);
 	for (unsigned i = 0; i < sizeof(signals); i++)
 		set_action(signals[i]);
 	arrange_memory();
