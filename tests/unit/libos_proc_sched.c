@@ -1,6 +1,8 @@
 /* Timers, sleeping, threads and futexes, fairness. */
 #include "libos_proc_world.h"
 
+#include <libos/sched/share.h>
+
 #define CLONE_THREAD_FLAGS                                                                         \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |        \
 	 CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID)
@@ -44,6 +46,121 @@ static void timers_in_order(void)
 Test(libos_proc_sched, timers_in_order)
 {
 	world_run_bare(timers_in_order);
+}
+
+/* ---- who is next ---- */
+
+#define MS UINT64_C(1000000)
+
+static struct thread root, users[3];
+
+static void threads_make(void)
+{
+	root.cred.uid = 0;
+	list_init(&root.run_node);
+	for (int i = 0; i < 3; i++) {
+		users[i].cred.uid = 1000;
+		list_init(&users[i].run_node);
+	}
+}
+
+/* So many turns of `ms` each, and how many of them were root's. */
+static int turns_of_root(int turns, uint64_t ms)
+{
+	int roots = 0;
+
+	while (turns-- > 0) {
+		struct thread *next = share_take(fake.now_ns);
+
+		roots += next == &root;
+		fake.now_ns += ms * MS;
+		share_charge(next, ms * MS);
+		share_add_preempted(next, fake.now_ns);
+	}
+	return roots;
+}
+
+static void users_share_alike(void)
+{
+	threads_make();
+	for (int i = 0; i < 3; i++)
+		share_add_woken(&users[i]);
+	share_add_woken(&root);
+	cr_assert_eq(turns_of_root(40, 10), 20);
+	cr_assert_eq(users[0].share, users[2].share);
+	cr_assert_eq(libos.sched.runnable_count, 4);
+}
+
+Test(libos_proc_sched, users_share_the_cpu_not_processes)
+{
+	world_run_bare(users_share_alike);
+}
+
+/* Behind any number of a user's, whatever its own turns were; but a long sleep is not worth a long turn. */
+static void sleeper_goes_first(void)
+{
+	threads_make();
+	root.turns_ns[0] = root.turns_ns[1] = 50 * MS;
+	for (int i = 0; i < 3; i++)
+		share_add_woken(&users[i]);
+	cr_assert_eq(turns_of_root(100, 10), 0);
+	share_add_expired(&root);
+	cr_assert_eq(turns_of_root(1, 10), 1);
+	cr_assert_eq(turns_of_root(9, 10), 5);
+}
+
+Test(libos_proc_sched, a_sleeper_goes_before_another_users_many)
+{
+	world_run_bare(sleeper_goes_first);
+}
+
+static void order_of_one_user(void)
+{
+	threads_make();
+	share_add_preempted(&users[0], fake.now_ns);
+	share_add_woken(&users[1]);
+	share_add_expired(&users[2]);
+	cr_assert_eq(share_take(fake.now_ns), &users[2]);
+	users[2].turns_ns[0] = users[2].turns_ns[1] = 2 * MS;
+	share_add_expired(&users[2]); /* it needs too much to go ahead */
+	cr_assert_eq(share_take(fake.now_ns), &users[1]);
+	share_add_woken(&users[1]);
+	cr_assert_eq(share_take(fake.now_ns + 20 * MS), &users[0]);
+	cr_assert_eq(share_take(fake.now_ns + 20 * MS), &users[2]);
+	cr_assert_eq(share_take(fake.now_ns + 20 * MS), &users[1]);
+	cr_assert_null(share_take(fake.now_ns + 20 * MS));
+}
+
+Test(libos_proc_sched, order_among_the_threads_of_a_user)
+{
+	world_run_bare(order_of_one_user);
+}
+
+static void what_is_urgent(void)
+{
+	threads_make();
+	share_add_woken(&users[0]);
+	cr_assert_eq(share_take(fake.now_ns), &users[0]);
+	libos.sched.slice_ns = fake.now_ns;
+	share_add_woken(&users[1]);
+	cr_assert_not(share_is_urgent(&users[0], false, fake.now_ns));
+	cr_assert(share_is_urgent(&users[0], true, fake.now_ns));
+	share_add_expired(&users[2]);
+	cr_assert(share_is_urgent(&users[0], false, fake.now_ns));
+	while (share_take(fake.now_ns))
+		;
+	share_add_woken(&root);
+	cr_assert_not(share_is_urgent(&users[0], false, fake.now_ns)); /* both have had nothing yet */
+	cr_assert(share_is_urgent(&users[0], false, fake.now_ns + MS));
+	cr_assert_eq(share_take(fake.now_ns), &root);
+	share_charge(&root, 2 * MS);
+	share_add_woken(&root);
+	cr_assert_not(share_is_urgent(&users[0], true, fake.now_ns + MS));
+}
+
+Test(libos_proc_sched, work_gives_way_to_who_had_less)
+{
+	world_run_bare(what_is_urgent);
 }
 
 /* ---- sleeping ---- */

@@ -108,7 +108,8 @@ struct thread {
 	struct process *process;
 	struct list sibling;              /* process->threads */
 	enum thread_state state;
-	struct list run_node;             /* sched.runnable */
+	struct list run_node;             /* in a queue of … */
+	struct sched_share *share;        /* … its user's, the last one that it was in */
 	struct coroutine co;
 	bool interruptible;               /* the sleep may end by a signal */
 	bool wake_pending, timed_out;

@@ -303,8 +303,7 @@ static void pending_events(struct thread *self)
 {
 	events_handle();
 	/* Those whom the event woke go first: that is what interactive programs live on. */
-	if (!list_empty(&libos.sched.expired) || !list_empty(&libos.sched.woken))
-		sched_give_way(self);
+	sched_let_woken(self);
 }
 
 /* The call that the registers ask for, as `syscall` has them: one that is made again since a handler has returned to it, or

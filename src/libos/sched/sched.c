@@ -1,7 +1,5 @@
 /*
- * Who runs next: threads whose sleep is over and that need little; then those that were just woken, in order; then those whose
- * quantum was over. The latter get a turn at least every second quantum, so that a
- * busy pair of pipe ends starves nobody.
+ * Giving the CPU away and getting it. Who is next is in share.c.
  *
  * There is no scheduler thread: a thread that must wait picks the next one and switches to
  * it directly, and idles on its own stack when there is none.
@@ -13,24 +11,18 @@
 #include <libos/lib/heap.h>
 #include <libos/libos.h>
 #include <libos/sched/coroutine.h>
+#include <libos/sched/share.h>
 
 #define QUANTUM_NS    UINT64_C(10000000)
 #define STACK_CANARY  UINT64_C(0x5afec0de57acf00d)
 #define SPARE_STACKS  16
-/* Who used more than this in each of its last two turns does not go ahead of others when its sleep is over. */
-#define LIGHT_TURN_NS UINT64_C(1000000)
-/* So many of `expired` in a row, then one of `woken`. */
-#define EXPIRED_TURNS 16u
 #define LOAD_PERIOD_NS UINT64_C(5000000000)
-#define THREAD_OF(at) LIST_ENTRY(at, struct thread, run_node)
 
 void sched_init(void)
 {
 	struct sched *s = &libos.sched;
 
-	list_init(&s->runnable);
-	list_init(&s->woken);
-	list_init(&s->expired);
+	shares_init(s);
 	list_init(&s->timers);
 	waitq_init(&libos.zone_events);
 	waitq_init(&libos.ipc_events);
@@ -59,50 +51,6 @@ void sched_loads_update(uint64_t now)
 		s->load_next_ns = now + LOAD_PERIOD_NS;
 }
 
-/* ---- the queues ---- */
-
-bool sched_contended(void)
-{
-	return libos.sched.runnable_count != 0;
-}
-
-static void enqueue(struct list *queue, struct thread *thread)
-{
-	thread->state = THREAD_RUNNABLE;
-	list_push_back(queue, &thread->run_node);
-	libos.sched.runnable_count++;
-}
-
-static struct list *next_queue(uint64_t now)
-{
-	struct sched *s = &libos.sched;
-	bool expired = !list_empty(&s->expired), woken = !list_empty(&s->woken);
-
-	if (!list_empty(&s->runnable) && ((!expired && !woken) || now - s->preempted_turn_ns >= 2 * s->quantum_ns)) {
-		s->preempted_turn_ns = now;
-		return &s->runnable;
-	}
-	if (expired && (!woken || s->expired_turns < EXPIRED_TURNS)) {
-		s->expired_turns = woken ? s->expired_turns + 1 : 0;
-		return &s->expired;
-	}
-	s->expired_turns = 0;
-	return woken ? &s->woken : NULL;
-}
-
-static struct thread *dequeue(uint64_t now)
-{
-	struct list *queue = next_queue(now);
-	struct thread *next;
-
-	if (queue == NULL)
-		return NULL;
-	next = THREAD_OF(queue->next);
-	list_remove(&next->run_node);
-	libos.sched.runnable_count--;
-	return next;
-}
-
 static struct thread *idle_until_runnable(uint64_t *now)
 {
 	struct sched *s = &libos.sched;
@@ -110,7 +58,7 @@ static struct thread *idle_until_runnable(uint64_t *now)
 	struct thread *next;
 
 	s->current = NULL;
-	while (!(next = dequeue(*now))) {
+	while (!(next = share_take(*now))) {
 		uint64_t pending = 0;
 
 		sched_loads_update(*now);
@@ -224,22 +172,15 @@ static void give_up_cpu(struct thread *self, bool ends)
 		sched_account(self, now, !self->in_syscall);
 	if (now >= libos.sched.load_next_ns)
 		sched_loads_update(now);
-	self->turns_ns[1] = self->turns_ns[0];
-	self->turns_ns[0] = now - libos.sched.slice_ns;
+	share_charge(self, now - libos.sched.slice_ns);
 	libos.sched.work = 0;
 	/* Between two long works nothing else looks at the timers. */
 	if (timers_next() <= now)
 		timers_run();
-	next = dequeue(now);
+	next = share_take(now);
 	if (!next)
 		next = idle_until_runnable(&now);
 	switch_to(&self->co, next, now, ends);
-}
-
-/* Two turns, since one may be long by bad luck: the machine below may have had other things to do. */
-static bool is_light(const struct thread *thread)
-{
-	return thread->turns_ns[0] <= LIGHT_TURN_NS || thread->turns_ns[1] <= LIGHT_TURN_NS;
 }
 
 static void sleep_expired(struct timer *timer)
@@ -248,7 +189,7 @@ static void sleep_expired(struct timer *timer)
 
 	thread->timed_out = true;
 	if (thread->state == THREAD_SLEEPING)
-		enqueue(is_light(thread) ? &libos.sched.expired : &libos.sched.woken, thread);
+		share_add_expired(thread);
 }
 
 int sched_sleep(struct thread *self, uint64_t deadline_ns, bool interruptible)
@@ -288,27 +229,33 @@ void sched_wake(struct thread *thread)
 		return;
 	thread->wake_pending = true;
 	if (thread->state == THREAD_SLEEPING)
-		enqueue(&libos.sched.woken, thread);
+		share_add_woken(thread);
 }
 
 void sched_interrupt(struct thread *thread)
 {
 	if (thread->state == THREAD_SLEEPING && thread->interruptible && signal_is_pending(thread))
-		enqueue(&libos.sched.woken, thread);
+		share_add_woken(thread);
 }
 
 void sched_give_way(struct thread *self)
 {
-	uint64_t now;
-
 	if (!sched_contended())
 		return;
-	now = libos_now();
-	if (list_empty(&libos.sched.runnable))
-		libos.sched.preempted_turn_ns = now;
 	self->process->involuntary_switches++;
-	enqueue(&libos.sched.runnable, self);
+	share_add_preempted(self, libos_now());
 	give_up_cpu(self, false);
+}
+
+bool sched_contended(void)
+{
+	return libos.sched.runnable_count != 0;
+}
+
+void sched_let_woken(struct thread *self)
+{
+	if (sched_contended() && share_is_urgent(self, true, libos_now()))
+		sched_give_way(self);
 }
 
 void sched_check_slice(struct thread *self)
@@ -329,9 +276,9 @@ bool sched_work_check(void)
 	now = libos_now();
 	if (timers_next() <= now)
 		timers_run();
-	if (list_empty(&s->expired) && now - s->slice_ns < s->quantum_ns)
-		return false;
 	if (!sched_contended())
+		return false;
+	if (now - s->slice_ns < s->quantum_ns && !share_is_urgent(self, false, now))
 		return false;
 	sched_give_way(self);
 	return true;
@@ -346,7 +293,7 @@ int sched_start(struct thread *thread)
 		return -ENOMEM;
 	sanitize_create(&thread->co);
 	thread->co.sp = coroutine_prepare(thread->co.stack, LIBOS_STACK_SIZE, coroutine_entry);
-	enqueue(&libos.sched.woken, thread);
+	share_add_woken(thread);
 	return 0;
 }
 
@@ -362,7 +309,7 @@ void sched_exit(struct thread *self)
 void sched_run(void)
 {
 	uint64_t now = libos_now();
-	struct thread *next = dequeue(now);
+	struct thread *next = share_take(now);
 
 	if (!next)
 		next = idle_until_runnable(&now);

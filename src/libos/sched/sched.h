@@ -35,10 +35,22 @@ struct coroutine {
 	void *fiber, *fake_stack; /* sanitizers' view of it (sched/sanitize.h) */
 };
 
-struct sched {
+/* What the threads of one user have of the CPU (share.c). */
+struct sched_share {
+	struct list node;           /* in sched.active while one of them waits for the CPU */
 	struct list expired;        /* struct thread.run_node: their time has come, and they used little when they ran last; … */
 	struct list woken;          /* … just woken, they go ahead of … */
 	struct list runnable;       /* … those whose quantum was over */
+	uint64_t had_ns;            /* so much they have had, what was forfeited by sleeping included */
+	uint64_t preempted_turn_ns; /* when one of `runnable` last had its turn */
+	uint32_t expired_turns;     /* of `expired` in a row, while some of `woken` waited */
+};
+#define SCHED_SHARES 64u
+
+struct sched {
+	struct sched_share shares[SCHED_SHARES];
+	struct list active;         /* struct sched_share.node */
+	uint64_t fair_ns;           /* the most that a share had had when it was the one with the least */
 	struct list timers;         /* sorted struct timer */
 	struct thread *current;     /* whose coroutine runs; NULL: the boot/idle one */
 	struct coroutine idle;
@@ -49,8 +61,6 @@ struct sched {
 	uint64_t load_next_ns;
 	uint64_t armed_ns;          /* what exo_timer_set() was last told */
 	uint64_t slice_ns;          /* when the current thread got the CPU */
-	uint64_t preempted_turn_ns; /* when one of `runnable` last had its turn */
-	uint32_t expired_turns;     /* of `expired` in a row, while some of `woken` waited */
 	uint32_t work;              /* since the clock was last looked at, see sched_worked() */
 	struct thread *dead;        /* its coroutine has ended; stack and struct to be freed */
 	void *spare_stacks;         /* free stacks, linked through their first word */
@@ -82,6 +92,8 @@ void sched_wake(struct thread *thread);
 void sched_interrupt(struct thread *thread);
 /* Does another thread want the CPU? */
 bool sched_contended(void);
+/* Gives the CPU away if somebody was woken who goes first. Reads the clock. */
+void sched_let_woken(struct thread *self);
 /* Gives the CPU away if the quantum is over and someone wants it. Reads the clock. */
 void sched_check_slice(struct thread *self);
 /*
