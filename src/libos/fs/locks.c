@@ -1,11 +1,18 @@
 /*
  * Advisory locks: flock(2), and record locks of processes (POSIX) and of open file
  * descriptions. All locks of an inode are in one list; flock locks live apart from record locks.
+ *
+ * Who waits does so on one lock that is in its way. When that one changes, whoever changes it looks for the waiter: it gets
+ * its lock and is woken, or waits on the next one in its way. So nobody wakes in vain, however many wait.
  */
 #include <libos/fs/internal.h>
 #include <libos/fs/proc.h>
 
 #define LOCKS_PER_FRAME 2u /* of memory: the most of one user */
+/* So many locks are looked at for others; the waiters that are left are woken to look themselves. */
+#define LOOK_MAX        20000u
+/* A longer circle of waiters is not seen, as on Linux (MAX_DEADLK_ITERATIONS). */
+#define DEADLOCK_HOPS   11
 
 enum lock_kind { LOCK_POSIX, LOCK_OFD, LOCK_FLOCK };
 
@@ -18,20 +25,26 @@ struct lock {
 	uint32_t uid;        /* in whose account it is */
 	bool unlimited;      /* of a lock that is wanted: its user may have more than others */
 	uint64_t start, end;           /* [start, end]; end INT64_MAX: to the end of the file */
+	struct list waiters;           /* struct lock_waiter.node: whom it is in the way of */
 };
 
 struct lock_set { /* inode->locks */
 	struct list all; /* in vfs.lock_sets */
 	const struct inode *inode;
 	struct list locks;
-	struct waitq wait;
+	uint32_t count;   /* of them */
 	uint32_t waiting; /* who sleeps here keeps the set alive */
 };
 
-struct lock_waiter { /* on the sleeper's stack, in vfs.lock_waiters */
-	struct list node;
-	const void *owner, *blocker; /* whose lock it waits for; NULL: not a POSIX one */
+struct lock_waiter { /* on the sleeper's stack */
+	struct list node; /* of a lock that is in its way */
+	struct list all;  /* in vfs.lock_waiters, if it is a POSIX one */
+	struct thread *thread;
+	const struct lock *want, *blocker; /* blocker: whose `waiters` it is in; NULL: none */
+	bool done; /* somebody else has seen to it: */
+	int result;
 };
+#define WAITER_OF(at) LIST_ENTRY(at, struct lock_waiter, node)
 
 struct user_flock { /* struct flock of fcntl(2) */
 	int16_t type, whence;
@@ -49,7 +62,7 @@ static struct lock_set *set_of(struct inode *inode)
 	list_init(&set->locks);
 	list_push_back(&libos.vfs.lock_sets, &set->all);
 	set->inode = inode;
-	waitq_init(&set->wait);
+	set->count = 0;
 	set->waiting = 0;
 	inode->locks = set;
 	return set;
@@ -102,32 +115,53 @@ static struct lock *lock_new(const struct lock *want, bool unlimited)
 	}
 	l->uid = want->uid;
 	list_init(&l->node);
+	list_init(&l->waiters);
 	return l;
 }
 
+/* One that is in no set. */
 static void lock_free(struct lock *l)
 {
 	if (!l)
 		return;
-	list_remove(&l->node);
 	user_uncharge(l->uid, USER_LOCKS, 1);
 	heap_free(l);
 }
 
-/* Becomes like another one, but stays in its own place and account. */
-static void lock_assign(struct lock *l, const struct lock *from)
+/* It changes, or goes: who waited for it must look again. */
+static void waiters_take(struct lock *l, struct list *again)
+{
+	while (!list_empty(&l->waiters)) {
+		struct list *first = l->waiters.next;
+		list_remove(first);
+		list_push_back(again, first);
+	}
+}
+
+static void lock_remove(struct lock_set *set, struct lock *l, struct list *again)
+{
+	waiters_take(l, again);
+	list_remove(&l->node);
+	set->count--;
+	lock_free(l);
+}
+
+/* A new lock like another one, but in its own account. */
+static void lock_add(struct lock_set *set, struct list *after, struct lock *l, const struct lock *from)
 {
 	uint32_t uid = l->uid;
 	*l = *from;
 	l->uid = uid;
-	list_init(&l->node);
+	list_init(&l->waiters);
+	list_insert_after(after, &l->node);
+	set->count++;
 }
 
 /*
  * The owner's range [start, end] becomes what `want` says (or free, with `unlock`). At most two new
- * records are needed; they are made before anything is changed.
+ * records are needed; they are made before anything is changed. Who has to look again is added to `again`.
  */
-static int change(struct lock_set *set, const struct lock *want, bool unlock)
+static int change(struct lock_set *set, const struct lock *want, bool unlock, struct list *again)
 {
 	struct lock *fresh = lock_new(want, unlock || want->unlimited), *split = lock_new(want, true);
 	if (!fresh || !split) {
@@ -146,70 +180,121 @@ static int change(struct lock_set *set, const struct lock *want, bool unlock)
 				merged.start = l->start;
 			if (l->end > merged.end)
 				merged.end = l->end;
-			lock_free(l);
+			lock_remove(set, l, again);
 			continue;
 		}
 		if (!overlaps(l, want))
 			continue;
+		waiters_take(l, again);
 		if (l->start < want->start && l->end > want->end) {
-			lock_assign(split, l);
+			lock_add(set, &l->node, split, l);
 			split->start = want->end + 1;
 			l->end = want->start - 1;
-			list_insert_after(&l->node, &split->node);
 			split = NULL;
 		} else if (l->start < want->start) {
 			l->end = want->start - 1;
 		} else if (l->end > want->end) {
 			l->start = want->end + 1;
 		} else {
-			lock_free(l);
+			lock_remove(set, l, again);
 		}
 	}
-	if (unlock) {
+	if (unlock)
 		lock_free(fresh);
-	} else {
-		lock_assign(fresh, &merged);
-		list_push_back(&set->locks, &fresh->node);
-	}
+	else
+		lock_add(set, set->locks.prev, fresh, &merged);
 	lock_free(split);
-	waitq_wake_all(&set->wait);
 	return 0;
 }
 
-/* Would waiting for `blocker` close a circle? The chain of waiters is followed, at most its length. */
-static bool is_deadlock(const void *self, const void *blocker)
+static void wait_behind(struct lock_waiter *w, struct lock *blocker)
 {
-	for (uint32_t step = 0; blocker && step < PROCESS_MAX; step++) {
-		if (blocker == self)
-			return true;
-		const void *next = NULL;
-		LIST_EACH(at, &libos.vfs.lock_waiters) {
-			const struct lock_waiter *w = LIST_ENTRY(at, struct lock_waiter, node);
-			if (w->owner == blocker)
-				next = w->blocker;
-		}
-		blocker = next;
-	}
-	return false;
+	w->blocker = blocker;
+	list_push_back(&blocker->waiters, &w->node);
 }
 
-/* Waits until nothing conflicts. The file must be held by the caller. */
-static int wait_free(struct thread *self, struct lock_set *set, const struct lock *want)
+/* Each of `again` gets what it waits for, or waits on. What one gets may have others look again. */
+static void look_again(struct lock_set *set, struct list *again)
 {
-	bool posix = want->kind == LOCK_POSIX;
-	const struct lock *conflict;
-	int r = 0;
-	while (!r && (conflict = find_conflict(set, want)) != NULL) {
-		struct lock_waiter waiter = { .owner = want->owner, .blocker = conflict->kind == LOCK_POSIX ? conflict->owner : NULL };
-		if (posix && is_deadlock(waiter.owner, waiter.blocker))
-			return -EDEADLK;
-		list_init(&waiter.node);
-		if (posix)
-			list_push_back(&libos.vfs.lock_waiters, &waiter.node);
-		r = wait_on(self, &set->wait, NO_DEADLINE, true);
-		list_remove(&waiter.node);
+	uint32_t looked = 0;
+	while (!list_empty(again)) {
+		struct lock_waiter *w = WAITER_OF(again->next);
+		struct lock *conflict = looked < LOOK_MAX ? find_conflict(set, w->want) : NULL;
+		looked += set->count;
+		list_remove(&w->node);
+		if (conflict) {
+			wait_behind(w, conflict);
+			continue;
+		}
+		w->blocker = NULL;
+		if (looked < LOOK_MAX) {
+			w->result = change(set, w->want, false, again);
+			w->done = true;
+		}
+		sched_wake(w->thread);
 	}
-	return r ? -ERESTARTSYS : 0;
+}
+
+static int change_and_look(struct lock_set *set, const struct lock *want, bool unlock)
+{
+	struct list again;
+	list_init(&again);
+	int r = change(set, want, unlock, &again);
+	look_again(set, &again);
+	return r;
+}
+
+static const void *owner_of(const struct lock *blocker)
+{
+	return blocker && blocker->kind == LOCK_POSIX ? blocker->owner : NULL;
+}
+
+/* Whom does the owner wait for? By the lock that it asked for last, as on Linux. */
+static const void *waits_for(const void *owner)
+{
+	const struct lock *blocker = NULL;
+	LIST_EACH(at, &libos.vfs.lock_waiters) {
+		const struct lock_waiter *w = LIST_ENTRY(at, struct lock_waiter, all);
+		if (w->want->owner == owner && w->blocker)
+			blocker = w->blocker;
+	}
+	return owner_of(blocker);
+}
+
+/* Would waiting for `blocker` close a circle? */
+static bool is_deadlock(const void *self, const void *blocker)
+{
+	for (int hops = 0; blocker && blocker != self && hops < DEADLOCK_HOPS; hops++)
+		blocker = waits_for(blocker);
+	return blocker == self;
+}
+
+static void wait_for(struct lock_waiter *w, struct lock *blocker)
+{
+	int r;
+	wait_behind(w, blocker);
+	if (w->want->kind == LOCK_POSIX)
+		list_push_back(&libos.vfs.lock_waiters, &w->all);
+	r = sched_sleep(w->thread, NO_DEADLINE, true);
+	list_remove(&w->node);
+	list_remove(&w->all);
+	if (!w->done)
+		w->result = r ? -ERESTARTSYS : 0;
+}
+
+/* Waits until nothing conflicts, and takes the lock. The file must be held by the caller. */
+static int take_waiting(struct thread *self, struct lock_set *set, const struct lock *want)
+{
+	struct lock_waiter w = { .thread = self, .want = want };
+	struct lock *conflict;
+	list_init(&w.node);
+	list_init(&w.all);
+	while (!w.done && !w.result && (conflict = find_conflict(set, want)) != NULL) {
+		if (want->kind == LOCK_POSIX && is_deadlock(want->owner, owner_of(conflict)))
+			return -EDEADLK;
+		wait_for(&w, conflict);
+	}
+	return w.done || w.result ? w.result : change_and_look(set, want, false);
 }
 
 static int acquire(struct thread *self, struct file *file, const struct lock *want, bool unlock, bool wait)
@@ -226,15 +311,13 @@ static int acquire(struct thread *self, struct file *file, const struct lock *wa
 			return -EAGAIN;
 		file_get(file); /* another thread may close it meanwhile */
 		set->waiting++;
-		r = wait_free(self, set, want);
+		r = take_waiting(self, set, want);
 		set->waiting--;
-		if (!r)
-			r = change(set, want, unlock);
 		set_drop_empty(inode);
 		file_put(file);
 		return r;
 	}
-	r = change(set, want, unlock);
+	r = change_and_look(set, want, unlock);
 	set_drop_empty(inode);
 	return r;
 }
@@ -324,26 +407,26 @@ int lock_whole(struct thread *self, struct file *file, int operation)
 void locks_release(struct inode *inode, const void *owner)
 {
 	struct lock_set *set = inode->locks;
-	bool any = false;
+	struct list again;
 	if (!set)
 		return;
+	list_init(&again);
 	LIST_EACH_SAFE(at, after, &set->locks) {
 		struct lock *l = LIST_ENTRY(at, struct lock, node);
-		if (l->owner == owner) {
-			lock_free(l);
-			any = true;
-		}
+		if (l->owner == owner)
+			lock_remove(set, l, &again);
 	}
-	if (any)
-		waitq_wake_all(&set->wait);
+	look_again(set, &again);
 	set_drop_empty(inode);
 }
 
 void locks_drop_all(struct inode *inode)
 {
 	struct lock_set *set = inode->locks;
+	struct list nobody; /* who waited would hold the inode */
+	list_init(&nobody);
 	while (!list_empty(&set->locks))
-		lock_free(LIST_ENTRY(set->locks.next, struct lock, node));
+		lock_remove(set, LIST_ENTRY(set->locks.next, struct lock, node), &nobody);
 	list_remove(&set->all);
 	heap_free(set);
 	inode->locks = NULL;
