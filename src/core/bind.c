@@ -9,9 +9,8 @@
 #include <core/reap.h>
 #include <core/state.h>
 
-/* Intervals that are looked at before a zone is entered while a revocation is
- * unfinished; a zone with more waits for its end. */
-#define SOUND_MAX 64
+/* Capabilities that an entry looks at: twice around a zone with 64 of them. */
+#define LOOKS_MAX 128
 
 /* Pages that are unmapped at a time. */
 #define UNMAP_PAGES 32
@@ -53,7 +52,7 @@ CORE_LOCKED static void cap_list_add(struct binding *b, struct cap *cap)
 	if (*head)
 		(*head)->cap_prev = b;
 	*head = b;
-	cap_ref(cap);
+	cap->refs++;
 }
 
 CORE_LOCKED static void cap_list_remove(struct binding *b)
@@ -65,7 +64,7 @@ CORE_LOCKED static void cap_list_remove(struct binding *b)
 	if (b->cap_next)
 		b->cap_next->cap_prev = b->cap_prev;
 	core.funds_awaited[b->slot] -= is_awaited(b);
-	cap_unref(cap_at(b->slot));
+	cap_at(b->slot)->refs--;
 }
 
 void bind_plain(struct binding *binding, enum binding_kind kind, struct zone *zone, struct cap *cap, uint64_t first,
@@ -99,6 +98,29 @@ bool binding_is_stale(const struct binding *binding)
 	return cap_is_expired(cap) || (reap_is_needed() && cap_is_revoked(cap));
 }
 
+/* The first at or above the slot; NULL: none. */
+static struct use *use_after(const struct zone *zone, uint32_t slot)
+{
+	return (struct use *)(void *)tree_after(zone->bindings.uses, slot);
+}
+
+/* The zone has so many intervals more under the capability: one, or -1. */
+CORE_LOCKED static void use_count(struct zone *zone, cap_slot_t slot, uint64_t more)
+{
+	struct use *use = use_after(zone, slot);
+
+	if (!use || use->interval.first != slot) {
+		use = slab_alloc(&zone->binding_slab, &zone->pool, sizeof(struct binding));
+		use->interval = (struct interval){ .first = slot, .end = slot + UINT64_C(1), .expires = EXO_NO_EXPIRY };
+		tree_insert(&zone->bindings.uses, &use->interval);
+	}
+	use->count += more;
+	if (use->count > 0)
+		return;
+	tree_remove(&zone->bindings.uses, &use->interval);
+	slab_free(&zone->binding_slab, use);
+}
+
 CORE_LOCKED static void record_new(struct zone *zone, struct cap *cap, exo_vaddr_t first, exo_vaddr_t end)
 {
 	struct binding *b = slab_alloc(&zone->binding_slab, &zone->pool, sizeof(*b));
@@ -107,6 +129,7 @@ CORE_LOCKED static void record_new(struct zone *zone, struct cap *cap, exo_vaddr
 	b->interval.expires = cap->expires;
 	tree_insert(&zone->bindings.root, &b->interval);
 	zone->bindings.count++;
+	use_count(zone, b->slot, 1);
 }
 
 CORE_LOCKED static void record_free(struct binding *b)
@@ -116,6 +139,7 @@ CORE_LOCKED static void record_free(struct binding *b)
 	cap_list_remove(b);
 	tree_remove(&zone->bindings.root, &b->interval);
 	zone->bindings.count--;
+	use_count(zone, b->slot, UINT64_MAX);
 	slab_free(&zone->binding_slab, b);
 }
 
@@ -178,11 +202,6 @@ CORE_LOCKED static void records_add(struct zone *zone, struct cap *cap, exo_vadd
 }
 
 /* ---- Pages ------------------------------------------------------------- */
-
-uint64_t bind_cost(const struct zone *zone)
-{
-	return slab_cost(&zone->binding_slab, 2);
-}
 
 /* Two in a row are of different capabilities: so it does not take many steps. */
 bool bind_others(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end, uint32_t most)
@@ -330,11 +349,6 @@ void unbind_funds_await(const struct zone *zone)
 			core.funds_awaited[zone->funds[i].slot]++;
 }
 
-bool unbind_fund_is_awaited(const struct cap *cap)
-{
-	return core.funds_awaited[cap_slot(cap)] > 0;
-}
-
 /* ---- Undoing ----------------------------------------------------------- */
 
 /* A context or zone whose page is taken away cannot go on; it keeps nothing of
@@ -453,17 +467,35 @@ bool unbind_zone(struct zone *zone, struct work *work)
 	return !transfers_are_awaited(zone, NULL);
 }
 
-bool bindings_are_sound(const struct zone *zone)
-{
-	const struct binding *b;
+/* ---- What is being revoked ----------------------------------------------- */
 
-	if (zone->bindings.count > SOUND_MAX)
-		return false;
-	for (exo_vaddr_t at = 0; (b = interval_after(&zone->bindings, at)) != NULL; at = b->end)
-		if (cap_is_revoked(cap_at(b->slot)))
-			return false;
-	for (unsigned i = 0; i < ZONE_FUNDS_MAX; i++)
-		if (zone->funds[i].kind != BINDING_NONE && cap_is_revoked(cap_at(zone->funds[i].slot)))
-			return false;
-	return zone->answers.kind == BINDING_NONE || !cap_is_revoked(cap_at(zone->answers.slot));
+CORE_LOCKED static struct cap *single_revoked(const struct binding *b)
+{
+	return b->kind != BINDING_NONE && cap_is_revoked(cap_at(b->slot)) ? cap_at(b->slot) : NULL;
+}
+
+/* What a zone gets is not being revoked when it gets it: so there is nothing to look for until another revocation begins. */
+struct cap *bindings_revoked(const struct context *context)
+{
+	struct zone *zone = context->zone;
+	struct bindings *bindings = &zone->bindings;
+	struct cap *cap = single_revoked(&context->page_binding);
+
+	if (cap || bindings->sound == core.revocations)
+		return cap;
+	cap = single_revoked(&zone->answers);
+	for (unsigned i = 0; i < ZONE_FUNDS_MAX && !cap; i++)
+		cap = single_revoked(&zone->funds[i]);
+	for (unsigned looks = 0; looks < LOOKS_MAX && !cap && bindings->sound != core.revocations; looks++) {
+		const struct use *use = use_after(zone, bindings->look_at);
+
+		if (bindings->look_at == 0)
+			bindings->sound_next = core.revocations;
+		if (!use)
+			bindings->sound = bindings->sound_next;
+		else if (cap_is_revoked(cap_at((cap_slot_t)use->interval.first)))
+			return cap_at((cap_slot_t)use->interval.first);
+		bindings->look_at = use ? (uint32_t)use->interval.end : 0;
+	}
+	return cap;
 }

@@ -44,13 +44,19 @@ struct binding {
 	uint8_t kind;
 };
 
+/* A capability under which a zone has intervals: by its slot, in a tree of the zone. */
+struct use {
+	struct interval interval;
+	uint64_t count; /* of intervals */
+};
+
 struct bindings {
 	struct interval *root;
 	uint64_t count;
+	struct interval *uses;
+	uint64_t sound, sound_next; /* bindings_revoked(): of core.revocations; that of the look that goes on */
+	uint32_t look_at;           /* the slot where it goes on */
 };
-
-/* Frames of the pool that one bind_pages() may take. */
-CORE_LOCKED uint64_t bind_cost(const struct zone *zone);
 
 /* True if more than `most` intervals of [first, end) are of another capability. */
 CORE_LOCKED bool bind_others(const struct zone *zone, cap_slot_t slot, exo_vaddr_t first, exo_vaddr_t end, uint32_t most);
@@ -60,9 +66,10 @@ CORE_LOCKED bool bind_others(const struct zone *zone, cap_slot_t slot, exo_vaddr
 
 /*
  * Maps `count` pages under `cap` and records it; whatever was mapped there is
- * replaced. Cannot fail: the caller has checked range, rights, bind_others(), bind_cost() and
- * hal_space_cost(). prot as for hal_space_map().
+ * replaced. Cannot fail: the caller has checked range, rights, bind_others(), room for BIND_RECORDS in the zone's
+ * binding_slab and hal_space_cost(). prot as for hal_space_map().
  */
+#define BIND_RECORDS 3
 CORE_LOCKED void bind_pages(struct zone *zone, struct cap *cap, exo_vaddr_t vaddr, exo_frame_t frame,
                             uint64_t count, uint32_t prot, struct work *work);
 
@@ -109,7 +116,7 @@ CORE_LOCKED bool bind_fund_room(const struct zone *zone, const struct cap *cap);
 /*
  * Records that frames of `cap` are in the zone's fund. When the capability goes the zone
  * must go, and until its last frame is free the record climbs to the capability's parent, so
- * that whoever takes memory back can tell when it is back (unbind_fund_is_awaited()).
+ * that whoever takes memory back can tell when it is back (core.funds_awaited).
  */
 CORE_LOCKED void bind_fund(struct zone *zone, struct cap *cap);
 
@@ -119,10 +126,8 @@ CORE_LOCKED void unbind_funds(struct zone *zone);
 /* The zone is on its way out from now on. */
 CORE_LOCKED void unbind_funds_await(const struct zone *zone);
 
-/* True while frames that came from `cap` are in the fund of a zone on its way out. */
-CORE_LOCKED bool unbind_fund_is_awaited(const struct cap *cap);
-
-/* False while something that the zone has mapped is being revoked, or might be. */
-CORE_LOCKED bool bindings_are_sound(const struct zone *zone);
+/* One by which the context or its zone has anything and that is being revoked; NULL: none. Looks only if a revocation has
+ * begun since it found none, and bounded: a zone with pages under very many is looked through at several entries. */
+CORE_LOCKED struct cap *bindings_revoked(const struct context *context);
 
 #endif

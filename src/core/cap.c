@@ -62,16 +62,6 @@ void cap_unreserve(cap_slot_t slot)
 
 /* ---- Links ------------------------------------------------------------- */
 
-void cap_ref(struct cap *cap)
-{
-	cap->refs++;
-}
-
-void cap_unref(struct cap *cap)
-{
-	cap->refs--;
-}
-
 /* prev: the child of `parent` that it comes behind; NULL: it comes first. */
 CORE_LOCKED static void child_link(struct cap *parent, struct cap *cap, struct cap *prev)
 {
@@ -87,7 +77,7 @@ CORE_LOCKED static void child_link(struct cap *parent, struct cap *cap, struct c
 	if (cap->next != CAP_NIL)
 		cap_at(cap->next)->prev = cap_slot(cap);
 	*link = cap_slot(cap);
-	cap_ref(parent);
+	parent->refs++;
 }
 
 CORE_LOCKED static void child_unlink(struct cap *cap)
@@ -102,7 +92,7 @@ CORE_LOCKED static void child_unlink(struct cap *cap)
 		cap_at(parent)->child = cap->next;
 	if (cap->next != CAP_NIL)
 		cap_at(cap->next)->prev = cap->prev;
-	cap_unref(cap_at(parent));
+	cap_at(parent)->refs--;
 	if (core.cap_asked[parent] != 0 && cap_at(parent)->child == CAP_NIL)
 		ask_fulfilled(cap_at(parent));
 }

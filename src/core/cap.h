@@ -173,10 +173,6 @@ CORE_LOCKED bool cap_splice(struct cap *cap, struct work *work);
  * its object, the object goes (zones through the reaper). */
 CORE_LOCKED void cap_remove(struct cap *cap);
 
-/* Adds to or takes from the count of bindings and children. */
-CORE_LOCKED void cap_ref(struct cap *cap);
-CORE_LOCKED void cap_unref(struct cap *cap);
-
 /* Fills `info`. */
 CORE_LOCKED void cap_describe(const struct cap *cap, struct exo_cap_info *info);
 

@@ -80,10 +80,9 @@ enum exo_status call_cap_revoke(struct zone *caller, struct cap *cap, uint64_t *
 	struct work work = { .words = WORK_CALL };
 
 	seal_revoke(cap);
-	reap_revoke(cap);
-	*value = reap_revoke_some(cap, &work);
+	*value = reap_revoke(cap, &work);
 	reap_rest(&work);
-	return cap_is_revoking(cap) || unbind_fund_is_awaited(cap) || transfers_are_awaited(NULL, cap) ? EXO_E_AGAIN : EXO_OK;
+	return cap_is_revoking(cap) || core.funds_awaited[cap_slot(cap)] > 0 || transfers_are_awaited(NULL, cap) ? EXO_E_AGAIN : EXO_OK;
 }
 
 enum exo_status call_cap_inspect(struct zone *caller, struct cap *cap, exo_vaddr_t info)

@@ -166,7 +166,8 @@ static const struct binding *next_of(const struct binding *b)
 
 CORE_LOCKED static const char *check_bindings(const struct zone *zone)
 {
-	uint64_t count = 0, end = 0;
+	const struct bindings *bindings = &zone->bindings;
+	uint64_t count = 0, used = 0, uses = 0, end = 0;
 	uint32_t words = 0;
 
 	for (const struct binding *b = first_of(zone); b; b = next_of(b)) {
@@ -178,8 +179,17 @@ CORE_LOCKED static const char *check_bindings(const struct zone *zone)
 		end = b->end;
 		count++;
 	}
-	ENSURE(count == zone->bindings.count, "binding: count");
-	ENSURE(count == zone->binding_slab.used_count, "binding: lost record");
+	/* Each of their capabilities once; and none that is being revoked, if the zone has looked. */
+	for (const struct interval *use = tree_after(bindings->uses, 0); use; use = tree_after(bindings->uses, use->end), uses++) {
+		uint64_t here = ((const struct use *)(const void *)use)->count;
+
+		ENSURE(here > 0 && (bindings->sound != core.revocations || !cap_is_revoked(cap_at((cap_slot_t)use->first))), "binding: use");
+		used += here;
+		for (const struct binding *b = first_of(zone); b; b = next_of(b))
+			here -= b->slot == use->first;
+		ENSURE(here == 0, "binding: number of uses");
+	}
+	ENSURE(count == bindings->count && count == used && count + uses == zone->binding_slab.used_count, "binding: lost record");
 	return NULL;
 }
 

@@ -132,8 +132,7 @@ CORE_LOCKED static void repossess(struct cap *cap, struct work *work)
 {
 	audit_add(&cpu_this()->audit, EXO_AUDIT_DUE, cap->owner, 0, cap_name(cap), EXO_E_REVOKED, hal_time_ns());
 	seal_revoke(cap);
-	reap_revoke(cap);
-	reap_revoke_some(cap, work);
+	reap_revoke(cap, work);
 }
 
 bool due_some(struct work *work)

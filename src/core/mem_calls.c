@@ -48,7 +48,7 @@ static uint32_t rights_for(uint32_t prot)
 CORE_LOCKED static enum exo_status map_pages(struct map_request *request, const struct exo_map_op *op, exo_vaddr_t end)
 {
 	struct zone *zone = request->zone;
-	uint64_t records = bind_cost(zone);
+	uint64_t records = slab_cost(&zone->binding_slab, BIND_RECORDS);
 
 	if (!cap_covers(request->memory, op->frame, op->count))
 		return EXO_E_RANGE;

@@ -16,12 +16,10 @@ static void backlog_change(uint32_t by)
 
 /* ---- Revocation -------------------------------------------------------- */
 
-void reap_revoke(struct cap *cap)
+CORE_LOCKED static void revoke_begin(struct cap *cap)
 {
 	cap_slot_t slot = cap_slot(cap), last = core.revoking_last;
 
-	if (cap_is_revoking(cap) || cap->child == CAP_NIL)
-		return;
 	core.revoking_last = slot;
 	core.revoke_prev[slot] = last;
 	cap->revoke_next = CAP_NIL;
@@ -31,7 +29,6 @@ void reap_revoke(struct cap *cap)
 		core.revoking = slot;
 	backlog_change(1);
 	atomic_fetch_or_explicit(&cap->state, CAP_REVOKING, memory_order_release);
-	cpus_leave(NULL); /* what runs on another CPU by what is revoked stops now */
 	if (core.cap_asked[slot] != 0)
 		due_update(cap);
 }
@@ -97,6 +94,22 @@ uint64_t reap_revoke_some(struct cap *top, struct work *work)
 	}
 	if (top->child == CAP_NIL && cap_is_revoking(top))
 		reap_revoke_done(top);
+	return count;
+}
+
+/* One that is finished at once has undone what others had by it; of any other they must hear before they go on. */
+uint64_t reap_revoke(struct cap *cap, struct work *work)
+{
+	bool begins = !cap_is_revoking(cap) && cap->child != CAP_NIL;
+	uint64_t count;
+
+	if (begins)
+		revoke_begin(cap);
+	count = reap_revoke_some(cap, work);
+	if (begins && cap_is_revoking(cap)) {
+		core.revocations++;
+		cpus_leave(NULL);
+	}
 	return count;
 }
 

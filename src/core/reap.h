@@ -22,8 +22,8 @@
 /* What a CPU does at a time that has nothing else to do: others want the lock. */
 #define REAP_IDLE     (WORK_CALL / 16)
 
-/* From now on everything derived from `cap` is revoked. */
-CORE_LOCKED void reap_revoke(struct cap *cap);
+/* From now on everything derived from `cap` is revoked; does some of it, as reap_revoke_some(). */
+CORE_LOCKED uint64_t reap_revoke(struct cap *cap, struct work *work);
 
 /* Takes `cap` off the queue: nothing derived from it is left. */
 CORE_LOCKED void reap_revoke_done(struct cap *cap);

@@ -25,14 +25,22 @@ CORE_LOCKED static enum exo_status entry_check(struct context *context)
 {
 	struct zone *zone = context->zone;
 	struct work work = { .words = WORK_CALL };
+	struct cap *revoked;
 	uint64_t deadline;
 	bool done;
 
 	if (context->dead || context->doomed || zone_is_gone(zone))
 		return EXO_E_DEAD;
-	if (reap_is_needed() &&
-	    (!bindings_are_sound(zone) || cap_is_revoked(cap_at(context->page_binding.slot))))
+	revoked = core.revoking != CAP_NIL ? bindings_revoked(context) : NULL;
+	if (revoked) {
+		do
+			revoked = cap_at(revoked->parent);
+		while (!cap_is_revoking(revoked));
+		/* It waits for that: so its time is best spent on it. */
+		reap_revoke_some(revoked, &work);
+		work_end(&work);
 		return EXO_E_AGAIN;
+	}
 	deadline = bindings_deadline(context);
 	if (deadline == EXO_NO_EXPIRY || hal_time_ns() < deadline)
 		return EXO_OK;
@@ -274,9 +282,6 @@ enum exo_status call_run(struct zone *caller, struct cap *cap, exo_cap_t cpu, ui
 	/* The timer that stopped it may have been a capability's deadline. */
 	if (core.due_ready)
 		reap_help(caller);
-	/* It waits for what a revocation has left: then its runner's time is best spent on that. */
-	if (status == EXO_E_AGAIN)
-		reap_step(WORK_CALL);
 	return status;
 }
 

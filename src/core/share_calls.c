@@ -32,7 +32,7 @@ static enum exo_status page_find(const struct zone *zone, const struct cap *memo
 CORE_LOCKED static enum exo_status page_share(const struct zone *from, struct zone *to, struct cap *memory,
                                              exo_vaddr_t vaddr, struct work *work)
 {
-	uint64_t records = bind_cost(to);
+	uint64_t records = slab_cost(&to->binding_slab, BIND_RECORDS);
 	exo_frame_t frame = 0;
 	uint32_t prot = 0;
 	enum exo_status status = page_find(from, memory, vaddr, &frame, &prot);

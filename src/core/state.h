@@ -65,6 +65,7 @@ struct core {
 
 	/* reap.h: work that calls have left behind */
 	cap_slot_t revoking CORE_GUARDED, revoking_last CORE_GUARDED; /* queue of capabilities whose subtree is going */
+	uint64_t revocations CORE_GUARDED; /* that were not finished by the call that began them */
 	struct zone *dying CORE_GUARDED, *dying_last CORE_GUARDED;    /* queue of zones that are going */
 	uint32_t dying_count CORE_GUARDED;
 	uint64_t reap_at CORE_GUARDED; /* when others than who caused it next do some of it */

@@ -373,6 +373,45 @@ CORE_TEST(ask, many_in_bounded_steps)
 	cr_assert_eq(events(), EXO_PEND_BACK);
 }
 
+/* With a full table: of 65,000 holders others' calls look at none, whether the asker goes on or not; and when the time has come,
+ * at no more than their share of the work. */
+CORE_TEST(ask, nobody_elses_calls_are_longer_with_a_full_table)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0), cap = EXO_CAP_NONE, other;
+	uint64_t until = hal_time_ns() + 100 * MS, raised, at, v;
+	struct app app = app_make(16);
+	struct exo_own list[8];
+	uint32_t left;
+	int calls = 0;
+
+	give(&app, boot->timer);
+	for (; exo_cap_derive(top, EXO_R_READ, 0, 0, EXO_NO_EXPIRY, &other) == EXO_OK; cap = other)
+		calls++;
+	OK(exo_cap_drop(cap, NULL));
+	cr_assert(calls > 60000);
+	IS(E_AGAIN, exo_revoke_ask(top, until, NULL));
+	raised = core.events_raised;
+	at = core.libos->tell_next;
+	for (int i = 0; i < 1000; i++) {
+		OK(exo_cap_derive(boot->timer, EXO_R_READ, 0, 0, EXO_NO_EXPIRY, &other));
+		OK(exo_clock_read(other, 0, &v));
+		OK(exo_cap_drop(other, NULL));
+		cr_assert_eq(own(&app, list, 8, EXO_CAP_NONE), 2);
+	}
+	cr_assert(core.events_raised == raised && core.libos->tell_next == at && !reap_has_work());
+	fake.now_ns = until;
+	events();
+	for (int ms = 0; ms < 10; ms++) {
+		left = stats().caps_used;
+		for (int i = 0; i < 100; i++)
+			OK(exo_nop(NULL));
+		cr_assert(left - stats().caps_used <= REAP_SHARE / WORK_CAP + 1);
+		fake.now_ns += REAP_EVERY_NS;
+	}
+	while (core.due_ready)
+		strangers_call();
+}
+
 /* While the asker tells, holders drop, hand on and revoke; everybody who still has something of it hears. */
 CORE_TEST(ask, telling_goes_on_while_the_tree_changes)
 {

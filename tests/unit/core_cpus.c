@@ -150,8 +150,9 @@ static void revoke_other(void)
 {
 	exo_cap_t other = same(boot->timer);
 
-	same(other);
-	OK(exo_cap_revoke(other, NULL));
+	for (int i = 0; i < 10000; i++)
+		same(other);
+	IS(E_AGAIN, exo_cap_revoke(other, NULL));
 }
 
 CPU_TEST(kick_for_nothing)
@@ -162,6 +163,23 @@ CPU_TEST(kick_for_nothing)
 	cr_assert(kicked);
 	cr_assert_eq(entries, 2, "it went on, and its LibOS does not know");
 	cr_assert_eq(event, EXO_EV_SYSCALL);
+}
+
+static void revoke_little(void)
+{
+	exo_cap_t other = same(boot->timer);
+
+	same(other);
+	OK(exo_cap_revoke(other, NULL));
+}
+
+CPU_TEST(no_kick_for_what_is_done)
+{
+	uint64_t event;
+
+	OK(run(revoke_little, &event));
+	cr_assert(!kicked);
+	cr_assert_eq(entries, 1);
 }
 
 static void enter_too(void)

@@ -415,7 +415,7 @@ CORE_TEST(disks, an_unfinished_revocation)
 			derive(disk, EXO_R_READ, 0, 1);
 	}
 	IS(E_AGAIN, exo_cap_revoke(memory, NULL));
-	reap_revoke(cap_at((cap_slot_t)disk));
+	reap_revoke(cap_at((cap_slot_t)disk), &(struct work){ 0 });
 	fake_disk_step(2);
 	answer_is(boot->disk[0], 1, EXO_E_REVOKED);
 	SOUND();

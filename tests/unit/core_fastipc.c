@@ -525,7 +525,7 @@ CORE_TEST(fastipc, an_unfinished_revocation)
 	OK(exo_port_bind(port, p[1].context, 0, NULL));
 	cr_assert_eq(run(0), EXO_EV_QUANTUM);
 	p[0].step = 1;
-	reap_revoke(cap_at((cap_slot_t)p[1].endpoint));
+	reap_revoke(cap_at((cap_slot_t)p[1].endpoint), &(struct work){ 0 });
 	cr_assert_eq(client(), EXO_EV_SYSCALL);
 	cr_assert_eq(p[0].status, EXO_E_DEAD);
 }

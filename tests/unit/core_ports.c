@@ -129,7 +129,7 @@ CORE_TEST(notify, revoking_and_time_unbind)
 	taken(n);
 	child = derive(n, EXO_R_READ, 0, 0);
 	OK(exo_port_bind(child, boot->zone, 0, NULL));
-	reap_revoke(cap_at((cap_slot_t)n));
+	reap_revoke(cap_at((cap_slot_t)n), &(struct work){ 0 });
 	OK(exo_notify_signal(n, 1, NULL));
 	cr_assert_eq(events() & EXO_PEND_NOTIFY, 0);
 }

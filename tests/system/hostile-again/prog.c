@@ -1,11 +1,11 @@
 /*
- * A program whose pages are mapped under two capabilities in turn, page by page, lives on while a stranger's revocation is not
- * finished: the kernel does not enter it meanwhile, which is no reason to end it.
+ * While a revocation is not finished, a program that has nothing of what is revoked runs on, though its pages are mapped under
+ * two hundred capabilities. One that has something of it waits until that is gone, which is no reason to end it.
  */
 #include "exo.h"
 #include <sys/mman.h>
 
-#define PAGES   100
+#define PAGES   200 /* each under a capability of its own */
 #define LARGE   UINT64_C(16384) /* pages that the stranger has to lose, four times */
 #define PART    UINT32_C(512)   /* that are mapped with one call */
 #define FUND    200
@@ -32,16 +32,15 @@ static exo_cap_t zone_of(void) { return exo_ask(EXO_DEV_ZONE, EXO_R_READ | EXO_R
 static int victim(void)
 {
 	uint64_t first, done;
-	exo_cap_t zone = zone_of(), memory = memory_of(PAGES + 28, &first), half[2];
+	exo_cap_t zone = zone_of(), memory = memory_of(PAGES + 28, &first), cap;
 	char *at = mmap(NULL, PAGES * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), byte;
 	int bad = exo_zone_fund(zone, memory, first + PAGES, 28, NULL) != EXO_OK;
 
-	for (int i = 0; i < 2; i++)
-		bad |= exo_cap_derive(memory, EXO_R_READ, first, PAGES, EXO_NO_EXPIRY, &half[i]) != EXO_OK;
 	for (uint64_t i = 0; i < PAGES && !bad; i++) {
 		struct exo_map_op op = { (uint64_t)(uintptr_t)at + i * 4096, first + i, 1, EXO_PROT_READ };
 
-		bad |= exo_mem_map(zone, half[i & 1], &op, 1, &done) != EXO_OK;
+		bad |= exo_cap_derive(memory, EXO_R_READ, first, PAGES, EXO_NO_EXPIRY, &cap) != EXO_OK ||
+		       exo_mem_map(zone, cap, &op, 1, &done) != EXO_OK;
 	}
 	byte = bad ? 'b' : 'r';
 	do
@@ -58,11 +57,44 @@ static char answer(void)
 	return read(back[0], &byte, 1) == 1 ? byte : 0;
 }
 
+/* Makes a capability from which another is derived, and maps under that a page in our zone, if we want it, and much in the other. */
+static int fill(exo_cap_t memory, uint64_t first, void *at, exo_cap_t child, exo_cap_t *top)
+{
+	struct exo_map_op own = { (uint64_t)(uintptr_t)at, first, 1, EXO_PROT_READ };
+	exo_cap_t leaf = 0;
+	uint64_t done;
+	int made = exo_cap_derive(memory, EXO_R_READ | EXO_R_DERIVE | EXO_R_REVOKE, first, LARGE, EXO_NO_EXPIRY, top) == EXO_OK &&
+	           exo_cap_derive(*top, EXO_R_READ, first, LARGE, EXO_NO_EXPIRY, &leaf) == EXO_OK &&
+	           (!at || exo_mem_map(zone_of(), leaf, &own, 1, &done) == EXO_OK);
+
+	for (uint64_t i = 0; i < 4; i++) {
+		for (uint64_t page = 0; page < LARGE && made; page += PART) {
+			struct exo_map_op op = { ((i + 1) << 32) + page * 4096, first + page, PART, EXO_PROT_READ };
+
+			made = exo_mem_map(child, leaf, &op, 1, &done) == EXO_OK;
+		}
+	}
+	return made;
+}
+
+/* We have a page of it ourselves: then it is over when we run again. */
+static void of_our_own(exo_cap_t memory, uint64_t first, exo_cap_t child)
+{
+	void *at = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	enum exo_status status, last;
+	exo_cap_t top = 0;
+
+	CHECK("a page of it is ours, and it is seen", fill(memory, first, at, child, &top) && *(volatile char *)at == 0);
+	status = exo_cap_revoke(top, NULL);
+	last = exo_cap_revoke(top, NULL);
+	CHECK("we wait until it is gone, and live", status == EXO_E_AGAIN && last == EXO_OK);
+}
+
 int main(void)
 {
-	uint64_t first, done, child = 0, top = 0, leaf = 0, count;
+	uint64_t first, child = 0, top = 0;
 	exo_cap_t zone, memory;
-	int made, again = 0, lives = 1;
+	int again = 0, lives = 1;
 	enum exo_status status;
 	pid_t pid;
 
@@ -74,21 +106,12 @@ int main(void)
 		_exit(victim());
 	}
 	close(back[1]);
-	CHECK("a program of a hundred intervals", answer() == 'r');
+	CHECK("a program of two hundred capabilities", answer() == 'r');
 	zone = zone_of();
 	memory = memory_of(FUND + LARGE, &first);
 	CHECK("a stranger's zone", exo_zone_create(zone, memory, first, FUND, "stranger", 8, &child) == EXO_OK);
-	made = exo_cap_derive(memory, EXO_R_READ | EXO_R_DERIVE | EXO_R_REVOKE, first + FUND, LARGE, EXO_NO_EXPIRY, &top) == EXO_OK &&
-	       exo_cap_derive(top, EXO_R_READ, first + FUND, LARGE, EXO_NO_EXPIRY, &leaf) == EXO_OK;
-	for (uint64_t i = 0; i < 4; i++) {
-		for (uint64_t page = 0; page < LARGE && made; page += PART) {
-			struct exo_map_op op = { ((i + 1) << 32) + page * 4096, first + FUND + page, PART, EXO_PROT_READ };
-
-			made = exo_mem_map(child, leaf, &op, 1, &done) == EXO_OK;
-		}
-	}
-	CHECK("with much that can be taken from it", made);
-	while ((status = exo_cap_revoke(top, &count)) == EXO_E_AGAIN) {
+	CHECK("with much that can be taken from it", fill(memory, first + FUND, NULL, child, &top));
+	while ((status = exo_cap_revoke(top, NULL)) == EXO_E_AGAIN) {
 		again++;
 		if (again < 20)
 			lives &= write(ends[1], "x", 1) == 1 && answer() == 'x';
@@ -97,5 +120,6 @@ int main(void)
 	CHECK("the program answers all the while", lives);
 	close(ends[1]);
 	CHECK("and ends as it likes", EXITED(wait_status(pid), 0));
+	of_our_own(memory, first + FUND, child);
 	DONE();
 }
