@@ -83,9 +83,12 @@ SIM      := $(if $(filter hosted,$(VARIANT)),feuerbird-sim,$(H)/feuerbird-sim)
 
 hosted: $(SIM) build/root.cpio  ## Build ./feuerbird-sim (with SAN=…: build/hosted-…/feuerbird-sim)
 
+# A panic walks the stack without loading a library.
+HOSTED_LINK := -static-libgcc -pthread
+
 $(SIM): $(HOSTED_OBJ)
 	$(call note,LD)
-	$(CC) $(SANFLAGS) -o $@ $^ -pthread
+	$(CC) $(SANFLAGS) -o $@ $^ $(HOSTED_LINK)
 
 $(H)/src/core/%.o: src/core/%.c $(GENERATED)
 	@mkdir -p $(@D)
@@ -121,7 +124,7 @@ $(H)/src/libos_v6/%.o: src/libos_v6/%.c $(GENERATED)
 v6-sim: $(H)/feuerbird-v6
 $(H)/feuerbird-v6: $(call objects,$(H),$(CORE_C) $(V6_C) $(HOSTED_C) $(HOSTED_S)) build/v6/archive.o
 	$(call note,LD)
-	$(CC) $(SANFLAGS) -o $@ $^ -pthread
+	$(CC) $(SANFLAGS) -o $@ $^ $(HOSTED_LINK)
 
 $(H)/src/libos/%.o: src/libos/%.S
 	@mkdir -p $(@D)
@@ -248,7 +251,7 @@ $(X)/attack.elf: $(call objects,$(X)/user,$(call find_c,tests/first) $(X86USER))
 	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(filter %.o,$^)
 $(H)/feuerbird-attack: $(call objects,$(H),$(CORE_C) $(HOSTED_C) $(HOSTED_S) $(filter-out %/fatal.c,$(call find_c,tests/first)))
 	$(call note,LD)
-	$(CC) $(SANFLAGS) -o $@ $^ -pthread
+	$(CC) $(SANFLAGS) -o $@ $^ $(HOSTED_LINK)
 
 v6: build/bin/libos-v6.elf  ## Build the teaching LibOS alone
 

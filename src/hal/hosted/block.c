@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define READERS_LOCK 100 /* bytes */
@@ -27,7 +28,7 @@ static uint32_t disk_count;
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	bool started, broken; /* the thread; it could not be */
+	_Atomic bool runs; /* the thread */
 	struct exo_disk_request requests[HAL_TRANSFERS];
 	uint32_t queue[HAL_TRANSFERS], head, tail; /* numbers of those that wait */
 	uint32_t finished, failed;                 /* bits */
@@ -66,6 +67,10 @@ static const char *open_disk(const char *path, bool writable)
 		return "smaller than one block of 4096 bytes";
 	if (!lock(fd, writable))
 		return errno == EAGAIN || errno == EACCES ? "in use by another simulator or by QEMU" : strerror(errno);
+	host_confine_allow(SYS_pread64, fd);
+	host_confine_allow(SYS_fdatasync, fd);
+	if (writable)
+		host_confine_allow(SYS_pwrite64, fd);
 	disks[disk_count].fd = fd;
 	disks[disk_count].writable = writable;
 	host_machine.boot.disks[disk_count++] = (struct hal_disk){
@@ -121,6 +126,7 @@ static bool move(const struct exo_disk_request *request)
 static void *disk_main(void *unused)
 {
 	(void)unused;
+	work.runs = true;
 	pthread_mutex_lock(&work.lock);
 	for (;;) {
 		uint32_t number;
@@ -141,39 +147,35 @@ static void *disk_main(void *unused)
 	return 0;
 }
 
-/* With the lock. At the first transfer, so that who has no disk has no thread. */
-static bool start(void)
+void host_disks_start(void)
 {
 	sigset_t all, before;
 	pthread_t thread;
 
-	if (work.started || work.broken)
-		return work.started;
+	if (disk_count == 0)
+		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	work.started = pthread_create(&thread, 0, disk_main, 0) == 0;
-	work.broken = !work.started;
-	if (work.started)
+	if (pthread_create(&thread, 0, disk_main, 0) == 0) {
 		pthread_detach(thread);
+		for (uint32_t turn = 0; !work.runs; turn++)
+			hal_cpu_relax(turn);
+	}
 	pthread_sigmask(SIG_SETMASK, &before, 0);
-	return work.started;
 }
 
 /* ---- for the core ---- */
 
 enum exo_status hal_disk_submit(uint32_t number, const struct exo_disk_request *request)
 {
-	bool good;
-
+	if (!work.runs)
+		return EXO_E_DEVICE;
 	pthread_mutex_lock(&work.lock);
-	good = start();
-	if (good) {
-		work.requests[number] = *request;
-		work.queue[work.tail++ % HAL_TRANSFERS] = number;
-		pthread_cond_signal(&work.more);
-	}
+	work.requests[number] = *request;
+	work.queue[work.tail++ % HAL_TRANSFERS] = number;
+	pthread_cond_signal(&work.more);
 	pthread_mutex_unlock(&work.lock);
-	return good ? EXO_OK : EXO_E_DEVICE;
+	return EXO_OK;
 }
 
 static bool something_finished(void)

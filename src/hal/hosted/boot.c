@@ -17,6 +17,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #define WORK_MIN      (UINT64_C(4) << 20) /* memory beside the image */
 #define CONTROL_SIZE  ((uint64_t)ZONE_MAX * CTL_STRIDE)
@@ -117,6 +118,7 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_machine.boot.zeroed = true;
 	host_machine.boot.base_instructions = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT;
 	host_machine.boot.check = options->check;
+	host_machine.stats = options->stats;
 	host_devices_start(&host_machine.boot);
 	host_cross_start();
 	return host_zones_start(message);
@@ -162,16 +164,17 @@ static bool load_file(int fd, uint64_t size, const char **message)
 }
 
 /* A directory's size is not known before: pack it below the end, then move it up. */
-static bool load_directory(const char *path, const char **message)
+static bool load_directory(int fd, const char **message)
 {
 	uint64_t room = host_machine.boot.frame_count << EXO_FRAME_SHIFT, size;
 	uint8_t *first = hal_phys_ptr(FIRST_FRAME), *image;
 
 	if (room < WORK_MIN * 2) {
 		*message = "the root image does not fit; give more memory with -m";
+		close(fd);
 		return false;
 	}
-	size = host_pack_directory(path, first, room - WORK_MIN, message);
+	size = host_pack_directory(fd, first, room - WORK_MIN, message);
 	if (size == 0 || !place_image(size, message))
 		return false;
 	image = hal_phys_ptr(host_machine.boot.image_first);
@@ -182,22 +185,33 @@ static bool load_directory(const char *path, const char **message)
 	return true;
 }
 
-bool host_image_load(const char *path, const char **message)
+int host_image_open(const char *path, bool *folder, const char **message)
 {
-	struct stat status;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused, not waited for */
-	bool done;
+	struct stat status;
 
 	if (fd < 0 || fstat(fd, &status) != 0) {
 		*message = errno == EMFILE ? host_refusal_of_memory(errno) : strerror(errno);
-		return false;
+		return -1;
 	}
-	if (S_ISDIR(status.st_mode)) {
-		close(fd);
-		return load_directory(path, message);
-	}
-	if (!S_ISREG(status.st_mode) || status.st_size < 6) {
+	*folder = S_ISDIR(status.st_mode);
+	if (!*folder && (!S_ISREG(status.st_mode) || status.st_size < 6)) {
 		*message = "not a cpio archive (newc) or a directory";
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+bool host_image_load(int fd, bool folder, const char **message)
+{
+	struct stat status;
+	bool done;
+
+	if (folder)
+		return load_directory(fd, message);
+	if (fstat(fd, &status) != 0) {
+		*message = strerror(errno);
 		close(fd);
 		return false;
 	}
@@ -221,7 +235,11 @@ struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a
 void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 {
 	(void)space;
+	host_disks_start();
 	host_cpus_start();
+	host_confine_calls();
+	if (host_machine.stats)
+		host_confine_report();
 	libos_start(boot);
 }
 
@@ -234,15 +252,30 @@ void hal_halt(uint32_t status)
 	exit((int)(status & 0xff));
 }
 
-void hal_panic(const char *message)
-{
+/* The C library's own backtrace() would load a library first. */
+struct trace {
 	void *frames[32];
 	int count;
+};
+
+static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *to)
+{
+	struct trace *trace = to;
+
+	if (trace->count == sizeof(trace->frames) / sizeof(*trace->frames))
+		return _URC_END_OF_STACK;
+	trace->frames[trace->count++] = (void *)_Unwind_GetIP(context);
+	return _URC_NO_REASON;
+}
+
+void hal_panic(const char *message)
+{
+	struct trace trace = {.count = 0};
 
 	host_console_stop();
 	host_zones_end();
 	fprintf(stderr, "feuerbird-sim: kernel panic: %s\n", message);
-	count = backtrace(frames, 32);
-	backtrace_symbols_fd(frames, count, STDERR_FILENO);
+	_Unwind_Backtrace(note_frame, &trace);
+	backtrace_symbols_fd(trace.frames, trace.count, STDERR_FILENO);
 	_exit(EXIT_PANIC);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,7 +71,9 @@ bool host_console_start(const char *log)
 		console.log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		if (console.log_fd < 0)
 			return false;
+		host_confine_allow(SYS_write, console.log_fd);
 	}
+	host_confine_allow(SYS_read, STDIN_FILENO);
 	if (fcntl(STDIN_FILENO, F_GETFD) < 0)
 		console.ended = true;
 	console.terminal = host_terminal_start();
@@ -399,7 +402,11 @@ void host_signals_start(void)
 {
 	static const int events[] = {SIGINT, SIGTSTP, SIGWINCH, SIGCHLD, SIGCONT, SIGTERM, SIGHUP};
 	struct sigaction action = {.sa_handler = on_signal};
+	static bool started;
 
+	if (started)
+		return;
+	started = true;
 	sigfillset(&action.sa_mask);
 	for (unsigned i = 0; i < sizeof(events) / sizeof(*events); i++)
 		sigaction(events[i], &action, 0);

@@ -102,7 +102,7 @@ static void on_kick(int number)
 
 void host_cpu_become(uint32_t cpu)
 {
-	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
 	struct sigaction action = {.sa_handler = on_kick, .sa_flags = SA_RESTART}; /* sleeps are not restarted */
 	sigset_t blocked;
 
@@ -143,6 +143,8 @@ void host_cpus_start(void)
 		if (error)
 			hal_panic(strerror(error));
 		pthread_detach(thread);
+		for (uint32_t turn = 0; !atomic_load(&cpus[i].started); turn++)
+			hal_cpu_relax(turn);
 	}
 	pthread_sigmask(SIG_SETMASK, &before, 0);
 }

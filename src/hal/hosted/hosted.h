@@ -31,7 +31,7 @@ void host_lock_give(struct host_lock *lock) GUARD_RELEASES(*lock);
 
 /* The calling thread is this CPU from now on. */
 void host_cpu_become(uint32_t cpu);
-/* Starts the threads of the other CPUs. */
+/* Starts the threads of the other CPUs. What new threads ask of the host has been asked on return. */
 void host_cpus_start(void);
 /* From any thread: CPU 0 ends its sleep and looks for events. */
 void host_cpu_wake(void);
@@ -281,6 +281,22 @@ bool host_disk_add(const char *option, const char **message);
 bool host_disk_pending(void);
 bool host_disk_event(void);
 
+/* Starts the thread that serves them, if there are any. What new threads ask of the host has been asked on return. */
+void host_disks_start(void);
+
+/* ---- Confinement (confine.c) ---- */
+
+/* This call, with this descriptor as its first argument, will be made after the start. Those that nobody names end us. */
+void host_confine_allow(int call, int fd);
+/* The three steps, in this order; without the first one the others do nothing. folder: that of --root, open; -1: none. */
+void host_confine_start(int folder);
+void host_confine_rights(void);
+void host_confine_calls(void);
+/* Says what of it there is. */
+void host_confine_report(void);
+/* A bit for each layer that is not there, in the order of what host_confine_report() says; 0: all are. */
+int host_confine_missing(void);
+
 /* ---- The machine (boot.c, main.c, console.c, time.c) ---- */
 
 #define FIRST_FRAME UINT64_C(0x100) /* 1 MiB; frame numbers are never tiny */
@@ -290,6 +306,8 @@ struct options {
 	const char *root;     /* 0: the default */
 	const char *log;      /* --strace=FILE; 0: stderr */
 	bool check;           /* core_check() at the end */
+	bool stats;           /* --stats */
+	bool no_confine;      /* --no-confine */
 	uint32_t cpus;        /* 0: one */
 	const char *numa;     /* --numa; 0: one node */
 	uint32_t colours;     /* --colours */
@@ -312,6 +330,7 @@ struct machine {
 	bool compacts;        /* it knows compacted XSAVE images */
 	uint32_t pkru_offset; /* of PKRU in the XSAVE image, if xmask has it */
 	uint64_t cycles_origin;
+	bool stats;           /* --stats: how we are confined is told, too */
 };
 extern struct machine host_machine;
 
@@ -325,10 +344,12 @@ bool host_machine_start(const struct options *options, const char **message);
 /* Splits memory as --numa says: a number of nodes, or the sizes of all but the last. Before the machine starts;
  * false: *message. */
 bool host_nodes_start(const struct options *options, const char **message);
-/* Reads the root image, or packs a directory, to the upper end of memory. */
-bool host_image_load(const char *path, const char **message);
-/* cpio newc of a directory into memory at `to`, at most `room` bytes. Returns its size; 0: *message. */
-uint64_t host_pack_directory(const char *path, uint8_t *to, uint64_t room, const char **message);
+/* Opens the root image; folder: is it a directory? -1: *message. */
+int host_image_open(const char *path, bool *folder, const char **message);
+/* Reads it, or packs the directory, to the upper end of memory. Closes fd. */
+bool host_image_load(int fd, bool folder, const char **message);
+/* cpio newc of a directory into memory at `to`, at most `room` bytes. Returns its size; 0: *message. Closes fd. */
+uint64_t host_pack_directory(int fd, uint8_t *to, uint64_t room, const char **message);
 
 /* In bytes; UINT64_MAX: no limit is known (limits.c). */
 uint64_t host_memory_of_machine(void);
@@ -358,7 +379,7 @@ bool host_console_failed(void);
 bool host_console_poll(void);
 int host_console_input_fd(void); /* -1: nothing more to wait for */
 bool host_events_pending(void);
-void host_signals_start(void);
+void host_signals_start(void); /* the first time */
 uint64_t host_timer_due_ns(void);
 /* The next thing that time alone brings: the timer or an interrupt. */
 uint64_t host_event_due_ns(void);

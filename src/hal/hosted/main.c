@@ -34,6 +34,7 @@ static const char usage[] =
 	"  --check          walk the kernel's invariants at the end; a broken one is status 134\n"
 	"  --numa N|SIZE,…  memory in N nodes, or in nodes of these sizes and one of the rest\n"
 	"  --colours N      cache colours that frames are said to have (default 1)\n"
+	"  --no-confine     keep all rights on this host, so that a debugger, strace or perf can look in\n"
 	"  --version        print the version\n"
 	"  --help           print this\n"
 	"\n"
@@ -179,12 +180,15 @@ static int parse(struct options *options, char **argv)
 		}
 		if (strcmp(word, "--audit") == 0)
 			option_line(options, "audit", "");
-		else if (strcmp(word, "--stats") == 0)
+		else if (strcmp(word, "--stats") == 0) {
 			option_line(options, "stats", "");
-		else if (strcmp(word, "--bench") == 0)
+			options->stats = true;
+		} else if (strcmp(word, "--bench") == 0)
 			option_line(options, "bench", "");
 		else if (strcmp(word, "--check") == 0)
 			options->check = true;
+		else if (strcmp(word, "--no-confine") == 0)
+			options->no_confine = true;
 		else if (strcmp(word, "--strace") == 0)
 			option_line(options, "strace", "");
 		else if (strncmp(word, "--strace=", 9) == 0) {
@@ -230,6 +234,19 @@ static const char *default_root(void)
 	return 0;
 }
 
+/* Sanitizers make calls of the host at any time, and open files for their reports. */
+static bool is_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+	return true;
+#endif
+#endif
+	return false;
+}
+
 /* Descriptors that whoever started us has closed: files of ours must not take their
  * places, and be read and written as the console. */
 static void open_standard(void)
@@ -243,7 +260,8 @@ int main(int argc, char **argv)
 {
 	static struct options options;
 	const char *message = "";
-	int program;
+	bool folder, confined;
+	int program, image;
 
 	open_standard();
 	host_signals_start();
@@ -263,13 +281,21 @@ int main(int argc, char **argv)
 		die(EXIT_FAILED, options.log, strerror(errno));
 	if (!host_nodes_start(&options, &message))
 		die(EXIT_USAGE, message, options.numa);
+	image = host_image_open(options.root, &folder, &message);
+	if (image < 0)
+		die(EXIT_FAILED, options.root, message);
+	confined = !options.no_confine && !is_sanitized();
+	if (confined)
+		host_confine_start(folder ? image : -1);
 	if (!host_machine_start(&options, &message))
 		die(EXIT_FAILED, message, "");
-	if (!host_image_load(options.root, &message)) {
+	if (!host_image_load(image, folder, &message)) {
 		host_zones_end();
 		die(EXIT_FAILED, options.root, message);
 	}
 	if (!host_zones_ready(&message))
 		die(EXIT_FAILED, message, "");
+	if (confined)
+		host_confine_rights();
 	core_start();
 }

@@ -152,18 +152,15 @@ static bool put_directory(struct packer *packer, int fd, unsigned depth)
 	return done;
 }
 
-uint64_t host_pack_directory(const char *path, uint8_t *to, uint64_t room, const char **message)
+uint64_t host_pack_directory(int fd, uint8_t *to, uint64_t room, const char **message)
 {
 	struct packer *packer = calloc(1, sizeof(*packer));
 	struct stat none = {.st_mode = 0};
 	uint64_t size = 0;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (!packer || fd < 0) {
+	if (!packer) {
 		*message = strerror(errno);
-		free(packer);
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 		return 0;
 	}
 	packer->to = to;

@@ -246,7 +246,11 @@ static void register_write(uint8_t index, uint8_t value)
 
 void host_rtc_start(void)
 {
-	rtc.second = host_second();
+	time_t now = (time_t)host_second();
+	struct tm tm;
+
+	gmtime_r(&now, &tm); /* the first time the C library reads its file of time zones */
+	rtc.second = (uint64_t)now;
 	period_start();
 }
 

@@ -86,6 +86,7 @@ bool host_terminal_start(void)
 		mode = 0;
 		return false;
 	}
+	host_confine_allow(SYS_ioctl, STDIN_FILENO);
 	start_keeper();
 	host_terminal_take();
 	return true;

@@ -27,7 +27,6 @@
  */
 #include "hosted.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define JUMP_SIZE     5
@@ -58,6 +57,7 @@ struct thunk_head {
 #define THUNK_TAIL      (THUNK_LEA + 4 + THUNK_JMP + 4)
 #define THUNKS_PER_PAGE ((EXO_FRAME_SIZE - sizeof(struct thunk_head)) / THUNK_SIZE)
 #define INT3            0xcc
+#define TEXT_MAX        ((uint64_t)EXO_TEXT_MAX << EXO_FRAME_SHIFT)
 _Static_assert(MOVED_MAX + THUNK_TAIL < THUNK_SIZE, "a thunk fits");
 
 static const uint8_t lea_rcx[THUNK_LEA] = {0x48, 0x8d, 0x0d}, jmp_memory[THUNK_JMP] = {0xff, 0x25};
@@ -79,6 +79,12 @@ struct sweep {
 	uint64_t first, reached; /* and where decoding goes on */
 	uint8_t starts[LEAD + TAIL];
 };
+
+/* For one text at a time, which the core's lock sees to. The simulator asks the host for no memory after its start. */
+static struct {
+	uint8_t targets[TEXT_MAX / 8 + 1], near[(TEXT_MAX >> BLOCK_SHIFT) + 1];
+	uint64_t calls[CALLS_MAX];
+} room;
 
 static bool bit(const uint8_t *bits, uint64_t at)
 {
@@ -467,19 +473,17 @@ uint64_t hal_text_prepare(const struct hal_text *text)
 	struct sweep sweep = {.code = text->code, .size = text->size, .address = text->address,
 	                      .thunks = text->thunks, .thunks_size = text->thunks_size, .thunks_at = text->thunks_address};
 
-	if (text->size < JUMP_SIZE || text->thunks_size < EXO_FRAME_SIZE)
+	if (text->size < JUMP_SIZE || text->size > TEXT_MAX || text->thunks_size < EXO_FRAME_SIZE)
 		return 0;
-	sweep.targets = calloc(1, sweep.size / 8 + 1 + (sweep.size >> BLOCK_SHIFT) + 1);
-	sweep.calls = malloc(CALLS_MAX * sizeof(*sweep.calls));
-	if (sweep.targets && sweep.calls) {
-		sweep.near = sweep.targets + sweep.size / 8 + 1;
-		find_calls(&sweep);
-		if (sweep.call_count)
-			find_jumps(&sweep);
-		patch_all(&sweep);
-	}
-	free(sweep.targets);
-	free(sweep.calls);
+	memset(room.targets, 0, sweep.size / 8 + 1);
+	memset(room.near, 0, (sweep.size >> BLOCK_SHIFT) + 1);
+	sweep.targets = room.targets;
+	sweep.near = room.near;
+	sweep.calls = room.calls;
+	find_calls(&sweep);
+	if (sweep.call_count)
+		find_jumps(&sweep);
+	patch_all(&sweep);
 	return sweep.thunk_count ? thunk_offset(sweep.thunk_count - 1) + THUNK_SIZE : 0;
 }
 

@@ -191,6 +191,8 @@ bool host_zones_ready(const char **message)
 	if (!there)
 		return false;
 	zones.command = zones.pair[0];
+	host_confine_allow(SYS_write, zones.command);
+	host_confine_allow(SYS_recvfrom, zones.command);
 	host_zones_refill();
 	return true;
 }

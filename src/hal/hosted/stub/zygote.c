@@ -11,6 +11,7 @@
 
 #include <asm/unistd.h>
 #include <asm/prctl.h>
+#include <linux/capability.h>
 #include <linux/membarrier.h>
 #include <linux/sched.h>
 #include <linux/prctl.h>
@@ -145,6 +146,15 @@ static void arrange_memory(void)
 	          HOST_TOP - (INIT_STACK + INIT_STACK_SIZE), 0, 0, 0, 0), STEP_UNMAP);
 }
 
+/* If root has started us. What the host refuses here it would also refuse to whoever uses them. */
+static void drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	static const struct __user_cap_data_struct none[2];
+
+	call(__NR_capset, (long)&header, (long)none, 0, 0, 0, 0);
+}
+
 /* Errors end the process; the simulator reads end-of-file and says so. */
 void zygote_main(void)
 {
@@ -161,6 +171,7 @@ void zygote_main(void)
 	must(call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_NUMBER, 0, 0, 0, 0), STEP_PDEATHSIG);
 	parent = call(__NR_getppid, 0, 0, 0, 0, 0, 0);
 	must(call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), STEP_NO_NEW_PRIVS);
+	drop_capabilities();
 	must(call(__NR_close_range, FD_COMMAND + 1, ~0U, 0, 0, 0, 0), STEP_CLOSE_RANGE);
 	must(call(__NR_close_range, 0, FD_MEMORY - 1, 0, 0, 0, 0), STEP_CLOSE_RANGE);
 	must(call(__NR_rt_sigprocmask, 2, (long)&all, 0, 8, 0, 0), STEP_MASK);
