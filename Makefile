@@ -299,6 +299,15 @@ $(U)/%: $(U)/obj/tests/unit/%.o $(UNIT_LIBS)
 	$(call note,LD)
 	$(CC) $(UNIT_SAN) -o $@ $< -Wl,--start-group $(UNIT_LIBS) -Wl,--end-group -lcriterion
 
+# With a runner that costs little (tests/support/quick.c), and all tests of the core in one program: for tools/mutate.
+$(U)/quick-core: $(patsubst %.c,$(U)/obj/%.o,$(wildcard tests/unit/core_*.c)) $(U)/obj/tests/support/quick.o $(UNIT_LIBS)
+$(U)/quick-libos_%: $(U)/obj/tests/unit/libos_%.o $(U)/obj/tests/support/quick.o $(UNIT_LIBS)
+	$(call note,LD)
+	$(CC) $(UNIT_SAN) -o $@ -Wl,--start-group $^ -Wl,--end-group
+$(U)/quick-core:
+	$(call note,LD)
+	$(CC) $(UNIT_SAN) -o $@ -Wl,--start-group $^ -Wl,--end-group
+
 .PRECIOUS: $(U)/obj/tests/unit/%.o
 unit: $(UNIT_TESTS)  ## Build and run the unit tests
 	@tests/run-unit $(UNIT_TESTS)
