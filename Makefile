@@ -299,14 +299,16 @@ $(U)/%: $(U)/obj/tests/unit/%.o $(UNIT_LIBS)
 	$(call note,LD)
 	$(CC) $(UNIT_SAN) -o $@ $< -Wl,--start-group $(UNIT_LIBS) -Wl,--end-group -lcriterion
 
-# With a runner that costs little (tests/support/quick.c), and all tests of the core in one program: for tools/mutate.
-$(U)/quick-core: $(patsubst %.c,$(U)/obj/%.o,$(wildcard tests/unit/core_*.c)) $(U)/obj/tests/support/quick.o $(UNIT_LIBS)
+# For tools/mutate: with a runner that costs little (tests/support/quick.c), all tests of the core in one program, and
+# linked in the least time.
+QUICK_LINK = $(CC) $(UNIT_SAN) -fuse-ld=gold -o $@ -Wl,--start-group $^ -Wl,--end-group
+$(U)/quick-core: $(call objects,$(U)/obj,$(CORE_C) $(wildcard tests/unit/core_*.c) tests/support/quick.c) \
+		$(U)/liblibos.a $(U)/libfake.a
+	$(call note,LD)
+	$(QUICK_LINK)
 $(U)/quick-libos_%: $(U)/obj/tests/unit/libos_%.o $(U)/obj/tests/support/quick.o $(UNIT_LIBS)
 	$(call note,LD)
-	$(CC) $(UNIT_SAN) -o $@ -Wl,--start-group $^ -Wl,--end-group
-$(U)/quick-core:
-	$(call note,LD)
-	$(CC) $(UNIT_SAN) -o $@ -Wl,--start-group $^ -Wl,--end-group
+	$(QUICK_LINK)
 
 .PRECIOUS: $(U)/obj/tests/unit/%.o
 unit: $(UNIT_TESTS)  ## Build and run the unit tests
