@@ -93,6 +93,9 @@ CORE_TEST(caps, expiry)
 	IS(E_RANGE, exo_cap_derive(a, EXO_R_READ, 0, 0, soon + 1, &b));
 	OK(exo_cap_derive(a, EXO_R_READ, 0, 0, soon - 500000, &b));
 	OK(exo_clock_read(b, EXO_CLOCK_MONOTONIC, &v));
+	fake.tick_ns = 0;
+	fake.now_ns = soon - 500001;
+	OK(exo_clock_read(b, EXO_CLOCK_MONOTONIC, &v));
 	fake.now_ns = soon - 500000;
 	IS(E_EXPIRED, exo_clock_read(b, EXO_CLOCK_MONOTONIC, &v));
 	OK(exo_clock_read(a, EXO_CLOCK_MONOTONIC, &v));

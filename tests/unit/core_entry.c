@@ -185,6 +185,24 @@ CORE_TEST(entry, the_deadline_is_the_first_of_all)
 	cr_assert(fake.now_ns < now + 40 * MS);
 }
 
+CORE_TEST(entry, so_is_what_the_zone_lives_from)
+{
+	uint64_t now = hal_time_ns();
+	exo_frame_t answers;
+
+	app_make(until(boot->memory, now + 80 * MS, boot->memory_first, 64));
+	run(UINT64_MAX);
+	cr_assert_eq(deadline, now + 80 * MS);
+	page = frames_take(1);
+	OK(exo_ctx_create(zone, until(boot->memory, now + 60 * MS, page, 1), page, &context));
+	run(UINT64_MAX);
+	cr_assert_eq(deadline, now + 60 * MS);
+	answers = frames_take(1);
+	OK(exo_zone_answers(zone, until(boot->memory, now + 40 * MS, answers, 1), answers, NULL));
+	run(UINT64_MAX);
+	cr_assert_eq(deadline, now + 40 * MS);
+}
+
 /* ---- A context page whose time is over, which nobody has seen yet ---------------- */
 
 static uint64_t page_end;

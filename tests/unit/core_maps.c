@@ -96,6 +96,48 @@ CORE_TEST(maps, another_capability_splits)
 	OK(exo_cap_drop(a, NULL));
 }
 
+/* What a capability has in the zone already is left as it is, however far it reaches. */
+CORE_TEST(maps, mapping_again_looks_only_at_its_own_pages)
+{
+	exo_cap_t zone = zone_make(64);
+	exo_frame_t f = frames_take(2);
+	uint64_t words;
+
+	OK(map_under(zone, boot->memory, BASE, f, 1, RW));
+	OK(map_under(zone, boot->memory, BASE + UINT64_C(0x40000000), f + 1, 1, RW));
+	cr_assert_eq(intervals(zone), 1);
+	words = fake.words;
+	OK(map_under(zone, boot->memory, BASE, f + 1, 1, RW));
+	cr_assert_lt(fake.words - words, 16);
+	cr_assert_eq(intervals(zone), 1);
+}
+
+/* A page in the middle of another capability's takes two records, which are paid for before anything is changed. */
+CORE_TEST(maps, a_split_is_paid_for)
+{
+	exo_cap_t a = derive(boot->memory, EXO_R_ALL, boot->memory_first, 2), b = derive(boot->memory, EXO_R_ALL, boot->memory_first, 2);
+	exo_frame_t f = frames_take(2);
+
+	for (unsigned before = 0; before < 3; before++) {
+		exo_cap_t zone = zone_make(12);
+		enum exo_status status = EXO_OK;
+		exo_vaddr_t at = BASE;
+
+		for (unsigned i = 0; i < before; i++, at += 2 * PAGE)
+			OK(map_under(zone, a, at, f, 1, RW));
+		for (; status == EXO_OK; at += 4 * PAGE) {
+			status = map_under(zone, a, at, f, 1, RW);
+			if (status == EXO_OK)
+				status = map_under(zone, a, at + 2 * PAGE, f, 1, RW);
+			if (status == EXO_OK)
+				status = map_under(zone, b, at + PAGE, f, 1, RW);
+		}
+		cr_assert_eq(status, EXO_E_FUNDS);
+		SOUND();
+		zone_end(zone);
+	}
+}
+
 CORE_TEST(maps, revoking_unmaps)
 {
 	exo_cap_t zone = zone_make(64), other = zone_make(64);

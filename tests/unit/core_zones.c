@@ -1,5 +1,6 @@
 /* Zones and their funds: who pays, and that all of it comes back. */
 #include "core_env.h"
+#include <core/call.h>
 
 CORE_TEST(zones, all_comes_back)
 {
@@ -50,6 +51,21 @@ CORE_TEST(zones, funds_are_checked)
 	IS(E_OVERLAP, exo_zone_fund(zone, boot->memory, first, 1, NULL));
 	OK(exo_zone_fund(zone, boot->memory, first + 8, 8, NULL));
 	SOUND();
+}
+
+CORE_TEST(zones, few_capabilities_fund_one)
+{
+	exo_cap_t zone = zone_make(8), part;
+	exo_frame_t first = frames_take(3);
+
+	for (unsigned i = 1; i < ZONE_FUNDS_MAX; i++) {
+		part = derive(boot->memory, EXO_R_ALL, frames_take(2), 2);
+		OK(exo_zone_fund(zone, part, inspect(part).first, 1, NULL));
+	}
+	IS(E_SLOTS, exo_zone_fund(zone, derive(boot->memory, EXO_R_ALL, first, 3), first, 1, NULL));
+	cr_assert(frames_are_plain(first, 1, true));
+	OK(exo_zone_fund(zone, part, inspect(part).first + 1, 1, NULL));
+	OK(exo_zone_fund(zone, boot->memory, first, 1, NULL));
 }
 
 CORE_TEST(zones, what_is_mapped_cannot_become_kernel_memory)
@@ -103,6 +119,28 @@ CORE_TEST(zones, dropping_the_last_capability_ends_it)
 	OK(exo_cap_drop(second, NULL));
 	cr_assert_eq(stats().zones, before.zones);
 	cr_assert_eq(stats().frames_funded, before.frames_funded);
+}
+
+/* Nothing is above the capability of all memory: what lives from it goes with who holds it. */
+CORE_TEST(zones, what_lives_from_a_root_ends_with_its_holder)
+{
+	exo_frame_t first = frames_take(32);
+	exo_cap_t part = derive(boot->memory, EXO_R_ALL, first, 32), holder, other, root, given;
+	uint64_t zones = stats().zones;
+
+	OK(exo_zone_create(boot->zone, part, first, 16, "holder", 6, &holder));
+	OK(exo_zone_create(boot->zone, part, first + 16, 16, "other", 5, &other));
+	OK(exo_cap_move(boot->memory, holder, &root));
+	OK(exo_cap_grant(other, holder, EXO_R_ALL, &given));
+	OK(call_dispatch(cap_at((cap_slot_t)holder)->zone, EXO_NR_ZONE_FUND,
+	                 (const uint64_t[6]){ given, root, frames_take(1), 1 }).status);
+	SOUND();
+	zone_end(holder);
+	SOUND();
+	for (int i = 0; i < 5; i++)
+		strangers_call();
+	cr_assert_eq(stats().zones, zones);
+	IS(E_CAP, exo_cap_drop(other, NULL));
 }
 
 CORE_TEST(zones, dropping_the_last_capability_of_a_context_ends_it)
