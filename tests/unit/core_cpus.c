@@ -96,6 +96,30 @@ CPU_TEST(page)
 	IS(E_DEAD, exo_run(context, cpu, 1000, &event));
 }
 
+static exo_cap_t answers_memory;
+static exo_frame_t answers;
+
+static void take_answers(void)
+{
+	IS(E_AGAIN, exo_cap_revoke(answers_memory, NULL));
+	cr_assert_eq(frame_at(answers)->maps, 1, "the other CPU may read it");
+}
+
+CPU_TEST(answers)
+{
+	uint64_t event;
+
+	answers = frames_take(1);
+	answers_memory = derive(boot->memory, EXO_R_ALL, answers, 1);
+	OK(exo_zone_answers(zone, same(answers_memory), answers, NULL));
+	IS(E_AGAIN, run(take_answers, &event));
+	cr_assert(kicked);
+	cr_assert_eq(entries, 1);
+	OK(exo_cap_revoke(answers_memory, NULL));
+	cr_assert_eq(frame_at(answers)->maps, 0);
+	IS(E_DEAD, exo_run(context, cpu, 1000, &event));
+}
+
 static void take_cpu(void)
 {
 	OK(exo_cap_revoke(cpu, NULL));

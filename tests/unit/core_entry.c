@@ -148,6 +148,48 @@ CORE_TEST(entry, not_with_a_page_that_has_expired)
 	cr_assert(deadline > end);
 }
 
+static void is_dead_at(uint64_t end)
+{
+	uint64_t event;
+
+	fake.timer_at = UINT64_MAX;
+	fake.now_ns = end;
+	deadline = 0;
+	IS(E_DEAD, exo_run(context, boot->cpu, MS, &event));
+	cr_assert_eq(deadline, 0, "not entered once more");
+}
+
+CORE_TEST(entry, not_with_answers_that_have_expired)
+{
+	uint64_t end = hal_time_ns() + MS;
+	exo_frame_t answers;
+
+	app_make(boot->memory);
+	answers = frames_take(1);
+	OK(exo_zone_answers(zone, until(boot->memory, end, answers, 1), answers, NULL));
+	is_dead_at(end);
+	cr_assert_eq(frame_at(answers)->maps, 0);
+}
+
+CORE_TEST(entry, not_by_a_context_page_that_has_expired)
+{
+	uint64_t end = hal_time_ns() + MS;
+
+	app_make(boot->memory);
+	page = frames_take(1);
+	OK(exo_ctx_create(zone, until(boot->memory, end, page, 1), page, &context));
+	is_dead_at(end);
+	cr_assert_eq(frame_at(page)->maps, 0);
+}
+
+CORE_TEST(entry, not_with_a_fund_that_has_expired)
+{
+	uint64_t end = hal_time_ns() + MS;
+
+	app_make(until(boot->memory, end, boot->memory_first, 64));
+	is_dead_at(end);
+}
+
 CORE_TEST(entry, not_by_what_has_expired)
 {
 	uint64_t end = hal_time_ns() + 10 * MS, event;
