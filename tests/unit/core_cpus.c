@@ -149,6 +149,45 @@ CPU_TEST(last_capability_of_context)
 	cr_assert_eq(fake.contexts, 0);
 }
 
+/* Its last name goes while it runs, and it then waits: nobody could run it again. */
+static void waits(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	fake_cpu_become(0);
+	drop_context();
+	fake_cpu_become(1);
+	fake_syscall(entry, EXO_CALL_BASE | EXO_NR_FASTIPC_WAIT, 0x400000, 0, 0, 0, 0, 0);
+}
+
+CPU_TEST(last_capability_of_one_that_waits)
+{
+	uint64_t event;
+
+	fake.program = waits;
+	OK(map_under(zone, boot->memory, 0x400000, frames_take(1), 1, EXO_PROT_READ | EXO_PROT_WRITE));
+	IS(E_DEAD, exo_run(context, cpu, 1000000, &event));
+	cr_assert_eq(fake.contexts, 0);
+}
+
+/* A revocation that has only begun: what is run by is still there. */
+static void revoke_much(void)
+{
+	for (unsigned i = 0; i < 20000; i++)
+		derive(context, EXO_R_READ, 0, 0);
+	IS(E_AGAIN, exo_cap_revoke(context, NULL));
+}
+
+CPU_TEST(unfinished_revocation)
+{
+	exo_cap_t part = same(context);
+	uint64_t event;
+
+	meanwhile = revoke_much;
+	IS(E_REVOKED, exo_run(part, cpu, 1000000, &event));
+	cr_assert(kicked);
+	cr_assert_eq(entries, 1);
+}
+
 static void destroy_zone(void)
 {
 	IS(E_AGAIN, exo_zone_destroy(zone, NULL));

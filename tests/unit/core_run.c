@@ -75,6 +75,23 @@ CORE_TEST(run, tells_why_it_stopped)
 	cr_assert_eq(app.ctx->regs.rip, 6);
 }
 
+/* What the next entry loads is what its runner says after it has stopped. */
+static void sets_load(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	entry->page->load = EXO_CTX_GPRS;
+	fake_syscall(entry, 39, 0, 0, 0, 0, 0, 0);
+}
+
+CORE_TEST(run, clears_what_was_to_be_loaded)
+{
+	struct app app = app_make();
+
+	fake.program = sets_load;
+	cr_assert_eq(run(&app), EXO_EV_SYSCALL);
+	cr_assert_eq(app.ctx->load, 0);
+}
+
 /* A timer that is due already: the machine tells nothing, and the program's next call would come first, and so on. */
 static void calls_on(void *user, struct fake_entry *entry)
 {
@@ -354,6 +371,48 @@ CORE_TEST(appcalls, it_may_take_back_the_context_it_runs_on)
 	cr_assert_eq(v, EXO_PEND_REVOKED);
 	/* Its first context is the LibOS's, and goes on. */
 	cr_assert_eq(run(&app), EXO_EV_SYSCALL);
+}
+
+/* The page of a context that the zone has made, and revokes while it runs on it: the call has no answer. */
+CORE_TEST(appcalls, it_may_take_the_page_it_runs_on)
+{
+	struct app app = app_make(), own = app;
+	exo_frame_t page = frames_take(1);
+	exo_cap_t self = grant(&app, app.zone, EXO_R_ALL), libos = grant(&app, boot->zone, 0);
+	exo_cap_t memory = grant(&app, derive(boot->memory, EXO_R_ALL, page, 1), EXO_R_ALL);
+	uint64_t v;
+
+	fake.program = stepper;
+	OK(exo_zone_gifts(boot->zone, 1, NULL));
+	steps[step_count++] = (struct step){ .nr = EXO_NR_CAP_DERIVE, .args = { memory, EXO_R_ALL, page, 1, EXO_NO_EXPIRY } };
+	cr_assert_eq(run(&app), EXO_EV_SYSCALL);
+	OK(steps[0].status);
+	step_add(EXO_NR_CTX_CREATE, self, steps[0].value, page, 0);
+	cr_assert_eq(run(&app), EXO_EV_SYSCALL);
+	OK(steps[1].status);
+	step_add(EXO_NR_CAP_GRANT, steps[1].value, libos, EXO_R_ALL, 0);
+	cr_assert_eq(run(&app), EXO_EV_SYSCALL);
+	OK(steps[2].status);
+	own.context = steps[2].value;
+	step_add(EXO_NR_CAP_REVOKE, memory, 0, 0, 0);
+	IS(E_DEAD, exo_run(own.context, boot->cpu, 1000, &v));
+	cr_assert_eq(frame_at(page)->maps, 0);
+	cr_assert_eq(run(&app), EXO_EV_SYSCALL);
+}
+
+/* Who waits for a call has not heard anything yet. */
+CORE_TEST(appcalls, who_waits_is_as_it_stopped)
+{
+	struct app app = app_make();
+	uint64_t event;
+
+	fake.program = stepper;
+	OK(map_under(app.zone, boot->memory, BASE, frames_take(1), 1, EXO_PROT_READ | EXO_PROT_WRITE));
+	step_add(EXO_NR_FASTIPC_WAIT, BASE, 0, 0, 0);
+	OK(exo_run(app.context, boot->cpu, 1000000, &event));
+	cr_assert_eq(event, EXO_EV_IPC);
+	OK(exo_ctx_save(app.context, NULL));
+	cr_assert_eq(app.ctx->regs.rax, EXO_CALL_BASE | EXO_NR_FASTIPC_WAIT);
 }
 
 /* ---- Events and timers ------------------------------------------------- */

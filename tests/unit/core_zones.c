@@ -6,7 +6,7 @@ CORE_TEST(zones, all_comes_back)
 {
 	struct exo_stats before = stats(), after;
 	struct exo_zone_info info;
-	exo_frame_t first = frames_take(16), page;
+	exo_frame_t first = frames_take(16), answers = frames_take(1), page;
 	exo_cap_t zone, context;
 
 	OK(exo_zone_create(boot->zone, boot->memory, first, 16, "a-name-that-is-too-long", 23, &zone));
@@ -21,8 +21,10 @@ CORE_TEST(zones, all_comes_back)
 	cr_assert_eq(info.mapped_pages, 4);
 	cr_assert_eq(info.contexts, 1);
 	cr_assert_eq(stats().frames_funded, before.frames_funded + 16);
+	OK(exo_zone_answers(zone, boot->memory, answers, NULL));
 	SOUND();
 	OK(exo_zone_destroy(zone, NULL));
+	cr_assert(frames_are_plain(answers, 1, true));
 	after = stats();
 	cr_assert_eq(after.frames_funded, before.frames_funded);
 	cr_assert_eq(after.caps_used, before.caps_used);
