@@ -130,6 +130,25 @@ CORE_TEST(entry, not_with_a_fund_that_is_being_revoked)
 	is_not_entered_under(top, boot->memory_first, has_fund);
 }
 
+/* Who is held up by it does it. */
+CORE_TEST(entry, running_on_finishes_a_revocation)
+{
+	exo_frame_t first = frames_take(1);
+	exo_cap_t top = derive(boot->memory, EXO_R_ALL, first, 1), below = derive(top, EXO_R_ALL, first, 1);
+	uint64_t event;
+	unsigned calls = 0;
+
+	app_make(boot->memory);
+	OK(map_under(zone, below, BASE, first, 1, EXO_PROT_READ));
+	for (unsigned i = 0; i < WIDE; i++)
+		derive(top, EXO_R_READ, first, 1);
+	IS(E_AGAIN, exo_cap_revoke(top, NULL));
+	while (calls < 5000 && exo_run(context, boot->cpu, MS, &event) == EXO_E_AGAIN)
+		calls++;
+	cr_assert(calls > 0 && calls < 5000, "%u", calls);
+	cr_assert(!has_page());
+}
+
 /* ---- Time -------------------------------------------------------------------- */
 
 /* The timer of the machine is late, and nobody has looked at the time since the page's capability expired. */
