@@ -268,26 +268,51 @@ static void unbind(void)
 	OK(exo_port_unbind(endpoint, NULL));
 }
 
-static void on_another_cpu(const struct exo_boot *b)
+static void take_back(void)
 {
+	OK(exo_ctx_cancel(actors[SERVER].context, NULL));
+}
+
+static enum exo_event on_another_cpu(const struct exo_boot *b, void (*what)(void))
+{
+	enum exo_event event;
+
 	boot = b;
 	next_frame = b->memory_first;
 	fake_cpu_become(1);
 	guest_make(computes);
 	pair(below_make(), below_make());
 	untold();
-	meanwhile = unbind;
-	cr_assert_eq(run(CLIENT), EXO_EV_SYSCALL);
+	meanwhile = what;
+	event = run(CLIENT);
 	cr_assert(kicked);
-	cr_assert_eq(actors[CLIENT].status, EXO_E_DEAD);
-	cr_assert_eq(actors[SERVER].step, 2, "it serves nobody now");
+	cr_assert_eq(actors[SERVER].step, 2, "it does not go on for the client");
 	fake_cpu_become(0);
 	SOUND();
+	return event;
+}
+
+static void is_unbound(const struct exo_boot *b)
+{
+	cr_assert_eq(on_another_cpu(b, unbind), EXO_EV_SYSCALL);
+	cr_assert_eq(actors[CLIENT].status, EXO_E_DEAD);
 }
 
 Test(guests, a_call_that_ends_stops_on_another_cpu)
 {
 	fake_reset();
 	fake.cpu_count = 2;
-	cr_assert_eq(fake_boot(on_another_cpu), FAKE_RETURNED);
+	cr_assert_eq(fake_boot(is_unbound), FAKE_RETURNED);
+}
+
+static void is_taken_back(const struct exo_boot *b)
+{
+	cr_assert_eq(on_another_cpu(b, take_back), EXO_EV_IPC);
+}
+
+Test(guests, a_server_that_is_taken_back_stops_on_another_cpu)
+{
+	fake_reset();
+	fake.cpu_count = 2;
+	cr_assert_eq(fake_boot(is_taken_back), FAKE_RETURNED);
 }

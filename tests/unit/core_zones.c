@@ -70,6 +70,37 @@ CORE_TEST(zones, few_capabilities_fund_one)
 	OK(exo_zone_fund(zone, boot->memory, first, 1, NULL));
 }
 
+static void much_memory(const struct exo_boot *b)
+{
+	exo_cap_t zone;
+
+	boot = b;
+	cr_assert(b->memory_count > EXO_FUND_MAX);
+	IS(E_RANGE, exo_zone_create(b->zone, b->memory, b->memory_first, EXO_FUND_MAX + 1, "x", 1, &zone));
+	OK(exo_zone_create(b->zone, b->memory, b->memory_first, EXO_FUND_MAX, "x", 1, &zone));
+}
+
+Test(zones, a_call_gives_only_so_much)
+{
+	fake_reset();
+	fake.frame_count = FAKE_FRAMES_MAX;
+	cr_assert_eq(fake_boot(much_memory), FAKE_RETURNED);
+}
+
+CORE_TEST(zones, not_below_what_is_being_revoked)
+{
+	exo_cap_t top = derive(boot->zone, EXO_R_ALL, 0, 0), zone;
+	exo_frame_t first = frames_take(8);
+
+	for (unsigned i = 0; i < 20000; i++)
+		derive(top, EXO_R_READ, 0, 0);
+	IS(E_AGAIN, exo_cap_revoke(top, NULL));
+	IS(E_AGAIN, exo_zone_create(top, boot->memory, first, 8, "x", 1, &zone));
+	while (exo_cap_revoke(top, NULL) == EXO_E_AGAIN)
+		;
+	OK(exo_zone_create(top, boot->memory, first, 8, "x", 1, &zone));
+}
+
 CORE_TEST(zones, what_is_mapped_cannot_become_kernel_memory)
 {
 	exo_cap_t zone = zone_make(8), other;
@@ -180,6 +211,7 @@ CORE_TEST(zones, a_big_one_goes_in_pieces)
 		IS(E_DEAD, exo_ctx_create(zone, boot->memory, frames, &cap));
 		IS(E_DEAD, exo_cap_grant(boot->timer, zone, EXO_R_READ, &cap));
 		IS(E_DEAD, exo_zone_fund(zone, boot->memory, frames_take(1), 1, NULL));
+		IS(E_DEAD, exo_zone_create(zone, boot->memory, frames_take(8), 8, "x", 1, &cap));
 		calls++;
 	}
 	OK(status);

@@ -14,7 +14,7 @@
 
 #include <hal/hal.h>
 
-#define FAKE_FRAMES_MAX  UINT64_C(16384) /* 64 MiB */
+#define FAKE_FRAMES_MAX  UINT64_C(36864) /* 144 MiB: more than may become kernel memory at once */
 #define FAKE_FIRST_FRAME UINT64_C(0x100)
 #define FAKE_CONSOLE_MAX 65536
 
