@@ -322,6 +322,58 @@ CPU_TEST(turns_alone_take_what_is_due)
 	core_cpu_start();
 }
 
+static exo_cap_t slot_main;
+
+/* A LibOS zone that could have a turn on CPU 1. */
+static void libos_make(void)
+{
+	exo_frame_t main_page = frames_take(1);
+	exo_cap_t libos;
+
+	fake_cpu_become(0);
+	memset(frame_ptr(main_page), 0, PAGE);
+	OK(exo_libos_create(boot->zone, boot->memory, frames_take(16), 16, "libos", 5, &libos));
+	OK(exo_ctx_create(libos, boot->memory, main_page, &slot_main));
+}
+
+static void slot_bind(void)
+{
+	struct cpu_quantum quantum = { .cycles = 1000000 };
+
+	OK(exo_quantum_bind(boot->cpu, EXO_QUANTUM_SLOT(1, 1), slot_main, &quantum, NULL));
+}
+
+CPU_TEST(an_idle_one_hears_of_a_turn)
+{
+	libos_make();
+	core.cpus[1].place.idle = true;
+	core.cpus[1].place.kicked = false;
+	slot_bind();
+	cr_assert(core.cpus[1].place.kicked);
+	core.cpus[1].place.idle = false;
+}
+
+static void loses_its_turn(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	(void)entry;
+	fake_cpu_become(0);
+	OK(exo_quantum_unbind(boot->cpu, EXO_QUANTUM_SLOT(1, 1), NULL));
+	fake_cpu_become(1);
+	cr_assert(fake_is_kicked());
+	fake_cpu_become(0);
+	fake_end(FAKE_RETURNED);
+}
+
+CPU_TEST(a_turn_that_is_taken_ends)
+{
+	libos_make();
+	slot_bind();
+	fake.program = loses_its_turn;
+	fake_cpu_become(1);
+	core_cpu_start();
+}
+
 /* The same while the first LibOS computes, and is only interrupted. */
 CPU_TEST(interrupted_turns_take_what_is_due)
 {

@@ -531,6 +531,7 @@ CPUS_TEST(the_middle_is_run, act_run_middle, E_BUSY)
 	cr_assert_eq(run(2), EXO_EV_IPC);
 	p[1].play = forwards;
 	cr_assert_eq(client(), EXO_EV_QUANTUM);
+	cr_assert_eq(heard, 0, "nobody is told of what goes on");
 }
 
 static enum exo_status act_cancel_middle(void) { return exo_ctx_cancel(p[1].context, NULL); }

@@ -180,6 +180,42 @@ CORE_TEST(guests, after_a_kick_its_run_comes_back)
 	cr_assert_eq(actors[PLAIN].page->event, EXO_EV_PENDING);
 }
 
+/* ---- A slot whose turn goes on ---------------------------------------------------- */
+
+static exo_frame_t ops_frame;
+
+static void rebinds(struct fake_entry *entry, unsigned step)
+{
+	if (step == 0)
+		calls(entry, EXO_NR_BATCH, BASE + PAGE, 2, 0);
+	else
+		computes(entry, step);
+}
+
+CORE_TEST(guests, a_slot_is_taken_till_its_turn_ends)
+{
+	struct exo_batch_op *ops;
+	struct cpu_quantum *quantum;
+	uint64_t v;
+
+	guest_make(rebinds);
+	slot_cpu = give(derive(boot->cpu, EXO_R_ALL, 1, 1), GUEST);
+	ops_frame = frames_take(1);
+	ops = frame_ptr(ops_frame);
+	memset(ops, 0, PAGE);
+	quantum = (struct cpu_quantum *)(void *)((char *)ops + 2048);
+	quantum->cycles = TURN_NS;
+	OK(map_under(actors[GUEST].zone, boot->memory, BASE + PAGE, ops_frame, 1, EXO_PROT_READ | EXO_PROT_WRITE));
+	inner = context_make(actors[GUEST].zone, &ops_frame);
+	ops[0] = (struct exo_batch_op){ .call = EXO_NR_QUANTUM_UNBIND, .args = { slot_cpu, 1 } };
+	ops[1] = (struct exo_batch_op){ .call = EXO_NR_QUANTUM_BIND, .args = { slot_cpu, 1, give(inner, GUEST), BASE + PAGE + 2048 } };
+	guest_bind();
+	OK(exo_wait(boot->cpu, fake.now_ns + 10 * TURN_NS, &v));
+	cr_assert_eq(actors[GUEST].step, 1);
+	cr_assert_eq(ops[0].status, EXO_OK);
+	cr_assert_eq(ops[1].status, EXO_E_BUSY, "%u", (unsigned)ops[1].status);
+}
+
 /* ---- A call between programs of two LibOSes --------------------------------------- */
 
 static void asks(struct fake_entry *entry, unsigned step)

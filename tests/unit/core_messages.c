@@ -238,3 +238,47 @@ CORE_TEST(messages, neither_does_an_answer)
 	cr_assert_eq(p[1].status, EXO_E_DEAD, "it was told, and waits again");
 	cr_assert_eq(p[0].m->words[3], 0);
 }
+
+/* ---- Ports and contexts that have gone, and were not cleared away yet ---------- */
+
+CORE_TEST(messages, nothing_goes_to_a_port_that_has_expired)
+{
+	uint64_t end;
+	uint32_t used;
+	exo_cap_t theirs, port;
+
+	servers_take = true;
+	pair(serves);
+	end = fake.now_ns + 1500000;
+	OK(exo_port_unbind(p[1].endpoint, NULL));
+	OK(exo_cap_derive(p[1].endpoint, EXO_R_READ, 0, 0, end, &port));
+	OK(exo_port_bind(port, p[1].context, 0, NULL));
+	OK(exo_cap_grant(boot->timer, p[0].zone, EXO_R_READ | EXO_R_GRANT, &theirs));
+	p[0].m->cap = theirs;
+	p[0].m->words[3] = 1;
+	used = stats().caps_used;
+	fake.timer_at = UINT64_MAX;
+	fake.now_ns = end;
+	CLIENT_GETS(E_DEAD);
+	cr_assert_eq(p[1].m->words[3], 0);
+	cr_assert_eq(stats().caps_used, used);
+}
+
+CORE_TEST(messages, who_waits_without_a_page_does_not_wait)
+{
+	exo_cap_t memory = derive(boot->memory, EXO_R_ALL, frames_take(1), 1);
+	exo_frame_t page = inspect(memory).first;
+
+	pair(serves);
+	OK(exo_port_unbind(p[1].endpoint, NULL));
+	OK(exo_cap_drop(p[1].context, NULL));
+	memset(frame_ptr(page), 0, PAGE);
+	OK(exo_ctx_create(p[1].zone, derive(memory, EXO_R_ALL, page, 1), page, &p[1].context));
+	p[1].page = frame_ptr(page);
+	p[1].page->load = EXO_CTX_GPRS | EXO_CTX_FP;
+	p[1].page->regs.rbx = 1;
+	p[1].step = 0;
+	cr_assert_eq(run(1), EXO_EV_IPC);
+	OK(exo_cap_revoke(memory, NULL));
+	IS(E_STATE, exo_ctx_cancel(p[1].context, NULL));
+}

@@ -64,6 +64,23 @@ CORE_TEST(quota, comes_from_above_and_goes_back)
 	}
 }
 
+/* Of the share of who makes a zone below itself: the first slots of the new one, and its name's. */
+CORE_TEST(quota, the_name_is_out_of_it_too)
+{
+	exo_cap_t top = zone_make(16), self, memory;
+	exo_frame_t first = frames_take(8);
+	uint64_t args[6];
+
+	share(top, EXO_QUOTA_ZONES, 1);
+	OK(exo_cap_grant(top, top, EXO_R_ALL, &self));
+	OK(exo_cap_grant(boot->memory, top, EXO_R_ALL, &memory));
+	memcpy(args, (const uint64_t[6]){ self, memory, first, 8, 0, 0 }, sizeof(args));
+	share(top, EXO_QUOTA_CAPS, 2 + EXO_QUOTA_FIRST);
+	IS(E_SLOTS, call_dispatch(zone_of(top), EXO_NR_ZONE_CREATE, args).status);
+	share(top, EXO_QUOTA_CAPS, 3 + EXO_QUOTA_FIRST);
+	OK(call_dispatch(zone_of(top), EXO_NR_ZONE_CREATE, args).status);
+}
+
 CORE_TEST(quota, is_checked)
 {
 	exo_cap_t a = zone_make(8), b = zone_make(8), c;

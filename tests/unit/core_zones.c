@@ -197,6 +197,8 @@ CORE_TEST(zones, a_big_one_goes_in_pieces)
 	exo_cap_t zone = zone_make(1500);
 	enum exo_status status;
 	exo_frame_t frames = frames_take(1000), page;
+	struct exo_zone_info list[2];
+	uint64_t n;
 	int calls = 1;
 
 	for (int i = 0; i < 6; i++)
@@ -212,12 +214,26 @@ CORE_TEST(zones, a_big_one_goes_in_pieces)
 		IS(E_DEAD, exo_cap_grant(boot->timer, zone, EXO_R_READ, &cap));
 		IS(E_DEAD, exo_zone_fund(zone, boot->memory, frames_take(1), 1, NULL));
 		IS(E_DEAD, exo_zone_create(zone, boot->memory, frames_take(8), 8, "x", 1, &cap));
+		OK(exo_list_zones(boot->audit, list, 2, 0, &n));
+		cr_assert_eq(n, 1);
 		calls++;
 	}
 	OK(status);
 	cr_assert(calls > 1);
 	cr_assert_eq(stats().frames_funded, before.frames_funded);
 	cr_assert_eq(stats().caps_used, before.caps_used);
+}
+
+CORE_TEST(zones, their_pages_need_rights)
+{
+	exo_cap_t zone = zone_make(8), context;
+	exo_frame_t page = frames_take(1);
+	exo_cap_t none = derive(boot->memory, EXO_R_DERIVE, page, 1), readable = derive(boot->memory, EXO_R_READ, page, 1);
+
+	IS(E_RIGHTS, exo_zone_answers(zone, none, page, NULL));
+	IS(E_RIGHTS, exo_ctx_create(zone, none, page, &context));
+	IS(E_RIGHTS, exo_ctx_create(zone, readable, page, &context));
+	OK(exo_zone_answers(zone, readable, page, NULL));
 }
 
 CORE_TEST(zones, contexts_are_paid_by_the_fund)
