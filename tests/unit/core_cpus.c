@@ -149,6 +149,26 @@ CPU_TEST(last_capability_of_context)
 	cr_assert_eq(fake.contexts, 0);
 }
 
+static exo_cap_t part;
+
+static void drop_part(void)
+{
+	OK(exo_cap_drop(part, NULL));
+}
+
+/* It lives on by its other name, but is not run by this one. */
+CPU_TEST(one_of_two_capabilities_of_context)
+{
+	uint64_t event;
+
+	part = same(context);
+	meanwhile = drop_part;
+	IS(E_REVOKED, exo_run(part, cpu, 1000000, &event));
+	cr_assert(kicked);
+	cr_assert_eq(entries, 1);
+	cr_assert_eq(fake.contexts, 1);
+}
+
 /* Its last name goes while it runs, and it then waits: nobody could run it again. */
 static void waits(void *user, struct fake_entry *entry)
 {
@@ -179,9 +199,9 @@ static void revoke_much(void)
 
 CPU_TEST(unfinished_revocation)
 {
-	exo_cap_t part = same(context);
 	uint64_t event;
 
+	part = same(context);
 	meanwhile = revoke_much;
 	IS(E_REVOKED, exo_run(part, cpu, 1000000, &event));
 	cr_assert(kicked);
