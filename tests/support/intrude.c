@@ -77,7 +77,7 @@ static const struct attack attacks[] = {
 	/* The host's kernel. */
 	CALL(bpf), CALL(perf_event_open), CALL(io_uring_setup), CALL(io_uring_enter), CALL(io_setup), CALL(init_module), CALL(finit_module),
 	CALL(delete_module), CALL(kexec_load), CALL(reboot), CALL(swapon), CALL(iopl, 3), CALL(ioperm), CALL(syslog), CALL(quotactl), CALL(acct),
-	CALL(settimeofday), CALL(clock_settime), CALL(adjtimex), CALL(sethostname, 0, 1000), CALL(lookup_dcookie), CALL(uname), CALL(membarrier),
+	CALL(settimeofday), CALL(clock_settime), CALL(adjtimex), CALL(sethostname, 0, 1000), CALL(lookup_dcookie), CALL(uname),
 	AS("futex FUTEX_LOCK_PI", futex, 0, FUTEX_LOCK_PI), AS("futex FUTEX_CMP_REQUEUE_PI", futex, 0, FUTEX_CMP_REQUEUE_PI), AS("futex FUTEX_WAKE_OP", futex, 0, FUTEX_WAKE_OP),
 	{"a call of the x32 ABI", 0x40000000 | SYS_getpid, {0}, 0}, {"a number that no call has", 4095, {0}, 0},
 	/* What the filter cannot tell apart, Landlock does. */

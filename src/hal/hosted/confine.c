@@ -330,7 +330,7 @@ static void emit_plain(void)
 	static const int plain[] = {
 		SYS_clock_gettime, SYS_ppoll, SYS_poll, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_restart_syscall, SYS_waitid, SYS_wait4,
 		SYS_getrusage, SYS_nanosleep, SYS_clock_nanosleep, SYS_sched_yield, SYS_getrandom, SYS_getpid, SYS_gettid, SYS_getpgrp,
-		SYS_getpgid, SYS_alarm, SYS_exit_group,
+		SYS_getpgid, SYS_alarm, SYS_membarrier, SYS_exit_group,
 	};
 	unsigned left = sizeof(plain) / sizeof(*plain);
 

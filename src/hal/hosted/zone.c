@@ -34,7 +34,6 @@
 
 #define POOL_SPARES 3   /* made ahead */
 #define ATTEMPTS    4
-#define RESTARTS    16  /* of the zygote */
 #define POOL_MAX    64  /* kept, at rest or ready */
 #define REST_NS     50000000 /* who does not sleep so long after its end is killed */
 #define REST_CPU_NS 1000000  /* …or has used so much CPU time since it was first found awake */
@@ -241,13 +240,10 @@ static void zone_prepare(struct host_zone *zone, uint32_t slot)
 	zone->list = 1;
 }
 
-/* The zygote is gone: somebody has killed it. Zones live without it, but no new ones are made. */
-static void start_again(void)
+/* The zygote is gone: somebody has killed it. Zones live without it, but no new ones are made: once confined, the
+ * simulator cannot make another. */
+static void say_zygote_is_gone(void)
 {
-	static unsigned times;
-	bool there = false;
-
-	close(zones.command);
 	if (zones.zygote > 0) {
 		kill(zones.zygote, SIGKILL);
 		collect(zones.zygote);
@@ -258,17 +254,7 @@ static void start_again(void)
 		zones.order_first = (zones.order_first + 1) % ZONE_MAX;
 	}
 	zones.command = -1;
-	if (times++ < RESTARTS && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, zones.pair) == 0) {
-		zones.zygote = spawn(zones.stub, zones.pair[1]);
-		there = zones.zygote > 0 && greeting(zones.pair[0]);
-		close(zones.pair[1]);
-		if (there)
-			zones.command = zones.pair[0];
-		else
-			close(zones.pair[0]);
-	}
-	fprintf(stderr, "feuerbird-sim: the process that makes processes for programs has ended: %s\n",
-	        there ? "another one was started" : "no more programs can be started");
+	fprintf(stderr, "feuerbird-sim: the process that makes processes for programs has ended: no more programs can be started\n");
 }
 
 static bool ask(void)
@@ -283,9 +269,8 @@ static bool ask(void)
 		return false;
 	zone_prepare(&zones.zone[slot], slot);
 	if (write(zones.command, &slot, sizeof(slot)) != sizeof(slot)) {
-		start_again();
-		if (zones.command < 0 || write(zones.command, &slot, sizeof(slot)) != sizeof(slot))
-			return false;
+		say_zygote_is_gone();
+		return false;
 	}
 	if (slot == zones.slots)
 		zones.slots++;
@@ -316,7 +301,7 @@ static bool hear(bool wait)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got == 0 || (got < 0 && errno != EAGAIN))
-			start_again();
+			say_zygote_is_gone();
 		return false;
 	}
 	zone = &zones.zone[zones.order[zones.order_first]];
