@@ -63,7 +63,7 @@ static const struct row rows[] = {
 
 	{'m', SYS_mmap, "mmap", "WlBMfo", 'a', 0}, {'m', SYS_mmap, "mmap", "WlBDf0", 'a', 0}, {'m', SYS_mmap, "mmap", "WlBDf0", 'a', 0},
 	{'m', SYS_munmap, "munmap", "Wl", 'd', 0}, {'m', SYS_mprotect, "mprotect", "WlB", 'd', 0}, {'m', SYS_mremap, "mremap", "WllVW", 'a', 0},
-	{'m', SYS_msync, "msync", "WlX", 'd', 0}, {'m', SYS_mincore, "mincore", "Wlb", 'd', OUT(2, 16)}, {'m', SYS_madvise, "madvise", "Wlz", 'd', 0},
+	{'m', SYS_msync, "msync", "WlX", 'd', 0}, {'m', SYS_mincore, "mincore", "Wlb", 'd', OUT(2, 16)}, {'m', SYS_madvise, "madvise", "W;z", 'd', 0},
 	{'m', DO_TOUCH, "touch", "Wi", 'd', 0}, {'m', DO_TOUCH, "touch", "Wi", 'd', 0}, {'m', SYS_read, "read", "fWn", 'd', 0},
 	{'m', SYS_write, "write", "fWn", 'd', 0}, {'m', SYS_open, "open", "+Om", 'd', 0}, {'m', SYS_ftruncate, "ftruncate", "fo", 'd', 0},
 
@@ -140,6 +140,8 @@ static const struct choice choices[] = {
 	CHOICE('V', 1, 0, MREMAP_MAYMOVE, MREMAP_MAYMOVE | MREMAP_FIXED, MREMAP_FIXED, 4 | MREMAP_MAYMOVE, MREMAP_MAYMOVE | MREMAP_FIXED),
 	CHOICE('X', 1, MS_SYNC, MS_ASYNC, MS_INVALIDATE, 0, 8),
 	CHOICE('z', 0, 0, 1, 2, 3, 4, 8, 9, 10, 11, 18, 19, 20, 99, 4),
+	/* None that reaches to what Linux itself maps near the end. */
+	CHOICE(';', 0, 4096, 8192, 12288, 16384, 4097, 0, 65536, UINT64_MAX, UINT64_MAX - 4095),
 	CHOICE('h', 0, SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK, 3, 0),
 	CHOICE('y', 1, WNOHANG, WNOHANG | WUNTRACED, WNOHANG | 8, WNOHANG | 0x1000000),
 	CHOICE('9', 1, WNOHANG | WEXITED, WNOHANG | WSTOPPED, WNOHANG, WNOHANG | WEXITED | WNOWAIT, WNOHANG | 0x100),
@@ -148,10 +150,12 @@ static const struct choice choices[] = {
 	CHOICE('3', 0, RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CORE, 16),
 	CHOICE('!', 0, 0, 0, INT32_MAX, 4000000, 0x80000000, UINT64_MAX),
 	CHOICE('4', 0, 0xffffffff),
-	CHOICE('5', 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 16, UINT64_C(-6), UINT64_C(-1)),
+	/* Not those that can wake the machine: it depends on that whether they work. */
+	CHOICE('5', 0, 0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 16, UINT64_C(-6), UINT64_C(-1)),
 	/* A timeout that is over at once, or is wrong. */
 	CHOICE('6', 0, (uintptr_t)&times[0], (uintptr_t)&times[1], (uintptr_t)&times[2], (uintptr_t)&times[3], (uintptr_t)&times[4], 8, UINT64_MAX),
-	CHOICE('7', 0, 0, 1, 128, 129, 9, 10, 137, 256, 393, 99, 6, 7, 8),
+	/* Without priority inheritance (docs/status.md). */
+	CHOICE('7', 0, 0, 1, 128, 129, 9, 10, 137, 256, 393, 99),
 	CHOICE('8', 0, 3, 4, 5, 131, 132, 133),
 	{0, 0, 0, NULL},
 };

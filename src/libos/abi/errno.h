@@ -2,6 +2,7 @@
 #ifndef LIBOS_ERRNO_H
 #define LIBOS_ERRNO_H
 
+#define ERRNO_MAX                4095 /* results from -this to -1 are errors: linux/err.h */
 #define EPERM                    1
 #define ENOENT                   2
 #define ESRCH                    3

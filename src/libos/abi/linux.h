@@ -138,6 +138,11 @@
 #define MAP_SHARED               1
 #define MAP_PRIVATE              2
 #define MAP_SHARED_VALIDATE      3
+#define MAP_DROPPABLE            8
+#define MAP_ABOVE4G              0x80
+#define MAP_HUGE_MASK            (0x3fu << 26)
+#define MAP_HUGE_2MB             0x54000000
+#define MAP_HUGE_1GB             0x78000000
 #define MAP_FIXED                16
 #define MAP_ANONYMOUS            32
 #define MAP_GROWSDOWN            0x100
@@ -292,6 +297,8 @@
 #define SCHED_RR                 2
 #define SCHED_BATCH              3
 #define SCHED_IDLE               5
+#define SCHED_DEADLINE           6
+#define SCHED_EXT                7
 #define __WNOTHREAD              0x20000000
 #define __WALL                   0x40000000
 #define __WCLONE                 0x80000000
@@ -331,6 +338,7 @@
 #define CLOCK_BOOTTIME           7
 #define CLOCK_REALTIME_ALARM     8
 #define CLOCK_BOOTTIME_ALARM     9
+#define CLOCK_SGI_CYCLE          10 /* not there any more */
 #define CLOCK_TAI                11
 #define TIMER_ABSTIME            1
 #define ITIMER_REAL              0
@@ -446,6 +454,10 @@
 #define FIONCLEX                 0x5450
 #define FIOCLEX                  0x5451
 #define FIOASYNC                 0x5452
+#define FIOQSIZE                 0x5460
+#define FIGETBSZ                 2
+#define FS_IOC_GETFLAGS          0x80086601u
+#define POSIX_FADV_NOREUSE       5
 #define TIOCVHANGUP              0x5437
 #define TIOCCONS                 0x541d
 #define TCSBRKP                  0x5425

@@ -227,7 +227,11 @@ int64_t sys_truncate(struct thread *self, const uint64_t *args_)
 	else
 		r = inode_permission(found.inode, &self->cred, MAY_WRITE);
 	if (!r)
+		r = inode_write_start(found.inode);
+	if (!r) {
 		r = vfs_truncate(self, &found, args_[1]);
+		inode_write_end(found.inode);
+	}
 	path_put(&found);
 	return r;
 }

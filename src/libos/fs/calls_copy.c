@@ -44,12 +44,6 @@ static int check_ends(const struct file *in, const struct file *out)
 	return in->ops->read && out->ops->write && in->ops->seek ? 0 : -EINVAL;
 }
 
-static int get_offset(struct thread *self, uint64_t address, uint64_t *offset)
-{
-	int r = user_read(self->process->space, offset, address, sizeof(*offset));
-	return r ? r : (int64_t)*offset < 0 ? -EINVAL : 0;
-}
-
 /* All about the source of sendfile comes before the other end. */
 static int check_source(const struct file *in, bool positioned, uint64_t offset, uint64_t size)
 {
@@ -91,8 +85,8 @@ int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
 	return r;
 }
 
-/* *size is cut to what there is to copy, and to the largest file. */
-static int check_range(const struct file *in, const struct file *out, uint64_t from, uint64_t to, uint64_t *size)
+/* What both ends must be, before anything about the range. */
+static int check_files(const struct file *in, const struct file *out)
 {
 	const struct inode *a = in->path.inode, *b = out->path.inode;
 	if (!a || !b)
@@ -101,35 +95,49 @@ static int check_range(const struct file *in, const struct file *out, uint64_t f
 		return -EISDIR;
 	if (!is_type(a, S_IFREG) || !is_type(b, S_IFREG))
 		return -EINVAL;
-	if (out->flags & O_APPEND)
+	if (!file_readable(in) || !file_writable(out) || (out->flags & O_APPEND))
 		return -EBADF;
-	*size = from < a->size ? min_u64(*size, a->size - from) : 0;
-	if (*size && to >= FILE_SIZE_MAX)
+	return a->super == b->super && in->ops->read && out->ops->write ? 0 : -EXDEV;
+}
+
+/* *size is cut to what there is to copy, and to the largest file. */
+static int check_range(struct thread *self, const struct file *in, const struct file *out, uint64_t from, uint64_t to, uint64_t *size)
+{
+	const struct inode *a = in->path.inode, *b = out->path.inode;
+	if (from + *size < from || to + *size < to)
+		return -EOVERFLOW;
+	*size = (int64_t)from >= (int64_t)a->size ? 0 : min_u64(*size, a->size - from);
+	uint64_t limit = self->process->limits[RLIMIT_FSIZE].soft;
+	if (limit != UINT64_MAX && (int64_t)to >= (int64_t)limit)
+		return vfs_too_large(self);
+	if ((int64_t)to >= FILE_SIZE_MAX)
 		return -EFBIG;
-	*size = min_u64(*size, FILE_SIZE_MAX - min_u64(to, FILE_SIZE_MAX));
-	return a == b && *size && from < to + *size && to < from + *size ? -EINVAL : 0;
+	*size = min_u64(*size, min_u64(limit, FILE_SIZE_MAX) - to);
+	if (a == b && from < to + *size && to < from + *size)
+		return -EINVAL;
+	return (int64_t)from < 0 || (int64_t)to < 0 || (int64_t)*size < 0 ? -EINVAL : 0;
 }
 
 int64_t sys_copy_file_range(struct thread *self, const uint64_t *args_)
 {
 	struct file *in = fd_io_file(self, args_[0]), *out = fd_io_file(self, args_[2]);
-	uint64_t size = min_u64(args_[4], IO_SIZE_MAX);
 	struct vm_space *space = self->process->space;
-	int64_t r = args_[5] ? -EINVAL : check_ends(in, out);
-	if (r)
-		return r;
+	uint64_t size = args_[4];
+	if (!in || !out)
+		return -EBADF;
 	uint64_t from = in->position, to = out->position;
-	if (args_[1])
-		r = get_offset(self, args_[1], &from);
-	if (!r && args_[3])
-		r = get_offset(self, args_[3], &to);
+	if (args_[1] && user_read(space, &from, args_[1], sizeof(from)))
+		return -EFAULT;
+	if (args_[3] && user_read(space, &to, args_[3], sizeof(to)))
+		return -EFAULT;
+	int64_t r = args_[5] ? -EINVAL : check_files(in, out);
 	if (!r)
-		r = check_range(in, out, from, to, &size);
+		r = check_range(self, in, out, from, to, &size);
 	if (r || !size)
 		return r;
 	file_get(in);
 	file_get(out);
-	r = copy(self, in, &from, out, &to, size);
+	r = copy(self, in, &from, out, &to, min_u64(size, IO_SIZE_MAX));
 	if (r > 0 && !args_[1])
 		in->position = from;
 	if (r > 0 && !args_[3])

@@ -22,20 +22,29 @@ int64_t sys_getdents64(struct thread *self, const uint64_t *args_)
 	return list(self, args_, false);
 }
 
+/* What Linux says before the path of a working directory that is not below the root. */
+#define UNREACHABLE "(unreachable)"
+
 int64_t sys_getcwd(struct thread *self, const uint64_t *args_)
 {
 	struct fs_context *fs = self->process->fs;
-	char *text = heap_alloc(PATH_LENGTH_MAX);
+	const size_t prefix = sizeof(UNREACHABLE) - 1;
+	char *text = heap_alloc(prefix + PATH_LENGTH_MAX), *start = text + prefix;
+	bool below;
 	if (!text)
 		return -ENOMEM;
-	int64_t r = path_text(fs, &fs->cwd, text, PATH_LENGTH_MAX);
+	int64_t r = path_text_below(fs, &fs->cwd, start, PATH_LENGTH_MAX, &below);
 	if (r == -ERANGE)
 		r = -ENAMETOOLONG;
+	if (r >= 0 && !below) {
+		start = memcpy(text, UNREACHABLE, prefix);
+		r += (int64_t)prefix;
+	}
 	if (r >= 0 && (uint64_t)r + 1 > args_[1])
 		r = -ERANGE;
 	if (r >= 0) {
 		uint64_t size = (uint64_t)r + 1;
-		int bad = user_write(self->process->space, args_[0], text, size);
+		int bad = user_write(self->process->space, args_[0], start, size);
 		r = bad ? bad : (int64_t)size;
 	}
 	heap_free(text);
@@ -46,6 +55,8 @@ int64_t sys_getcwd(struct thread *self, const uint64_t *args_)
 static int64_t change(struct thread *self, struct path *place, struct path *to)
 {
 	int r = is_directory(to->inode) ? inode_permission(to->inode, &self->cred, MAY_EXEC) : -ENOTDIR;
+	if (!r && place == &self->process->fs->root && !privileged(&self->cred, PRIV_ROOT_DIRECTORY))
+		r = -EPERM;
 	if (r) {
 		path_put(to);
 		return r;
@@ -85,8 +96,6 @@ int64_t sys_fchdir(struct thread *self, const uint64_t *args_)
 
 int64_t sys_chroot(struct thread *self, const uint64_t *args_)
 {
-	if (!privileged(&self->cred, PRIV_ROOT_DIRECTORY))
-		return -EPERM;
 	return change_to_path(self, &self->process->fs->root, args_[0]);
 }
 

@@ -1,4 +1,4 @@
-/* System calls on descriptors: open, close, dup, pipe, fcntl, ioctl, flock, sync. */
+/* System calls on descriptors: open, close, dup, pipe, fcntl, flock, sync. */
 #include <libos/fs/internal.h>
 
 #define OPEN_FLAGS_KNOWN (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | O_ASYNC | \
@@ -239,46 +239,6 @@ int64_t sys_fcntl(struct thread *self, const uint64_t *args_)
 	}
 }
 
-static int64_t generic_ioctl(struct thread *self, struct file *file, uint32_t request, uint64_t arg)
-{
-	struct inode *inode = file->path.inode;
-	if (request == FIONREAD && inode && is_type(inode, S_IFREG)) {
-		int32_t n = (int32_t)(inode->size - min_u64(file->position, inode->size));
-		return user_write(self->process->space, arg, &n, sizeof(n));
-	}
-	return -ENOTTY;
-}
-
-int64_t sys_ioctl(struct thread *self, const uint64_t *args_)
-{
-	int fd = (int)args_[0];
-	uint32_t request = (uint32_t)args_[1];
-	struct file *file = fd_io_file(self, args_[0]);
-	int32_t on;
-	if (!file)
-		return -EBADF;
-	switch (request) {
-	case FIOCLEX:
-	case FIONCLEX:
-		fd_set_cloexec(self->process->fds, fd, request == FIOCLEX);
-		return 0;
-	case FIONBIO: {
-		int r = user_read(self->process->space, &on, args_[2], sizeof(on));
-		if (!r)
-			file->flags = on ? file->flags | O_NONBLOCK : file->flags & ~(uint32_t)O_NONBLOCK;
-		return r;
-	}
-	default:
-		break;
-	}
-	if (!file->ops->ioctl)
-		return generic_ioctl(self, file, request, args_[2]);
-	bool held = file_hold(self, file);
-	int64_t r = file->ops->ioctl(file, self, request, args_[2]);
-	file_unhold(file, held);
-	return r;
-}
-
 int64_t sys_flock(struct thread *self, const uint64_t *args_)
 {
 	int operation = (int)args_[1], kind = operation & ~LOCK_NB;
@@ -288,7 +248,10 @@ int64_t sys_flock(struct thread *self, const uint64_t *args_)
 	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
 		return -EINVAL;
 	struct file *file = fd_io_file(self, args_[0]);
-	return file ? lock_whole(self, file, operation) : -EBADF;
+	/* Opened for neither reading nor writing (access mode 3) it can only be unlocked. */
+	if (!file || (kind != LOCK_UN && !file_readable(file) && !file_writable(file)))
+		return -EBADF;
+	return lock_whole(self, file, operation);
 }
 
 static int64_t sync_file(struct thread *self, uint64_t fd)
@@ -326,5 +289,5 @@ int64_t sys_fadvise64(struct thread *self, const uint64_t *args_)
 		return -EBADF;
 	if (file->path.inode && is_type(file->path.inode, S_IFIFO))
 		return -ESPIPE;
-	return (int64_t)args_[2] < 0 || args_[3] > 5 ? -EINVAL : 0;
+	return (int64_t)args_[2] < 0 || (uint32_t)args_[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
 }

@@ -14,6 +14,7 @@ static bool address_good(uint64_t address, uint64_t size)
 struct user_vec {
 	struct io_vec *vec; /* in here or on the heap */
 	uint32_t count;
+	uint64_t total; /* bytes; of none nothing more is looked at */
 	struct io_vec inline_[IOV_INLINE];
 };
 
@@ -121,6 +122,7 @@ static int vec_get(struct thread *self, uint64_t address, uint32_t count, struct
 		v->vec[i].size = min_u64(v->vec[i].size, left);
 		left -= v->vec[i].size;
 	}
+	v->total = IO_SIZE_MAX - left;
 	if (r && v->vec != v->inline_)
 		heap_free(v->vec);
 	return r;
@@ -148,7 +150,7 @@ static int64_t move_vec(struct thread *self, const uint64_t *args, mover move)
 		r = vec_get(self, args[1], (uint32_t)args[2], &v);
 	if (r)
 		return r;
-	r = move(self, file, v.vec, v.count, &file->position);
+	r = v.total ? move(self, file, v.vec, v.count, &file->position) : 0;
 	vec_put(&v);
 	return r;
 }
@@ -208,7 +210,7 @@ static int64_t move_vec_at(struct thread *self, const uint64_t *args, mover move
 		r = vec_get(self, args[1], (uint32_t)args[2], &v);
 	if (r)
 		return r;
-	r = move(self, file, v.vec, v.count, &position);
+	r = v.total ? move(self, file, v.vec, v.count, &position) : 0;
 	vec_put(&v);
 	return r;
 }

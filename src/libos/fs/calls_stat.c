@@ -158,7 +158,9 @@ static int64_t access_at(struct thread *self, int dirfd, uint64_t address, uint3
 		return r;
 	const struct inode *inode = found.inode;
 	bool data = is_type(inode, S_IFREG) || is_directory(inode) || is_type(inode, S_IFLNK);
-	if (mode && !is_type(inode, S_IFLNK))
+	if ((mode & X_OK) && is_type(inode, S_IFREG) && found.mount && (found.mount->flags & MS_NOEXEC))
+		r = -EACCES;
+	if (!r && mode && !is_type(inode, S_IFLNK))
 		r = inode_permission(inode, &cred, mode);
 	if (!r && (mode & W_OK) && data)
 		r = path_writable(&found);

@@ -69,6 +69,7 @@ struct file {
 	void *private_data;
 	int32_t owner_pid;       /* F_SETOWN */
 	uint32_t dir_generation;
+	bool writes, runs;       /* its inode was told so: inode_write_start(), inode_run_start() */
 };
 
 struct file *file_new(const struct file_ops *ops, uint32_t flags); /* one reference; NULL: no memory */

@@ -70,6 +70,32 @@ static struct inode *inode_release(struct inode *inode)
 	return held;
 }
 
+int inode_write_start(struct inode *inode)
+{
+	if (inode->writers < 0)
+		return -ETXTBSY;
+	inode->writers++;
+	return 0;
+}
+
+void inode_write_end(struct inode *inode)
+{
+	inode->writers--;
+}
+
+int inode_run_start(struct inode *inode)
+{
+	if (inode->writers > 0)
+		return -ETXTBSY;
+	inode->writers--;
+	return 0;
+}
+
+void inode_run_end(struct inode *inode)
+{
+	inode->writers++;
+}
+
 void inode_put(struct inode *inode)
 {
 	while (inode && --inode->refs == 0)

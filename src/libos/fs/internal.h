@@ -31,8 +31,6 @@ void inode_init(struct inode *inode, struct super *super, const struct inode_ops
                 const struct credentials *cred);
 /* Undoes inode_init() for an inode that nobody has seen. */
 void inode_fini(struct inode *inode);
-void inode_touch_atime(struct inode *inode, const struct mount *mount); /* relatime */
-void inode_modified(struct inode *inode);                               /* mtime and ctime are now */
 /* A path with references taken from a mount (may be NULL) and an inode. */
 void path_set(struct path *path, struct mount *mount, struct inode *inode);
 bool path_equal(const struct path *a, const struct path *b);
@@ -119,8 +117,6 @@ void file_caps_drop(struct inode *inode);
 /* ---- attributes.c ---- */
 /* A file may not grow past RLIMIT_FSIZE: SIGXFSZ, and -EFBIG. */
 int vfs_too_large(struct thread *thread);
-/* A file may not grow past RLIMIT_FSIZE: SIGXFSZ, and -EFBIG. */
-int vfs_too_large(struct thread *thread);
 int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size); /* permissions were checked */
 int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode);
 int vfs_chown(struct thread *thread, const struct path *path, uint32_t uid, uint32_t gid); /* UINT32_MAX: keep */
@@ -132,6 +128,8 @@ bool inode_owned(const struct inode *inode, const struct credentials *cred);
 bool cred_may_setgid(const struct credentials *cred, uint32_t gid);
 
 /* ---- path_text.c ---- */
+/* path_text(), and whether the path is below the context's root; if not, the text begins at the root of the tree. */
+int64_t path_text_below(const struct fs_context *fs, const struct path *path, char *to, size_t size, bool *below);
 /* Like path_text(), with " (deleted)" and "pipe:[n]" for /proc. */
 int64_t path_describe(const struct fs_context *fs, const struct path *path, char *to, size_t size);
 

@@ -102,6 +102,18 @@ static struct lock *find_conflict(const struct lock_set *set, const struct lock 
 	return first;
 }
 
+/* The first of the asker's own, which F_OFD_GETLK of F_UNLCK tells. */
+static struct lock *find_own(const struct lock_set *set, const struct lock *want)
+{
+	struct lock *first = NULL;
+	LIST_EACH(at, &set->locks) {
+		struct lock *l = LIST_ENTRY(at, struct lock, node);
+		if (same_owner(l, want) && overlaps(l, want) && (!first || l->start < first->start))
+			first = l;
+	}
+	return first;
+}
+
 /* A user's locks take a share of memory at most: LOCKS_PER_FRAME of them are not even a twentieth. */
 static struct lock *lock_new(const struct lock *want, bool unlimited)
 {
@@ -357,7 +369,7 @@ static int get_range(const struct file *file, const struct user_flock *u, struct
 static int test_lock(struct thread *self, struct inode *inode, const struct lock *want, struct user_flock *u,
                      uint64_t address)
 {
-	const struct lock *l = inode->locks ? find_conflict(inode->locks, want) : NULL;
+	const struct lock *l = !inode->locks ? NULL : u->type == F_UNLCK ? find_own(inode->locks, want) : find_conflict(inode->locks, want);
 	if (l) {
 		u->type = l->exclusive ? F_WRLCK : F_RDLCK;
 		u->whence = SEEK_SET;
@@ -378,7 +390,7 @@ int lock_record(struct thread *self, struct file *file, int command, uint64_t ad
 	int r = user_read(self->process->space, &u, address, sizeof(u));
 	if (r)
 		return r;
-	if (u.type != F_RDLCK && u.type != F_WRLCK && (u.type != F_UNLCK || test))
+	if (u.type != F_RDLCK && u.type != F_WRLCK && (u.type != F_UNLCK || command == F_GETLK))
 		return -EINVAL;
 	if (ofd && u.pid)
 		return -EINVAL;

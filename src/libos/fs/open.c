@@ -33,6 +33,10 @@ void file_put(struct file *file)
 		locks_release(file->path.inode, file);
 	if (file->ops && file->ops->release)
 		file->ops->release(file);
+	if (file->writes)
+		inode_write_end(file->path.inode);
+	if (file->runs)
+		inode_run_end(file->path.inode);
 	path_put(&file->path);
 	heap_free(file);
 	libos.vfs.file_live--;
@@ -101,6 +105,38 @@ static int start_file(struct file *file, struct thread *thread)
 	}
 }
 
+/* Programs that run, and what is open for writing, exclude each other. */
+static int claim(struct file *file, int flags)
+{
+	struct inode *inode = file->path.inode;
+	int r = 0;
+	if (!is_type(inode, S_IFREG))
+		return 0;
+	if (flags & O_EXEC_INTERNAL) {
+		r = inode_run_start(inode);
+		file->runs = !r;
+	} else if (file_writable(file)) {
+		r = inode_write_start(inode);
+		file->writes = !r;
+	}
+	return r;
+}
+
+/* O_TRUNC may come with O_RDONLY. */
+static int empty(struct file *file, struct thread *thread)
+{
+	struct inode *inode = file->path.inode;
+	int r;
+	if (!is_type(inode, S_IFREG) || !inode->ops->truncate)
+		return 0;
+	r = inode_write_start(inode);
+	if (r)
+		return r;
+	r = vfs_truncate(thread, &file->path, 0);
+	inode_write_end(inode);
+	return r;
+}
+
 /* The file for an inode that was found and checked; the path's references are taken over, also on failure. */
 static int make_file(struct thread *thread, struct path *path, int flags, bool created, struct file **made)
 {
@@ -118,9 +154,11 @@ static int make_file(struct thread *thread, struct path *path, int flags, bool c
 		file->flags = (uint32_t)flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW);
 	} else {
 		/* O_NOCTTY means something to the terminal only while it is being opened. */
-		r = start_file(file, thread);
-		if (!r && (flags & O_TRUNC) && !created && is_type(file->path.inode, S_IFREG) && file->path.inode->ops->truncate)
-			r = vfs_truncate(thread, &file->path, 0);
+		r = claim(file, flags);
+		if (!r)
+			r = start_file(file, thread);
+		if (!r && (flags & O_TRUNC) && !created)
+			r = empty(file, thread);
 		file->flags &= ~(uint32_t)O_NOCTTY;
 	}
 	if (r) {
@@ -160,7 +198,7 @@ static int open_unnamed(struct thread *thread, struct path *dir, int flags, uint
 			tmpfs_never_link(inode);
 		inode_put(dir->inode);
 		dir->inode = inode;
-		return make_file(thread, dir, flags & ~O_DIRECTORY, true, made);
+		return make_file(thread, dir, flags, true, made);
 	}
 	path_put(dir);
 	return r;

@@ -13,6 +13,12 @@ static void climb_mounts(const struct fs_context *fs, struct path *at)
 
 int64_t path_text(const struct fs_context *fs, const struct path *path, char *to, size_t size)
 {
+	bool below;
+	return path_text_below(fs, path, to, size, &below);
+}
+
+int64_t path_text_below(const struct fs_context *fs, const struct path *path, char *to, size_t size, bool *below)
+{
 	char name[NAME_LENGTH_MAX + 1];
 	struct path at = *path;
 	size_t start = size;
@@ -22,7 +28,8 @@ int64_t path_text(const struct fs_context *fs, const struct path *path, char *to
 	path_get(&at);
 	for (;;) {
 		climb_mounts(fs, &at);
-		if (path_equal(&at, &fs->root) || at.inode == at.mount->root)
+		*below = path_equal(&at, &fs->root);
+		if (*below || at.inode == at.mount->root)
 			break;
 		struct inode *dir = NULL;
 		r = at.inode->ops->name ? at.inode->ops->name(at.inode, name, sizeof(name), &dir) : -ENOENT;

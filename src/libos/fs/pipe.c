@@ -425,7 +425,8 @@ int64_t pipe_set_size(struct inode *inode, uint64_t size, const struct credentia
 	struct pipe *p = inode->pipe;
 	if (!p)
 		return -EBADF;
-	if (size > UINT32_MAX / 2 || !size)
+	size = (uint32_t)size;
+	if (size > UINT32_MAX / 2 + 1)
 		return -EINVAL;
 	if (size > PIPE_SIZE_MAX && !privileged(cred, PRIV_LIMITS))
 		return -EPERM;

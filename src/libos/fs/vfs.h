@@ -107,6 +107,7 @@ struct inode {
 	void *locks;           /* advisory locks */
 	void *text;            /* vm/: prepared text copies of this file */
 	uint32_t mapped_shared;
+	int32_t writers;       /* files that may write it; below 0: so many programs that run it */
 	struct thread *changing;    /* its contents, in a call that may give way; see inode_enter() */
 	struct waitq change_wait;
 };
@@ -174,6 +175,13 @@ int cpio_unpack(struct inode *root, const void *image, uint64_t size, const char
  */
 void inode_enter(struct inode *inode);
 void inode_leave(struct inode *inode);
+/* A program's file is not written while it runs, and what may be written is not run: -ETXTBSY. As often as it started it ends. */
+int inode_write_start(struct inode *inode);
+void inode_write_end(struct inode *inode);
+int inode_run_start(struct inode *inode);
+void inode_run_end(struct inode *inode);
+void inode_modified(struct inode *inode); /* mtime and ctime are now */
+void inode_touch_atime(struct inode *inode, const struct mount *mount); /* relatime */
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode); /* NULL is harmless */
 

@@ -31,19 +31,43 @@ int timespec_write(struct thread *t, uint64_t address, uint64_t ns)
 
 #define CPU_THREAD_BIT 4 /* in a dynamic clock id: ~pid << 3 | thread | kind */
 #define CPU_KIND_MASK  3
-#define CPU_KIND_COUNT 3
+enum { CPU_KIND_ALL, CPU_KIND_USER, CPU_KIND_EXACT, CPU_KIND_COUNT };
+#define CLOCK_FD_KIND  3 /* the three low bits of a clock that is a descriptor's */
+#define COARSE_NS      UINT64_C(4000000) /* a tick of Linux's at 250 Hz */
 
-static uint64_t thread_cpu(struct thread *t)
+static uint64_t thread_cpu(struct thread *t, bool user_only)
 {
 	if (t == libos.sched.current)
 		sched_account(t, libos_now(), false);
-	return t->user_ns + t->system_ns;
+	return t->user_ns + (user_only ? 0 : t->system_ns);
 }
 
-static uint64_t process_cpu(struct process *p)
+static uint64_t process_cpu(struct process *p, bool user_only)
 {
 	process_account(p);
-	return p->user_ns + p->system_ns;
+	return p->user_ns + (user_only ? 0 : p->system_ns);
+}
+
+bool clock_is_cpu(int32_t clock)
+{
+	return clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID ||
+	       (clock < 0 && (clock & (CPU_THREAD_BIT | CPU_KIND_MASK)) != CLOCK_FD_KIND);
+}
+
+int32_t clock_cpu_name(const struct thread *self, int32_t clock)
+{
+	bool thread = clock == CLOCK_THREAD_CPUTIME_ID || (clock < 0 && (clock & CPU_THREAD_BIT));
+	uint32_t kind = clock < 0 ? (uint32_t)clock & CPU_KIND_MASK : CPU_KIND_EXACT;
+	int32_t id = clock < 0 ? ~(clock >> 3) : 0;
+
+	if (!id)
+		id = thread ? self->tid : self->process->pid;
+	return (int32_t)(~(uint32_t)id << 3 | (thread ? CPU_THREAD_BIT : 0) | kind);
+}
+
+bool clock_has_timers(int32_t clock)
+{
+	return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI || clock_is_cpu(clock);
 }
 
 static int64_t dynamic_clock(struct thread *self, int32_t clock, uint64_t *ns)
@@ -57,13 +81,13 @@ static int64_t dynamic_clock(struct thread *self, int32_t clock, uint64_t *ns)
 
 		if (!t || t->process != self->process)
 			return -EINVAL;
-		*ns = thread_cpu(t);
+		*ns = thread_cpu(t, (clock & CPU_KIND_MASK) == CPU_KIND_USER);
 	} else {
 		struct process *p = id ? process_find(id) : self->process;
 
 		if (!p)
 			return -EINVAL;
-		*ns = process_cpu(p);
+		*ns = process_cpu(p, (clock & CPU_KIND_MASK) == CPU_KIND_USER);
 	}
 	return 0;
 }
@@ -75,7 +99,6 @@ int64_t clock_now(struct thread *self, int32_t clock, uint64_t *ns)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-	case CLOCK_REALTIME_ALARM:
 	case CLOCK_TAI:
 		*ns = libos_realtime();
 		return 0;
@@ -83,16 +106,15 @@ int64_t clock_now(struct thread *self, int32_t clock, uint64_t *ns)
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
 		*ns = libos_now();
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
-		*ns = process_cpu(self->process);
+		*ns = process_cpu(self->process, false);
 		return 0;
 	case CLOCK_THREAD_CPUTIME_ID:
-		*ns = thread_cpu(self);
+		*ns = thread_cpu(self, false);
 		return 0;
-	default:
+	default: /* the _ALARM ones are there, and as on a machine that cannot wake up at a time */
 		return -EINVAL;
 	}
 }
@@ -112,7 +134,7 @@ int64_t sys_clock_getres(struct thread *self, const uint64_t *args)
 
 	if (error || !args[1])
 		return error;
-	return timespec_write(self, args[1], 1);
+	return timespec_write(self, args[1], (int32_t)args[0] == CLOCK_REALTIME_COARSE || (int32_t)args[0] == CLOCK_MONOTONIC_COARSE ? COARSE_NS : 1);
 }
 
 static int64_t set_realtime(struct thread *self, uint64_t ns)
@@ -125,13 +147,18 @@ static int64_t set_realtime(struct thread *self, uint64_t ns)
 
 int64_t sys_clock_settime(struct thread *self, const uint64_t *args)
 {
+	int32_t clock = (int32_t)args[0];
 	int64_t ns;
-	int error = timespec_read(self, args[1], &ns);
+	uint64_t now;
+	int error;
 
+	if (clock > 0 || (clock < 0 && clock_now(self, clock, &now)))
+		return -EINVAL;
+	error = timespec_read(self, args[1], &ns);
 	if (error)
 		return error;
-	if ((int32_t)args[0] != CLOCK_REALTIME)
-		return -EINVAL;
+	if (clock != CLOCK_REALTIME)
+		return -EPERM; /* what somebody used cannot be changed */
 	return set_realtime(self, (uint64_t)ns);
 }
 
@@ -206,41 +233,98 @@ static int64_t sleep_relative(struct thread *self)
 	return -ERESTART_RESTARTBLOCK;
 }
 
-static int64_t nanosleep(struct thread *self, uint64_t request, uint64_t rest)
+static int64_t nanosleep(struct thread *self, uint64_t ns, uint64_t rest)
 {
-	int64_t ns;
-	int error = timespec_read(self, request, &ns);
-
-	if (error)
-		return error;
-	self->restart_until_ns = ns_add(libos_now(), (uint64_t)ns);
+	self->restart_until_ns = ns_add(libos_now(), ns);
 	self->restart_args[0] = rest;
 	return sleep_relative(self);
 }
 
 int64_t sys_nanosleep(struct thread *self, const uint64_t *args)
 {
-	return nanosleep(self, args[0], args[1]);
+	int64_t ns;
+	int error = timespec_read(self, args[0], &ns);
+
+	return error ? error : nanosleep(self, (uint64_t)ns, args[1]);
 }
+
+/* ---- sleeping until CPU time was used ---- */
+
+#define CPU_LOOK_NS UINT64_C(10000000) /* how often one looks at the time that somebody else uses, at least */
+
+/* A clock of CPU time is no faster than the processor: so the rest of it is what can be slept before the next look. */
+static int64_t sleep_until_used(struct thread *self, int32_t clock, uint64_t until, uint64_t *rest)
+{
+	uint64_t now;
+
+	while (!clock_now(self, clock, &now) && now < until) {
+		uint64_t left = until - now;
+
+		if (sched_sleep(self, ns_add(libos_now(), left > CPU_LOOK_NS ? left : CPU_LOOK_NS), true) == -EINTR) {
+			*rest = left;
+			return -EINTR;
+		}
+	}
+	return 0;
+}
+
+/* restart_args: where the rest is to be stored, and the clock. */
+static int64_t sleep_used(struct thread *self)
+{
+	uint64_t rest;
+	int error;
+
+	if (!sleep_until_used(self, (int32_t)self->restart_args[1], self->restart_until_ns, &rest))
+		return 0;
+	if (self->restart_args[0]) {
+		error = timespec_write(self, self->restart_args[0], rest);
+		if (error)
+			return error;
+	}
+	self->restart = sleep_used;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static int64_t cpu_nanosleep(struct thread *self, int32_t clock, bool absolute, uint64_t ns, uint64_t rest_address)
+{
+	int32_t name = clock_cpu_name(self, clock);
+	uint64_t now, rest;
+
+	/* A thread that sleeps uses nothing. */
+	if (clock_now(self, name, &now) || name == clock_cpu_name(self, CLOCK_THREAD_CPUTIME_ID))
+		return -EINVAL;
+	if (absolute)
+		return sleep_until_used(self, name, ns, &rest) ? -ERESTARTNOHAND : 0;
+	self->restart_until_ns = ns_add(now, ns);
+	self->restart_args[0] = rest_address;
+	self->restart_args[1] = (uint64_t)(uint32_t)name;
+	return sleep_used(self);
+}
+
+/* ---- clock_nanosleep ---- */
 
 int64_t sys_clock_nanosleep(struct thread *self, const uint64_t *args)
 {
 	int32_t clock = (int32_t)args[0];
 	uint64_t now;
-	int64_t until;
+	int64_t ns;
 	int error;
 
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_TAI)
-		return clock == CLOCK_THREAD_CPUTIME_ID || clock_now(self, clock, &now) ? -EINVAL : -EOPNOTSUPP;
-	if (!(args[1] & TIMER_ABSTIME))
-		return nanosleep(self, args[2], args[3]);
-	error = timespec_read(self, args[2], &until);
+	if (clock > CLOCK_TAI || clock == CLOCK_SGI_CYCLE)
+		return -EINVAL;
+	if (!clock_has_timers(clock) || clock == CLOCK_THREAD_CPUTIME_ID)
+		return -EOPNOTSUPP;
+	error = timespec_read(self, args[2], &ns);
 	if (error)
 		return error;
+	if (clock_is_cpu(clock))
+		return cpu_nanosleep(self, clock, args[1] & TIMER_ABSTIME, (uint64_t)ns, args[3]);
+	if (!(args[1] & TIMER_ABSTIME))
+		return nanosleep(self, (uint64_t)ns, args[3]);
 	(void)clock_now(self, clock, &now);
-	if ((uint64_t)until <= now)
+	if ((uint64_t)ns <= now)
 		return 0;
-	return sleep_until(self, ns_add(libos_now(), (uint64_t)until - now)) ? -ERESTARTNOHAND : 0;
+	return sleep_until(self, ns_add(libos_now(), (uint64_t)ns - now)) ? -ERESTARTNOHAND : 0;
 }
 
 int64_t sys_restart_syscall(struct thread *self, const uint64_t *args)

@@ -271,10 +271,7 @@ static void take_identity(struct thread *self, struct program *prog, struct exec
 		name = a->program;
 	str_copy(p->name, base_name(name), sizeof(p->name));
 	str_copy(self->name, p->name, sizeof(self->name));
-	if (p->exe)
-		inode_put(p->exe);
-	p->exe = file_inode(prog->file);
-	inode_get(p->exe);
+	process_set_exe(p, file_inode(prog->file));
 	/* A file that its user may not read is not to be read from the process either. */
 	p->dumpable = prog->cred.uid == prog->cred.euid && prog->cred.gid == prog->cred.egid &&
 	              !inode_permission(p->exe, &self->cred, MAY_READ);

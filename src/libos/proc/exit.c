@@ -138,6 +138,7 @@ void process_finish(struct thread *last)
 	p->answers = NULL;
 	p->space = NULL;
 	vm_space_put(space);
+	process_set_exe(p, NULL);
 	vfork_done(p);
 	fd_table_put(p->fds);
 	p->fds = NULL;

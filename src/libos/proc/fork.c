@@ -93,9 +93,7 @@ static void child_inherit(struct process *child, struct process *parent)
 	child->thp_disable = parent->thp_disable;
 	child->dumpable = parent->dumpable;
 	str_copy(child->name, parent->name, sizeof(child->name));
-	child->exe = parent->exe;
-	if (child->exe)
-		inode_get(child->exe);
+	process_set_exe(child, parent->exe);
 }
 
 /* Gives back what a half-made child has. Its zone may have no context left. */

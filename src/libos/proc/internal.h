@@ -89,7 +89,12 @@ bool process_ignores_children(const struct process *p);
 void itimer_check(struct process *p); /* ITIMER_VIRTUAL/PROF, RLIMIT_CPU; after accounting */
 void itimers_stop(struct process *p);
 void cpu_tick_start(struct process *p); /* some CPU-time limit is or may be set */
+/* The program that it runs, which nobody may write meanwhile; NULL: none. */
+void process_set_exe(struct process *p, struct inode *exe);
 void posix_timers_drop(struct process *p);
+/* Timers on clocks of CPU time: is one armed; and sends what has come. */
+bool cpu_timers_watched(const struct process *p);
+void cpu_timers_check(struct process *p);
 /* A signal is about to be delivered: timers whose it is go on. False: it is of a setting that holds no more. */
 bool timers_deliver(struct process *p, struct signal_info *info);
 /* A signal that was queued is not delivered, since it is ignored now, or its thread has ended. */
@@ -103,6 +108,10 @@ int timespec_write(struct thread *t, uint64_t address, uint64_t ns);
 uint64_t ns_add(uint64_t a, uint64_t b); /* saturates */
 /* Now on a Linux clock, or -EINVAL. */
 int64_t clock_now(struct thread *self, int32_t clock, uint64_t *ns);
+/* Is it a clock of CPU time? Then it is named by the process or thread that it is of. */
+bool clock_is_cpu(int32_t clock);
+int32_t clock_cpu_name(const struct thread *self, int32_t clock);
+bool clock_has_timers(int32_t clock);
 void process_rusage(struct process *p, int who, const struct thread *t, struct linux_rusage *out);
 
 /* ---- futex.c ---- */
@@ -144,6 +153,7 @@ void process_continue(struct process *p);
 bool signal_frame_push(struct thread *self, const struct signal_action *action, const struct signal_info *info,
                        uint64_t mask);
 #define SIGINFO_SIZE 128
+#define SIGINFO_FIELDS 16 /* where what depends on the signal begins */
 #define SYSCALL_SIZE 2 /* bytes of the instruction */
 void siginfo_encode(const struct signal_info *info, void *bytes);
 void siginfo_decode(const void *bytes, struct signal_info *info);

@@ -91,6 +91,7 @@ void itimer_check(struct process *p)
 	cpu_timer_check(p, &p->virtual_at_ns, p->virtual_interval_ns, p->user_ns, SIGVTALRM);
 	cpu_timer_check(p, &p->prof_at_ns, p->prof_interval_ns, spent, SIGPROF);
 	cpu_limit_check(p, spent);
+	cpu_timers_check(p);
 }
 
 /* Time is charged when a thread stops running; a program that makes many system calls may run long without. */
@@ -98,7 +99,7 @@ void itimer_check(struct process *p)
 
 static bool cpu_watched(const struct process *p)
 {
-	return p->virtual_at_ns || p->prof_at_ns || p->limits[RLIMIT_CPU].soft != UINT64_MAX;
+	return p->virtual_at_ns || p->prof_at_ns || p->limits[RLIMIT_CPU].soft != UINT64_MAX || cpu_timers_watched(p);
 }
 
 static void cpu_tick(struct timer *timer)
@@ -180,13 +181,11 @@ int64_t sys_setitimer(struct thread *self, const uint64_t *args)
 	struct process *p = self->process;
 	struct itimerval64 old, new = {0};
 	uint64_t value, interval;
-	int which = (int)args[0], error = itimer_get(p, which, &old);
+	int which = (int)args[0];
 
-	if (error)
-		return error;
 	if (args[1] && user_read(p->space, &new, args[1], sizeof(new)))
 		return -EFAULT;
-	if (from_timeval(&new.value, &value) || from_timeval(&new.interval, &interval))
+	if (from_timeval(&new.value, &value) || from_timeval(&new.interval, &interval) || itimer_get(p, which, &old))
 		return -EINVAL;
 	if (which == ITIMER_REAL) {
 		real_set(p, value, interval);

@@ -3,9 +3,7 @@
 #include <libos/lib/string.h>
 #include <libos/proc/internal.h>
 
-#define TIMERS_PER_PROCESS 256
-
-enum { SIGEV_SIGNAL = 0, SIGEV_NONE = 1, SIGEV_THREAD = 2, SIGEV_THREAD_ID = 4 };
+enum { SIGEV_SIGNAL = 0, SIGEV_NONE = 1, SIGEV_THREAD = 2 /* the library's: a signal as well */, SIGEV_THREAD_ID = 4 };
 
 struct sigevent64 { /* 64 bytes: uapi/asm-generic/siginfo.h */
 	uint64_t value;
@@ -18,10 +16,12 @@ struct posix_timer {
 	struct list node;      /* process->posix_timers */
 	struct process *process;
 	struct timer timer;    /* not set while its signal waits, nor for SIGEV_NONE */
-	int32_t id, clock, notify, signo, tid;
+	bool watched;          /* of a clock of CPU time: the same, seen by cpu_timers_check() */
+	int32_t id, notify, signo, tid;
+	int32_t clock;         /* one of CPU time is named by whom it is of */
 	uint32_t uid;          /* whose account it is in, as a signal that is always queued */
 	uint64_t value;
-	uint64_t at_ns, interval_ns; /* monotonic; at_ns 0: disarmed */
+	uint64_t at_ns, interval_ns; /* by timer_now(); at_ns 0: disarmed */
 	uint32_t setting;      /* counts timer_settime(): a signal of an earlier one is not delivered */
 	uint32_t overrun;      /* of the last signal that was delivered */
 	bool ignored;          /* it has expired, and its signal was ignored */
@@ -63,6 +63,16 @@ static void expire(struct timer *timer)
 		t->at_ns = 0;
 }
 
+/* The time that it goes by. Of CPU time whose process or thread is gone: never. */
+static uint64_t timer_now(const struct posix_timer *t)
+{
+	uint64_t now;
+
+	if (!clock_is_cpu(t->clock))
+		return libos_now();
+	return list_empty(&t->process->threads) || clock_now(process_any_thread(t->process), t->clock, &now) ? 0 : now;
+}
+
 /* Moves the time on to the first one after `now`; returns how many intervals that were missed in between. */
 static uint64_t forward(struct posix_timer *t, uint64_t now)
 {
@@ -77,8 +87,42 @@ static uint64_t forward(struct posix_timer *t, uint64_t now)
 
 static void arm(struct posix_timer *t)
 {
-	if (t->notify != SIGEV_NONE)
+	if (t->notify == SIGEV_NONE)
+		return;
+	if (clock_is_cpu(t->clock)) {
+		t->watched = true;
+		cpu_tick_start(t->process);
+	} else {
 		sched_timer_set(&t->timer, t->at_ns);
+	}
+}
+
+static void disarm(struct posix_timer *t)
+{
+	t->at_ns = 0;
+	t->watched = false;
+	sched_timer_cancel(&t->timer);
+}
+
+bool cpu_timers_watched(const struct process *p)
+{
+	LIST_EACH(at, &p->posix_timers) {
+		if (TIMER_AT(at)->watched)
+			return true;
+	}
+	return false;
+}
+
+void cpu_timers_check(struct process *p)
+{
+	LIST_EACH(at, &p->posix_timers) {
+		struct posix_timer *t = TIMER_AT(at);
+
+		if (t->watched && timer_now(t) >= t->at_ns) {
+			t->watched = false;
+			expire(&t->timer);
+		}
+	}
 }
 
 static struct posix_timer *find(struct process *p, int32_t id)
@@ -102,7 +146,7 @@ bool timers_deliver(struct process *p, struct signal_info *info)
 	t = find(p, info->timer_id);
 	if (!t || t->setting != info->timer_setting)
 		return false;
-	missed = t->interval_ns ? forward(t, libos_now()) : 0;
+	missed = t->interval_ns ? forward(t, timer_now(t)) : 0;
 	t->overrun = missed > INT32_MAX ? INT32_MAX : (uint32_t)missed;
 	info->overrun = (int32_t)t->overrun;
 	if (t->interval_ns)
@@ -147,7 +191,7 @@ static int check_event(struct thread *self, const struct sigevent64 *e)
 {
 	struct thread *target;
 
-	if (e->notify != SIGEV_SIGNAL && e->notify != SIGEV_NONE && e->notify != SIGEV_THREAD_ID)
+	if (e->notify != SIGEV_SIGNAL && e->notify != SIGEV_NONE && e->notify != SIGEV_THREAD && e->notify != SIGEV_THREAD_ID)
 		return -EINVAL;
 	if (e->notify != SIGEV_NONE && (e->signo < 1 || e->signo > SIGNAL_COUNT))
 		return -EINVAL;
@@ -165,24 +209,25 @@ int64_t sys_timer_create(struct thread *self, const uint64_t *args)
 	struct sigevent64 event = {.signo = SIGALRM, .notify = SIGEV_SIGNAL};
 	int32_t clock = (int32_t)args[0];
 	struct posix_timer *t;
-	uint32_t count = 0;
+	uint64_t now;
 	int error;
 
-	/* CPU-time clocks have no timers yet: their time is charged too coarsely to honour one. */
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID ? -EOPNOTSUPP : -EINVAL;
 	if (args[1] && user_read(p->space, &event, args[1], sizeof(event)))
 		return -EFAULT;
+	if (clock > CLOCK_TAI || clock == CLOCK_SGI_CYCLE)
+		return -EINVAL;
+	/* The _ALARM ones have timers, for which this machine has no means: which comes last. */
+	if (!clock_has_timers(clock) && clock != CLOCK_REALTIME_ALARM && clock != CLOCK_BOOTTIME_ALARM)
+		return -EOPNOTSUPP;
 	error = check_event(self, &event);
 	if (error)
 		return error;
-	LIST_EACH(at, &p->posix_timers)
-		count++;
-	if (count >= TIMERS_PER_PROCESS || !(t = heap_zalloc(sizeof(*t))))
+	t = heap_zalloc(sizeof(*t));
+	if (!t)
 		return -EAGAIN;
 	t->process = p;
 	t->id = p->next_timer_id;
-	t->clock = clock;
+	t->clock = clock_is_cpu(clock) ? clock_cpu_name(self, clock) : clock;
 	t->notify = event.notify;
 	t->signo = event.signo;
 	t->tid = event.tid;
@@ -190,9 +235,15 @@ int64_t sys_timer_create(struct thread *self, const uint64_t *args)
 	sched_timer_init(&t->timer, expire);
 	t->uid = self->cred.uid;
 	error = user_charge(t->uid, USER_SIGNALS, 1, p->limits[RLIMIT_SIGPENDING].soft) ? 0 : -EAGAIN;
-	if (!error && user_write(p->space, args[2], &t->id, sizeof(t->id))) {
-		user_uncharge(t->uid, USER_SIGNALS, 1);
-		error = -EFAULT;
+	if (!error) {
+		if (user_write(p->space, args[2], &t->id, sizeof(t->id)))
+			error = -EFAULT;
+		else if (!clock_has_timers(clock))
+			error = -EOPNOTSUPP;
+		else
+			error = (int)clock_now(self, t->clock, &now);
+		if (error)
+			user_uncharge(t->uid, USER_SIGNALS, 1);
 	}
 	if (error) {
 		heap_free(t);
@@ -212,11 +263,11 @@ static struct linux_timespec to_timespec(uint64_t ns)
 static uint64_t time_left(const struct posix_timer *t)
 {
 	struct posix_timer later = *t;
-	uint64_t now = libos_now();
+	uint64_t now = timer_now(t);
 
 	if (t->at_ns == 0)
 		return 0;
-	if (t->interval_ns && !sched_timer_is_set(&t->timer))
+	if (t->interval_ns && !t->watched && !sched_timer_is_set(&t->timer))
 		(void)forward(&later, now);
 	if (later.at_ns > now)
 		return later.at_ns - now;
@@ -234,29 +285,30 @@ int64_t sys_timer_settime(struct thread *self, const uint64_t *args)
 	struct posix_timer *t = find(p, (int32_t)args[0]);
 	struct itimerspec64 old;
 	int64_t interval, value;
-	uint64_t now, monotonic;
+	uint64_t now, own;
 	int error;
 
-	if (!t || !args[2])
+	if (!args[2])
 		return -EINVAL;
 	error = timespec_read(self, args[2], &interval);
 	if (!error)
 		error = timespec_read(self, args[2] + sizeof(struct linux_timespec), &value);
-	if (error)
-		return error;
+	if (error || !t)
+		return error ? error : -EINVAL;
+	if (clock_is_cpu(t->clock) && clock_now(self, t->clock, &now))
+		return -ESRCH;
 	old = timer_setting(t);
 	t->interval_ns = (uint64_t)interval;
 	t->overrun = 0;
 	t->ignored = false;
 	t->setting++;
-	t->at_ns = 0;
-	sched_timer_cancel(&t->timer);
-	monotonic = libos_now();
+	disarm(t);
+	own = timer_now(t);
 	if (value && (args[1] & TIMER_ABSTIME)) {
 		(void)clock_now(self, t->clock, &now);
-		t->at_ns = (uint64_t)value > now ? ns_add(monotonic, (uint64_t)value - now) : monotonic;
+		t->at_ns = (uint64_t)value > now ? ns_add(own, (uint64_t)value - now) : own;
 	} else if (value) {
-		t->at_ns = ns_add(monotonic, (uint64_t)value);
+		t->at_ns = ns_add(own, (uint64_t)value);
 	}
 	if (value)
 		arm(t);

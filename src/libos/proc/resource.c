@@ -1,6 +1,7 @@
 /* Resource limits and usage. */
 #include <exo/calls.h>
 
+#include <libos/fs/file.h>
 #include <libos/lib/string.h>
 #include <libos/proc/internal.h>
 
@@ -96,8 +97,11 @@ static int limit_set(const struct thread *caller, struct process *p, uint32_t wh
 {
 	struct rlimit64 *limit = &p->limits[which];
 
-	if (new->soft > new->hard)
+	if (which >= RLIMIT_COUNT || new->soft > new->hard)
 		return -EINVAL;
+	/* /proc/sys/fs/nr_open */
+	if (which == RLIMIT_NOFILE && new->hard > FD_MAX)
+		return -EPERM;
 	if (new->hard > limit->hard && !privileged(&caller->cred, PRIV_LIMITS))
 		return -EPERM;
 	*limit = *new;
@@ -125,14 +129,14 @@ int64_t sys_prlimit64(struct thread *self, const uint64_t *args)
 	struct rlimit64 new, old;
 	int error;
 
-	if (which >= RLIMIT_COUNT)
-		return -EINVAL;
 	if (args[2] && user_read(caller->space, &new, args[2], sizeof(new)))
 		return -EFAULT;
 	if (!p)
 		return -ESRCH;
 	if (!may_limit(self, p))
 		return -EPERM;
+	if (which >= RLIMIT_COUNT)
+		return -EINVAL;
 	old = p->limits[which];
 	if (args[2]) {
 		error = limit_set(self, p, which, &new);
@@ -159,8 +163,6 @@ int64_t sys_setrlimit(struct thread *self, const uint64_t *args)
 	uint32_t which = (uint32_t)args[0];
 	struct rlimit64 new;
 
-	if (which >= RLIMIT_COUNT)
-		return -EINVAL;
 	if (user_read(self->process->space, &new, args[1], sizeof(new)))
 		return -EFAULT;
 	return limit_set(self, self->process, which, &new);

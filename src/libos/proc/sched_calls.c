@@ -170,20 +170,24 @@ int64_t sys_sched_setparam(struct thread *self, const uint64_t *args)
 	return may_schedule(self, p) ? 0 : -EPERM;
 }
 
+/* Of the classes that are not there too: it says what the numbers mean. */
+static int64_t priority_bound(uint32_t policy, int64_t real_time)
+{
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		return real_time;
+	return ordinary(policy) || policy == SCHED_DEADLINE || policy == SCHED_EXT ? 0 : -EINVAL;
+}
+
 int64_t sys_sched_get_priority_max(struct thread *self, const uint64_t *args)
 {
 	(void)self;
-	if (args[0] == SCHED_FIFO || args[0] == SCHED_RR)
-		return PRIORITY_MAX;
-	return ordinary((uint32_t)args[0]) ? 0 : -EINVAL;
+	return priority_bound((uint32_t)args[0], PRIORITY_MAX);
 }
 
 int64_t sys_sched_get_priority_min(struct thread *self, const uint64_t *args)
 {
 	(void)self;
-	if (args[0] == SCHED_FIFO || args[0] == SCHED_RR)
-		return 1;
-	return ordinary((uint32_t)args[0]) ? 0 : -EINVAL;
+	return priority_bound((uint32_t)args[0], 1);
 }
 
 /* ---- affinity: CPU 0 is all there is ---- */
@@ -193,12 +197,12 @@ int64_t sys_sched_setaffinity(struct thread *self, const uint64_t *args)
 	uint8_t first = 0;
 	struct process *p = target(self, args[0]);
 
+	if ((uint32_t)args[1] && user_read(self->process->space, &first, args[2], sizeof(first)))
+		return -EFAULT;
 	if (!p)
 		return -ESRCH;
 	if (!may_schedule(self, p))
 		return -EPERM;
-	if (args[1] && user_read(self->process->space, &first, args[2], sizeof(first)))
-		return -EFAULT;
 	return first & 1 ? 0 : -EINVAL;
 }
 

@@ -124,17 +124,16 @@ int signal_take(struct thread *t, uint64_t set, struct signal_info *info)
 	int signo;
 
 	do {
-		uint64_t ready = (t->pending.set | p->pending.set) & set;
+		/* The thread's own come first; of each, those that an instruction raises. */
+		struct signal_pending *from = t->pending.set & set ? &t->pending : &p->pending;
+		uint64_t ready = from->set & set;
 
 		if (!ready)
 			return 0;
-		if (t->pending.set & set & FAULT_SET)
-			ready = t->pending.set & set & FAULT_SET;
+		if (ready & FAULT_SET)
+			ready &= FAULT_SET;
 		signo = __builtin_ctzll(ready) + 1;
-		if (t->pending.set & SIGNAL_BIT(signo))
-			pending_take(p, &t->pending, signo, info);
-		else
-			pending_take(p, &p->pending, signo, info);
+		pending_take(p, from, signo, info);
 	} while (!timers_deliver(p, info));
 	return signo;
 }

@@ -22,10 +22,12 @@ int64_t sys_rt_sigaction(struct thread *self, const uint64_t *args)
 	struct sigaction64 new, old;
 	struct signal_action *action;
 
-	if (args[3] != SET_SIZE || !valid_signal(signo))
+	if (args[3] != SET_SIZE)
 		return -EINVAL;
 	if (args[1] && user_read(p->space, &new, args[1], sizeof(new)))
 		return -EFAULT;
+	if (!valid_signal(signo))
+		return -EINVAL;
 	if (args[1] && (SIGNAL_BIT(signo) & SIGNAL_UNBLOCKABLE))
 		return -EINVAL;
 	action = &p->actions->action[signo];

@@ -85,7 +85,9 @@ int64_t sys_getrandom(struct thread *self, const uint64_t *args)
 {
 	uint64_t left = args[1], at = args[0];
 
-	if (args[2] & ~(uint64_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+	if ((uint32_t)args[2] & ~(uint32_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	if ((args[2] & GRND_RANDOM) && (args[2] & GRND_INSECURE))
 		return -EINVAL;
 	if (left > INT32_MAX)
 		left = INT32_MAX;

@@ -121,12 +121,25 @@ struct process *process_new(void)
 	return p;
 }
 
+void process_set_exe(struct process *p, struct inode *exe)
+{
+	struct inode *old = p->exe;
+
+	/* Who gives it runs it already, so that it cannot be refused. */
+	p->exe = exe && inode_run_start(exe) == 0 ? exe : NULL;
+	if (p->exe)
+		inode_get(exe);
+	if (old) {
+		inode_run_end(old);
+		inode_put(old);
+	}
+}
+
 void process_free(struct process *p)
 {
 	if (p->charged)
 		user_uncharge(p->charged_uid, USER_TASKS, 1);
-	if (p->exe)
-		inode_put(p->exe);
+	process_set_exe(p, NULL);
 	session_put(p->session);
 	if (p->actions && --p->actions->refs == 0)
 		heap_free(p->actions);

@@ -121,7 +121,7 @@ int64_t sys_wait4(struct thread *self, const uint64_t *args)
 	return pid;
 }
 
-enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
+enum { P_ALL = 0, P_PID = 1, P_PGID = 2, P_PIDFD = 3 };
 
 static int waitid_target(int type, int32_t id, struct wait_request *r)
 {
@@ -137,41 +137,46 @@ static int waitid_target(int type, int32_t id, struct wait_request *r)
 			return -EINVAL;
 		r->pid = -id;
 		return 0;
+	case P_PIDFD: /* no descriptor is a process's */
+		return id < 0 ? -EINVAL : -EBADF;
 	default:
 		return -EINVAL;
 	}
 }
 
-int64_t sys_waitid(struct thread *self, const uint64_t *args)
+static int64_t waitid(struct thread *self, const uint64_t *args, struct wait_result *out)
 {
-	struct vm_space *space = self->process->space;
 	const uint32_t known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
 	struct wait_request r = {.options = (uint32_t)args[3]};
-	struct wait_result out;
-	uint8_t bytes[SIGINFO_SIZE];
-	int64_t pid;
 	int error;
 
 	if ((r.options & ~known) || !(r.options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
 	error = waitid_target((int)args[0], (int32_t)args[1], &r);
-	if (error)
-		return error;
-	pid = wait_any(self, &r, &out);
-	if (pid < 0)
-		return pid;
-	memset(bytes, 0, sizeof(bytes));
-	if (pid > 0) {
-		struct signal_info info = {.signo = SIGCHLD, .code = out.code, .pid = out.pid, .uid = out.uid};
+	return error ? error : wait_any(self, &r, out);
+}
 
-		info.status = out.code == CLD_EXITED ? out.status >> 8 & 0xff
-		              : out.code == CLD_STOPPED ? out.status >> 8 & 0xff
-		              : out.code == CLD_CONTINUED ? SIGCONT : out.status & 0x7f;
-		siginfo_encode(&info, bytes);
-	}
-	if (args[2] && user_write(space, args[2], bytes, sizeof(bytes)))
-		return -EFAULT;
-	if (pid > 0 && args[4] && user_write(space, args[4], &out.usage, sizeof(out.usage)))
+/* What the fields of siginfo say of it; all are written whatever came out, and none of what lies between and behind them. */
+static int tell_child(struct vm_space *space, uint64_t address, const struct wait_result *out, bool found)
+{
+	int32_t status = out->code == CLD_CONTINUED ? SIGCONT : out->code == CLD_KILLED ? out->status & 0x7f : out->status >> 8 & 0xff;
+	const int32_t head[3] = {found ? SIGCHLD : 0, 0, found ? out->code : 0};
+	const int32_t fields[3] = {found ? out->pid : 0, found ? (int32_t)out->uid : 0, found ? status : 0};
+
+	if (user_write(space, address, head, sizeof(head)) || user_write(space, address + SIGINFO_FIELDS, fields, sizeof(fields)))
 		return -EFAULT;
 	return 0;
+}
+
+int64_t sys_waitid(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = self->process->space;
+	struct wait_result out = {0};
+	int64_t pid = waitid(self, args, &out);
+
+	if (pid > 0 && args[4] && user_write(space, args[4], &out.usage, sizeof(out.usage)))
+		return -EFAULT;
+	if (args[2] && tell_child(space, args[2], &out, pid > 0))
+		return -EFAULT;
+	return pid < 0 ? pid : 0;
 }

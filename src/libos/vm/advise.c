@@ -100,8 +100,6 @@ int vm_madvise(struct vm_space *space, uint64_t address, uint64_t length, int ad
 		return -EINVAL;
 	if (size == 0)
 		return 0;
-	if (address >= EXO_USER_LIMIT || size > EXO_USER_LIMIT - address)
-		return -ENOMEM;
 	end = address + size;
 	if (flag_advice(advice, &set, &clear) && regions_cut(space, address, end) != 0)
 		return -ENOMEM;
@@ -135,7 +133,7 @@ int vm_msync(struct vm_space *space, uint64_t address, uint64_t length, int flag
 	if ((flags & MS_ASYNC) != 0 && (flags & MS_SYNC) != 0)
 		return -EINVAL;
 	end = address + size;
-	if (size < length || end < address)
+	if (end < address)
 		return -ENOMEM;
 	for (uint32_t i = region_index(space, address); i < space->region_count && at < end; i++) {
 		if (space->regions[i]->start > at)
@@ -172,6 +170,8 @@ int vm_mincore(struct vm_space *space, uint64_t address, uint64_t length, uint64
 
 	if ((address & (PAGE_SIZE - 1)) != 0)
 		return -EINVAL;
+	if (length == 0)
+		return 0;
 	if (PAGE_UP(length) < length || address >= EXO_USER_LIMIT || pages * PAGE_SIZE > EXO_USER_LIMIT - address)
 		return -ENOMEM;
 	if (vector >= EXO_USER_LIMIT || pages > EXO_USER_LIMIT - vector)

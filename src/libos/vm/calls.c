@@ -5,6 +5,8 @@
 #include <libos/fs/file.h>
 #include <libos/libos.h>
 
+#define NO_SUCH_PROT 0x40000000 /* for what does not fit into an int */
+
 int64_t sys_mmap(struct thread *self, const uint64_t *args)
 {
 	struct process *process = self->process;
@@ -54,7 +56,7 @@ int64_t sys_mprotect(struct thread *self, const uint64_t *args)
 {
 	struct vm_space *space = enter(self);
 
-	return leave(space, vm_mprotect(space, args[0], args[1], (int)args[2]));
+	return leave(space, vm_mprotect(space, args[0], args[1], args[2] >> 32 != 0 ? NO_SUCH_PROT : (int)args[2]));
 }
 
 int64_t sys_brk(struct thread *self, const uint64_t *args)

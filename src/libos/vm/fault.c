@@ -347,8 +347,13 @@ int page_fault_in(struct vm_space *space, struct region *region, uint64_t addres
 		map_present(space, region, address);
 		return 0;
 	}
-	if ((region->flags & REGION_SHARED) != 0)
-		return fault_shared(space, region, address);
+	if ((region->flags & REGION_SHARED) != 0) {
+		int r = fault_shared(space, region, address);
+
+		if (r == 0 && write && region->file != NULL)
+			inode_modified(file_inode(region->file));
+		return r;
+	}
 	if (region->file != NULL && !write)
 		return fault_cached(space, region, address);
 	if (region->file != NULL)
@@ -385,6 +390,12 @@ void region_map_cached(struct vm_space *space, struct region *region, uint64_t m
 	}
 }
 
+/* What grows itself, and what nobody can access, needs no distance to a stack above it. */
+static bool needs_distance(const struct region *below)
+{
+	return (below->flags & REGION_GROWSDOWN) == 0 && below->prot != 0;
+}
+
 /* An access just below a region that grows down: the region grows, if its limit and its neighbour allow. */
 static struct region *grow_down(struct vm_space *space, uint64_t address)
 {
@@ -394,9 +405,9 @@ static struct region *grow_down(struct vm_space *space, uint64_t address)
 
 	if (region == NULL || (region->flags & REGION_GROWSDOWN) == 0 || start < EXO_USER_BASE)
 		return NULL;
-	if (region->end - start > space->limit_stack && (region->flags & REGION_STACK) != 0)
+	if (region->end - start > space->limit_stack)
 		return NULL;
-	if (i > 0 && start < space->regions[i - 1]->end + STACK_GUARD)
+	if (i > 0 && needs_distance(space->regions[i - 1]) && start < space->regions[i - 1]->end + STACK_GUARD)
 		return NULL;
 	if (space_charge(space, region->start - start, region->prot, region->flags) != 0)
 		return NULL;

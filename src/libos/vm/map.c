@@ -11,17 +11,35 @@
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 /* Flags that MAP_SHARED_VALIDATE knows; it refuses others instead of ignoring them. */
 #define MAP_KNOWN                                                                                              \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED |  \
-	 MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_FIXED_NOREPLACE)
+	(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | \
+	 MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_ABOVE4G |              \
+	 MAP_HUGE_2MB | MAP_HUGE_1GB)
+
+/* Offsets of regular files end where their sizes do; whatever else can be mapped takes nearly any. */
+static bool ends_too_far(const struct file *file, uint64_t offset, uint64_t length)
+{
+	const struct inode *inode = file_inode(file);
+	uint64_t end = inode != NULL && (inode->mode & S_IFMT) == S_IFREG ? INT64_MAX : UINT64_MAX;
+
+	return offset > end - length;
+}
 
 /* May this file be mapped like that? */
-static int check_file(struct map_request *m, struct file *file)
+static int check_file(struct map_request *m, struct file *file, int flags)
 {
 	struct inode *inode = file_inode(file);
-	uint32_t mode = file->flags & O_ACCMODE;
+	bool readable = (file->flags & O_ACCMODE) == O_RDONLY || (file->flags & O_ACCMODE) == O_RDWR;
+	bool writable = (file->flags & O_ACCMODE) == O_RDWR;
 	bool anonymous = false;
 
-	if (mode == O_WRONLY)
+	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE && (flags & ~MAP_KNOWN) != 0)
+		return -EOPNOTSUPP;
+	if ((m->flags & REGION_SHARED) != 0 && !writable) {
+		if ((m->prot & PROT_WRITE) != 0)
+			return -EACCES;
+		m->max_prot &= ~(uint32_t)PROT_WRITE;
+	}
+	if (!readable)
 		return -EACCES;
 	if (file->path.mount != NULL && (file->path.mount->flags & MS_NOEXEC) != 0) {
 		if ((m->prot & PROT_EXEC) != 0)
@@ -33,47 +51,50 @@ static int check_file(struct map_request *m, struct file *file)
 
 		if (r != 0)
 			return r;
-	}
-	if (anonymous) {
-		m->file = NULL;
-		return 0;
-	}
-	if (inode == NULL || inode->ops == NULL || inode->ops->page == NULL || (inode->mode & S_IFMT) != S_IFREG)
+	} else if (inode == NULL || inode->ops == NULL || inode->ops->page == NULL || (inode->mode & S_IFMT) != S_IFREG) {
 		return -ENODEV;
-	if ((m->flags & REGION_SHARED) != 0 && mode != O_RDWR) {
-		if ((m->prot & PROT_WRITE) != 0)
-			return -EACCES;
-		m->max_prot &= ~(uint32_t)PROT_WRITE;
 	}
-	m->file = file;
+	/* Only private anonymous memory has something to grow into. */
+	if ((m->flags & REGION_GROWSDOWN) != 0)
+		return -EINVAL;
+	m->file = anonymous ? NULL : file;
 	return 0;
 }
 
-static int decode_flags(struct map_request *m, int prot, int flags)
+static int check_type(const struct map_request *m, int flags, struct file *file)
 {
-	bool file = (flags & MAP_ANONYMOUS) == 0;
-
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED:
-		m->flags |= REGION_SHARED;
-		break;
+		return file == NULL && (m->flags & REGION_GROWSDOWN) != 0 ? -EINVAL : 0;
 	case MAP_SHARED_VALIDATE:
-		if (!file)
-			return -EINVAL;
-		if ((flags & ~MAP_KNOWN) != 0)
-			return -EOPNOTSUPP;
-		m->flags |= REGION_SHARED;
-		break;
+		return file == NULL ? -EINVAL : 0;
 	case MAP_PRIVATE:
-		break;
+		return 0;
+	case MAP_DROPPABLE:
+		return file != NULL || (flags & MAP_LOCKED) != 0 ? -EINVAL : 0;
 	default:
 		return -EINVAL;
 	}
-	if ((flags & MAP_HUGETLB) != 0)
-		return -ENOMEM; /* as a Linux with no huge pages set aside */
-	/* Only private anonymous memory has something to grow into. */
-	if ((flags & MAP_GROWSDOWN) != 0 && (file || (m->flags & REGION_SHARED) != 0))
-		return -EINVAL;
+}
+
+/* As a Linux that has huge pages of 2 MiB, and none set aside. */
+static int huge_pages(int flags)
+{
+	uint32_t size = (uint32_t)flags & MAP_HUGE_MASK;
+
+	if ((flags & MAP_HUGETLB) == 0)
+		return 0;
+	return (flags & MAP_ANONYMOUS) != 0 && (size == 0 || size == MAP_HUGE_2MB) ? -ENOMEM : -EINVAL;
+}
+
+static void decode_flags(struct map_request *m, int prot, int flags)
+{
+	int type = flags & MAP_TYPE;
+
+	if (type == MAP_SHARED || type == MAP_SHARED_VALIDATE)
+		m->flags |= REGION_SHARED;
+	if (type == MAP_DROPPABLE)
+		m->flags |= REGION_NORESERVE | REGION_WIPE;
 	if ((flags & MAP_GROWSDOWN) != 0)
 		m->flags |= REGION_GROWSDOWN;
 	m->low = (flags & MAP_32BIT) != 0;
@@ -84,19 +105,21 @@ static int decode_flags(struct map_request *m, int prot, int flags)
 	m->fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
 	m->no_replace = (flags & MAP_FIXED_NOREPLACE) != 0;
 	m->populate = (flags & (MAP_POPULATE | MAP_LOCKED)) != 0 && (flags & MAP_NONBLOCK) == 0;
-	return 0;
 }
 
 /* Settles m->start. */
 static int choose_address(struct vm_space *space, struct map_request *m, uint64_t hint)
 {
 	if (m->fixed) {
+		/* Linux takes such an address for an error of its own, and hands it on. */
+		if (hint >= (uint64_t)-ERRNO_MAX)
+			return (int)hint;
+		if (hint > EXO_USER_LIMIT || m->length > EXO_USER_LIMIT - hint)
+			return -ENOMEM;
 		if ((hint & (PAGE_SIZE - 1)) != 0)
 			return -EINVAL;
 		if (hint < EXO_USER_BASE)
 			return -EPERM;
-		if (!range_is_valid(hint, m->length))
-			return -ENOMEM;
 		if (m->no_replace && !range_is_free(space, hint, hint + m->length))
 			return -EEXIST;
 		m->start = hint;
@@ -106,15 +129,7 @@ static int choose_address(struct vm_space *space, struct map_request *m, uint64_
 		m->start = region_gap_between(space, LOW_FIRST, LOW_END, m->length);
 		return m->start == 0 ? -ENOMEM : 0;
 	}
-	hint = PAGE_DOWN(hint);
-	if (hint != 0) {
-		hint = hint < EXO_USER_BASE ? EXO_USER_BASE : hint;
-		if (range_is_valid(hint, m->length) && range_is_free(space, hint, hint + m->length)) {
-			m->start = hint;
-			return 0;
-		}
-	}
-	m->start = region_gap(space, m->length);
+	m->start = region_place(space, hint, m->length);
 	return m->start == 0 ? -ENOMEM : 0;
 }
 
@@ -221,25 +236,32 @@ int64_t vm_mmap(struct vm_space *space, uint64_t address, uint64_t length, int p
 	struct region *region;
 	int r;
 
-	if (length == 0)
-		return -EINVAL;
-	if (m.length < length || m.length > EXO_USER_LIMIT)
-		return -ENOMEM;
+	r = huge_pages(flags);
+	if (r == 0 && length == 0)
+		r = -EINVAL;
+	if (r == 0 && (m.length < length || m.length > EXO_USER_LIMIT))
+		r = -ENOMEM;
+	if (r != 0)
+		return r;
 	if ((offset & (PAGE_SIZE - 1)) != 0)
 		return -EINVAL;
-	if (offset + m.length < offset || (file != NULL && offset + m.length > INT64_MAX))
-		return -EOVERFLOW;
-	r = decode_flags(&m, prot, flags);
-	if (r == 0 && file != NULL && (flags & MAP_ANONYMOUS) == 0)
-		r = check_file(&m, file);
+	decode_flags(&m, prot, flags);
+	r = choose_address(space, &m, address);
+	if (r == 0 && file != NULL && ends_too_far(file, offset, m.length))
+		r = -EOVERFLOW;
 	if (r == 0)
-		r = choose_address(space, &m, address);
+		r = check_type(&m, flags, file);
+	if (r == 0 && file != NULL)
+		r = check_file(&m, file, flags);
 	if (r == 0)
 		r = map_insert(space, &m, &region);
 	if (r != 0)
 		return r;
-	if (region->file != NULL)
+	if (region->file != NULL) {
 		region_attach_text(region, m.length);
+		if ((region->file->flags & O_NOATIME) == 0)
+			inode_touch_atime(file_inode(region->file), region->file->path.mount);
+	}
 	prefault(space, region, m.populate);
 	regions_join(space, m.start, m.start + m.length);
 	return (int64_t)m.start;

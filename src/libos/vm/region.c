@@ -244,6 +244,21 @@ uint64_t region_gap(struct vm_space *space, uint64_t length)
 	return thunks_avoid(space, EXO_USER_BASE, top, length);
 }
 
+uint64_t region_place(struct vm_space *space, uint64_t hint, uint64_t length)
+{
+	uint32_t i;
+
+	hint = PAGE_DOWN(hint);
+	if (hint == 0)
+		return region_gap(space, length);
+	hint = hint < EXO_USER_BASE ? EXO_USER_BASE : hint;
+	i = region_index(space, hint);
+	if (range_is_valid(hint, length) &&
+	    (i == space->region_count || hint + length <= occupied_from(space->regions[i])))
+		return hint;
+	return region_gap(space, length);
+}
+
 uint64_t region_gap_between(struct vm_space *space, uint64_t start, uint64_t end, uint64_t length)
 {
 	for (uint32_t i = region_index(space, start); i < space->region_count; i++) {

@@ -38,14 +38,15 @@ static void move_pages(struct vm_space *space, const struct region *target, uint
 
 struct remap {
 	uint64_t address, old_length, length;
-	uint64_t target;   /* 0: anywhere */
+	uint64_t target;   /* 0: anywhere; a hint unless it is fixed */
+	bool fixed;
 	bool keep_old;     /* MREMAP_DONTUNMAP, or old_length 0: the old mapping stays */
 };
 
 /* Moves (part of) a region; everything that can fail comes first. */
 static int64_t remap_move(struct vm_space *space, struct region *region, const struct remap *m)
 {
-	uint64_t to = m->target != 0 ? m->target : region_gap(space, m->length);
+	uint64_t to = m->fixed ? m->target : region_place(space, m->target, m->length);
 	uint64_t common = m->old_length < m->length ? m->old_length : m->length;
 	struct region *made;
 
@@ -60,7 +61,7 @@ static int64_t remap_move(struct vm_space *space, struct region *region, const s
 		return -ENOMEM;
 	made->start = to;
 	made->end = to + m->length;
-	made->flags &= ~(REGION_HEAP | REGION_STACK | REGION_GROWSDOWN);
+	made->flags &= ~(REGION_HEAP | REGION_STACK);
 	if (regions_cut(space, m->address, m->address + m->old_length) != 0 ||
 	    prepare_move(space, m->address, to, common) != 0) {
 		regions_join(space, m->address, m->address + m->old_length);
@@ -102,32 +103,21 @@ static bool remap_extend(struct vm_space *space, struct region *region, uint64_t
 /* Is the place good by itself, whatever is mapped? */
 static bool target_good(const struct remap *m)
 {
-	if ((m->target & (PAGE_SIZE - 1)) != 0 || !range_is_valid(m->target, m->length))
+	if (m->target > EXO_USER_LIMIT || m->length > EXO_USER_LIMIT - m->target || (m->target & (PAGE_SIZE - 1)) != 0)
 		return false;
 	return m->target >= m->address + m->old_length || m->address >= m->target + m->length;
 }
 
-static int check_target(struct vm_space *space, const struct remap *m)
-{
-	return range_is_free(space, m->target, m->target + m->length) ? 0
-	                                                             : vm_munmap(space, m->target, m->length);
-}
-
-/* To a place that was asked for: first what is more than the new length goes, then each mapping moves. One that cannot is
- * an error, and those before it have moved. */
+/* To a place that was asked for, all mappings of the range. One that cannot is an error, and those before it have moved. */
 static int64_t remap_move_all(struct vm_space *space, const struct remap *m)
 {
-	uint64_t end = m->address + (m->old_length < m->length ? m->old_length : m->length), at = m->address;
-	struct region *region = region_find(space, at);
-	int64_t r;
+	uint64_t end = m->address + m->old_length;
 
-	if (m->old_length <= region->end - at)
-		return remap_move(space, region, m);
-	if (m->length < m->old_length && vm_munmap(space, end, m->old_length - m->length) != 0)
-		return -ENOMEM;
-	while (at < end) {
+	for (uint64_t at = m->address; at < end;) {
 		uint32_t i = region_index(space, at);
+		struct region *region;
 		struct remap part = *m;
+		int64_t r;
 
 		if (i == space->region_count || space->regions[i]->start >= end)
 			break;
@@ -143,54 +133,80 @@ static int64_t remap_move_all(struct vm_space *space, const struct remap *m)
 	return (int64_t)m->target;
 }
 
+/* What the arguments say by themselves, whatever is mapped. */
+static int check_arguments(const struct remap *m, int flags)
+{
+	if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0)
+		return -EINVAL;
+	if ((m->address & (PAGE_SIZE - 1)) != 0 || m->length == 0 || m->length > EXO_USER_LIMIT)
+		return -EINVAL;
+	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) == 0)
+		return 0;
+	if ((flags & MREMAP_MAYMOVE) == 0 || ((flags & MREMAP_DONTUNMAP) != 0 && m->old_length != m->length))
+		return -EINVAL;
+	return target_good(m) ? 0 : -EINVAL;
+}
+
+/* May this mapping, the first of the range, move or grow as it is asked for? */
+static int check_mapping(const struct region *region, const struct remap *m)
+{
+	uint64_t common = m->old_length < m->length ? m->old_length : m->length;
+
+	if (m->old_length == 0 && (region->flags & REGION_SHARED) == 0)
+		return -EINVAL;
+	return common > region->end - m->address ? -EFAULT : 0;
+}
+
+/* With MREMAP_FIXED or MREMAP_DONTUNMAP. */
+static int64_t remap_to(struct vm_space *space, struct remap *m)
+{
+	struct region *region;
+	int r = 0;
+
+	if (m->fixed && !range_is_valid(m->target, m->length))
+		return m->target < EXO_USER_BASE ? -EPERM : -EINVAL;
+	if (m->fixed && !range_is_free(space, m->target, m->target + m->length))
+		r = vm_munmap(space, m->target, m->length);
+	if (r == 0 && m->length < m->old_length)
+		r = vm_munmap(space, m->address + m->length, m->old_length - m->length);
+	if (r != 0)
+		return r;
+	m->old_length = m->old_length < m->length ? m->old_length : m->length;
+	if (m->fixed && m->old_length == m->length)
+		return remap_move_all(space, m);
+	region = region_find(space, m->address);
+	return region == NULL ? -EFAULT : remap_move(space, region, m);
+}
+
 int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length, uint64_t length, int flags,
                   uint64_t new_address)
 {
-	struct remap m = { address, PAGE_UP(old_length), PAGE_UP(length), 0, false };
+	struct remap m = { address, PAGE_UP(old_length), PAGE_UP(length), 0, (flags & MREMAP_FIXED) != 0, false };
+	bool may_move = (flags & MREMAP_MAYMOVE) != 0, moves = (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0;
 	struct region *region;
-	bool may_move = (flags & MREMAP_MAYMOVE) != 0;
 	int r;
 
-	if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0)
-		return -EINVAL;
-	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0 && !may_move)
-		return -EINVAL;
-	if ((flags & MREMAP_DONTUNMAP) != 0 && m.old_length != m.length)
-		return -EINVAL;
-	if ((address & (PAGE_SIZE - 1)) != 0 || m.length == 0 || m.length < length || m.length > EXO_USER_LIMIT)
-		return -EINVAL;
-	if ((flags & MREMAP_FIXED) != 0) {
-		m.target = new_address;
-		if (!target_good(&m))
-			return -EINVAL;
-	}
+	m.target = moves ? new_address : 0;
+	m.keep_old = m.old_length == 0 || (flags & MREMAP_DONTUNMAP) != 0;
+	r = check_arguments(&m, flags);
+	if (r != 0)
+		return r;
 	region = region_find(space, address);
 	if (region == NULL)
 		return -EFAULT;
-	if (m.old_length < old_length || m.old_length > EXO_USER_LIMIT)
-		return -EINVAL;
-	if (m.old_length == 0 && ((region->flags & REGION_SHARED) == 0 || !may_move))
-		return -EINVAL;
-	/* What grows is one mapping; what shrinks or stays may be several, and have holes. */
-	if (m.old_length > region->end - address && (m.length > m.old_length || (flags & MREMAP_DONTUNMAP) != 0))
-		return -EFAULT;
-	m.keep_old = m.old_length == 0 || (flags & MREMAP_DONTUNMAP) != 0;
-	if ((flags & MREMAP_FIXED) != 0) {
-		r = check_target(space, &m);
-		if (r != 0)
-			return r;
-		return remap_move_all(space, &m);
-	}
-	if (m.keep_old)
-		return remap_move(space, region, &m);
+	/* What stays or only moves may be several mappings, and have holes; so may what is cut off. */
+	if ((moves || m.length > m.old_length) && !(m.fixed && m.length == m.old_length))
+		r = check_mapping(region, &m);
+	if (r != 0)
+		return r;
+	if (moves)
+		return remap_to(space, &m);
 	if (m.length <= m.old_length) {
 		if (m.length < m.old_length)
 			r = vm_munmap(space, address + m.length, m.old_length - m.length);
-		else
-			r = 0;
 		return r != 0 ? r : (int64_t)address;
 	}
-	if (remap_extend(space, region, address + m.old_length, address + m.length))
+	if (!m.keep_old && remap_extend(space, region, address + m.old_length, address + m.length))
 		return (int64_t)address;
 	return may_move ? remap_move(space, region, &m) : -ENOMEM;
 }

@@ -226,6 +226,8 @@ int regions_cut(struct vm_space *space, uint64_t start, uint64_t end);
 void regions_join(struct vm_space *space, uint64_t start, uint64_t end);
 /* The highest free place of `length` bytes below mmap_base, or 0. */
 uint64_t region_gap(struct vm_space *space, uint64_t length);
+/* The place at `hint`, if that is free, else region_gap(). */
+uint64_t region_place(struct vm_space *space, uint64_t hint, uint64_t length);
 /* The lowest free place of `length` bytes in [start, end), or 0. */
 uint64_t region_gap_between(struct vm_space *space, uint64_t start, uint64_t end, uint64_t length);
 /* Unmaps and forgets [start, end), after regions_cut(). */

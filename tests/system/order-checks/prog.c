@@ -66,7 +66,9 @@ static void descriptors(void)
 {
 	struct iovec vec[1] = {{long_path, 4}};
 	off_t minus = -1;
+	struct flock own = {F_WRLCK, SEEK_SET, 5, 5, 0}, any = {F_UNLCK, SEEK_SET, 0, 0, 0};
 	int p[2], null = open("/dev/null", O_RDWR), dir = open(".", O_RDONLY), f = open("f", O_RDWR);
+	int nothing = (int)syscall(SYS_open, "f", 3), unnamed = open(".", O_TMPFILE | O_RDWR, 0600), size = 0;
 
 	CHECK("pipe", pipe(p) == 0);
 	FAILS("read: a folder, no memory", EFAULT, syscall(SYS_read, dir, BAD, 10));
@@ -91,7 +93,44 @@ static void descriptors(void)
 	FAILS("fallocate: a pipe, hole that changes the size", EOPNOTSUPP, syscall(SYS_fallocate, p[1], 2, 0, 10));
 	FAILS("fallocate: a pipe", ESPIPE, syscall(SYS_fallocate, p[1], 0, 0, 10));
 	FAILS("fallocate: negative, no such mode", EINVAL, syscall(SYS_fallocate, f, 0x50, -1L, 10L));
-	close(p[0]), close(p[1]), close(null), close(dir), close(f);
+	FAILS("copy_file_range: flags, no memory", EFAULT, syscall(SYS_copy_file_range, f, NOWHERE, f, 0, 10, 1));
+	FAILS("copy_file_range: flags, folders", EINVAL, syscall(SYS_copy_file_range, dir, 0, dir, 0, 10, 1));
+	FAILS("copy_file_range: a folder, and no way to write", EISDIR, syscall(SYS_copy_file_range, p[0], 0, dir, 0, 10, 0));
+	FAILS("copy_file_range: a pipe, and no way to read", EINVAL, syscall(SYS_copy_file_range, p[1], 0, f, 0, 10, 0));
+	CHECK("preadv: a folder, nothing", syscall(SYS_preadv, dir, vec, 0, 0, 0) == 0);
+	FAILS("flock: for neither reading nor writing", EBADF, flock(nothing, LOCK_EX | LOCK_NB));
+	CHECK("flock: that can be unlocked", flock(nothing, LOCK_UN) == 0);
+	FAILS("fcntl: no lock, no memory", EFAULT, syscall(SYS_fcntl, f, F_SETLK, NOWHERE));
+	CHECK("fcntl: F_OFD_GETLK of F_UNLCK tells of the own locks", fcntl(f, F_OFD_SETLK, &own) == 0 && fcntl(f, F_OFD_GETLK, &any) == 0 && any.l_type == F_WRLCK &&
+	      any.l_start == 5 && any.l_len == 5);
+	CHECK("fadvise64: advice is an int", syscall(SYS_fadvise64, f, 0, 0, UINT64_C(0x100000001)) == 0);
+	CHECK("fcntl: F_SETPIPE_SZ of 0 is a page", fcntl(p[0], F_SETPIPE_SZ, 0) == 4096);
+	CHECK("ioctl: FIGETBSZ of a device", syscall(SYS_ioctl, null, 2L, &size) == 0 && size == 4096);
+	FAILS("ioctl: FIOASYNC, no memory", EFAULT, syscall(SYS_ioctl, null, 0x5452L, BAD));
+	CHECK("ioctl: FIOASYNC that is off", syscall(SYS_ioctl, p[0], 0x5452L, &(int){0}) == 0);
+	CHECK("open: O_TMPFILE shows among the flags", (fcntl(unnamed, F_GETFL) & O_TMPFILE) == O_TMPFILE);
+	close(p[0]), close(p[1]), close(null), close(dir), close(f), close(nothing), close(unnamed);
+}
+
+static void places(void)
+{
+	char where[100];
+	pid_t child = fork();
+
+	if (!child) {
+		FAILS("rt_sigaction: no such signal, no memory", EFAULT, syscall(SYS_rt_sigaction, 65, BAD, 0, 8));
+		FAILS("rt_sigaction: no such signal, no memory, size", EINVAL, syscall(SYS_rt_sigaction, 65, BAD, 0, 9));
+		CHECK("chroot", chdir("d") == 0 && mkdir("root", 0755) == 0 && chroot("root") == 0);
+		CHECK("getcwd: outside of the root", syscall(SYS_getcwd, where, sizeof(where)) > 0 && !strncmp(where, "(unreachable)/", 14));
+		FAILS("getcwd: too short, no memory", ERANGE, syscall(SYS_getcwd, BAD, 8));
+		if (setresuid(1, 1, 1))
+			_exit(1);
+		FAILS("chroot: no such folder, not permitted", ENOENT, chroot("none"));
+		FAILS("chroot: no folder, not permitted", ENOTDIR, chroot("g"));
+		FAILS("chroot: not permitted", EPERM, chroot("."));
+		_exit(check_failures);
+	}
+	CHECK("in a child", EXITED(wait_status(child), 0) && rmdir("d/root") == 0);
 }
 
 static void memory(void)
@@ -141,6 +180,7 @@ int main(void)
 	two_paths();
 	times();
 	descriptors();
+	places();
 	memory();
 	identity();
 	DONE();
