@@ -54,13 +54,13 @@ static void one(const char *what, clockid_t clock)
 	timer_t timer;
 
 	CHECK(what, 1);
-	timer = timer_on(clock, 60, 0);
+	timer = timer_on(clock, 400, 0);
 	pause_ms(150);
 	CHECK("  sleeping does not make it go off", signals == 0);
-	CHECK("  what is left", timer_gettime(timer, &left) == 0 && left.it_value.tv_sec == 0 && left.it_value.tv_nsec > 0 && left.it_value.tv_nsec <= 60000000);
+	CHECK("  what is left", timer_gettime(timer, &left) == 0 && left.it_value.tv_sec == 0 && left.it_value.tv_nsec > 0 && left.it_value.tv_nsec <= 400000000);
 	long before = cpu_ms(clock);
-	compute(clock, 2000, 1);
-	CHECK("  computing does", signals == 1 && cpu_ms(clock) - before < 1900);
+	compute(clock, 5000, 1);
+	CHECK("  computing does", signals == 1 && cpu_ms(clock) - before < 4900);
 	compute(clock, 50, 0);
 	CHECK("  once", signals == 1 && timer_gettime(timer, &left) == 0 && left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0);
 	CHECK("  gone", timer_delete(timer) == 0);
@@ -71,17 +71,18 @@ static void repeated(void)
 	timer_t timer = timer_on(CLOCK_PROCESS_CPUTIME_ID, 20, 20);
 	struct itimerspec off = {{0, 0}, {0, 0}};
 	sigset_t set;
+	long begin = cpu_ms(CLOCK_PROCESS_CPUTIME_ID);
 	int now;
 
 	compute(CLOCK_PROCESS_CPUTIME_ID, 300, 0);
-	CHECK("it goes off again and again", signals >= 3 && signals + overruns >= 6 && signals + overruns <= 20);
+	CHECK("it goes off again and again", signals + overruns >= 6 && signals + overruns <= (cpu_ms(CLOCK_PROCESS_CPUTIME_ID) - begin) / 20 + 3);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = overruns = 0;
 	compute(CLOCK_PROCESS_CPUTIME_ID, 300, 0);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	CHECK("blocked it is pending once, and the rest is counted", signals >= 1 && signals <= 2 && overruns >= 5 && overruns <= 20);
+	CHECK("blocked it is pending, and what it missed is counted", signals >= 1 && overruns >= 5 && signals + overruns <= (cpu_ms(CLOCK_PROCESS_CPUTIME_ID) - begin) / 20 + 3);
 	CHECK("off", timer_settime(timer, 0, &off, NULL) == 0);
 	now = signals;
 	compute(CLOCK_PROCESS_CPUTIME_ID, 100, 0);
