@@ -20,7 +20,7 @@
 
 /* What is bound to a slot. */
 struct cpu_quantum {
-	uint64_t cycles;   /* at most so many a turn */
+	uint64_t cycles;   /* at most so many a turn; what one takes beyond that comes off the next ones */
 	uint32_t priority; /* higher: earlier in each round */
 	uint32_t reserved; /* 0 */
 	exo_cap_t cpu_cap; /* exo_quantum_bind(): the capability that is shown, or EXO_CAP_NONE;

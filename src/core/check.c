@@ -456,7 +456,7 @@ static void totals_add(struct totals *totals, const struct zone *zone)
 
 /* ---- Quantum slots ----------------------------------------------------- */
 
-static const char *check_slot(const struct quantum_slot *slot, uint64_t number)
+static const char *check_slot(const struct quantum_slot *slot, uint64_t number, uint64_t round)
 {
 	const struct context *context = slot->context;
 
@@ -470,6 +470,7 @@ static const char *check_slot(const struct quantum_slot *slot, uint64_t number)
 	ENSURE(cap_covers(cap_at(slot->by_cpu.slot), number, 1), "slot: outside its capability");
 	ENSURE(cap_at(slot->by_context.slot)->context == context, "slot: another context's capability");
 	ENSURE(slot->ns > 0 && slot->ns <= EXO_QUANTUM_NS_MAX, "slot: length of a turn");
+	ENSURE(slot->debt < slot->ns && slot->next <= round + 1 + QUANTUM_DEBT_NS / slot->ns, "slot: what it owes");
 	return NULL;
 }
 
@@ -480,7 +481,7 @@ CORE_LOCKED static const char *check_quanta(void)
 		uint32_t bound = 0;
 
 		for (uint64_t i = 0; i < EXO_QUANTUM_SLOTS; i++) {
-			const char *broken = check_slot(&vector->slots[i], EXO_QUANTUM_SLOT(cpu, i));
+			const char *broken = check_slot(&vector->slots[i], EXO_QUANTUM_SLOT(cpu, i), vector->round);
 
 			if (broken)
 				return broken;

@@ -46,7 +46,7 @@ void quantum_bind(uint64_t number, struct context *context, struct cap *cap, str
 	slot->ns = ns;
 	slot->cycles = quantum->cycles;
 	slot->priority = quantum->priority;
-	slot->round = vector->round - 1;
+	slot->next = vector->round;
 	bind_plain(&slot->by_cpu, BINDING_QUANTUM, context->zone, cpu, number, number);
 	bind_plain(&slot->by_context, BINDING_QUANTUM, context->zone, cap, number, number);
 	context->in_slot = true;
@@ -105,18 +105,19 @@ CORE_LOCKED static bool is_ready(const struct quantum_slot *slot, uint64_t now)
 	return !slot->waiting || context->zone->pending != 0 || now >= slot->until;
 }
 
-/* The ready slot of highest priority that has had no turn in this round, or NULL. */
+/* Of the ready slots the one whose turn comes first: in the earliest round, then by priority. NULL: none is ready. */
 CORE_LOCKED static struct quantum_slot *pick(struct quantum *vector)
 {
 	struct quantum_slot *best = NULL;
-	uint64_t now = hal_time_ns();
+	uint64_t now = hal_time_ns(), first = 0;
 
-	for (uint32_t i = 0; i < EXO_QUANTUM_SLOTS; i++) {
-		struct quantum_slot *slot = &vector->slots[i];
+	for (struct quantum_slot *slot = vector->slots; slot < vector->slots + EXO_QUANTUM_SLOTS; slot++) {
+		uint64_t next = slot->next > vector->round ? slot->next : vector->round;
 
-		if (slot->context && slot->round != vector->round && is_ready(slot, now) &&
-		    (!best || slot->priority > best->priority))
-			best = slot;
+		if (!is_ready(slot, now) || (best && (next > first || (next == first && slot->priority <= best->priority))))
+			continue;
+		best = slot;
+		first = next;
 	}
 	return best;
 }
@@ -157,6 +158,7 @@ CORE_LOCKED static bool time_is_over(struct quantum *vector, struct quantum_slot
 	uint64_t now;
 
 	cpu_this()->preemptions++;
+	cpu_take_kick();
 	events_collect();
 	now = hal_time_ns();
 	if (now < vector->turn_end)
@@ -234,12 +236,13 @@ CORE_LOCKED static void turn(struct quantum *vector, struct quantum_slot *slot)
 		.cap = cap_at(slot->by_context.slot), .name = cap_name(cap_at(slot->by_context.slot)),
 		.cpu = cap_at(slot->by_cpu.slot), .cpu_name = cap_name(cap_at(slot->by_cpu.slot)),
 	};
-	uint64_t cycles = hal_cycles();
+	uint64_t cycles = hal_cycles(), end = hal_time_ns() + slot->ns - slot->debt, now, over;
 
 	context_pin(run.context);
 	vector->current = (uint32_t)(slot - vector->slots);
-	vector->turn_end = hal_time_ns() + slot->ns;
-	slot->round = vector->round;
+	if (slot->next > vector->round)
+		vector->round = slot->next; /* those before have nobody who is ready */
+	vector->turn_end = end;
 	slot->turns++;
 	slot->noticed = false;
 	run.context->page->notice = 0;
@@ -250,6 +253,11 @@ CORE_LOCKED static void turn(struct quantum *vector, struct quantum_slot *slot)
 	while (turn_step(vector, slot, &run))
 		;
 	slot->used += hal_cycles() - cycles;
+	/* Whatever went on at its end, a notice or a call: turns that it has had already, and part of one. */
+	now = hal_time_ns();
+	over = now < end ? 0 : now - end < QUANTUM_DEBT_NS ? now - end : QUANTUM_DEBT_NS;
+	slot->next = vector->round + 1 + over / slot->ns;
+	slot->debt = over % slot->ns;
 	vector->current = 0;
 	context_unpin(run.context);
 }
@@ -263,10 +271,6 @@ bool quantum_turn(struct quantum *vector)
 	if (vector->bound == 0)
 		return false;
 	slot = pick(vector);
-	if (!slot) {
-		vector->round++;
-		slot = pick(vector);
-	}
 	if (slot)
 		turn(vector, slot);
 	/* Time in which nobody calls the kernel would leave what revocation began, and what is due. */
@@ -280,7 +284,7 @@ void quantum_round(struct quantum *vector)
 {
 	struct quantum_slot *slot;
 
-	while ((slot = pick(vector)) != NULL) {
+	while ((slot = pick(vector)) != NULL && slot->next <= vector->round) {
 		turn(vector, slot);
 		if (reap_has_work())
 			reap_help(NULL);

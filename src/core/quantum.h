@@ -5,7 +5,8 @@
  * Slot 0 of each CPU is the first LibOS's: its turn is whatever the CPU does in core_call()
  * while `current` is 0. The others have their turns inside of that: when the first LibOS's turn is over
  * (at its exo_run(), or when it is interrupted), when it waits, and on a CPU that has nothing else. In a round each slot that is ready
- * has one turn, so priority decides about order, not about share, and nobody starves.
+ * has one turn, so priority decides about order, not about share, and nobody starves. What a turn takes beyond its length
+ * comes off the slot's next ones.
  */
 #ifndef CORE_QUANTUM_H
 #define CORE_QUANTUM_H
@@ -16,13 +17,17 @@
 /* How long the first LibOS computes before the others have a round. */
 #define QUANTUM_FIRST_NS UINT64_C(10000000)
 
+/* What one turn can owe: more than the time after a notice and the longest call. Beyond that, the machine was late. */
+#define QUANTUM_DEBT_NS UINT64_C(1000000)
+
 struct quantum_slot {
 	struct context *context;    /* NULL: free */
 	struct binding by_cpu, by_context; /* the capabilities it is bound under */
 	uint64_t ns;                /* length of a turn */
 	uint64_t cycles;            /* the same, as asked for */
 	uint32_t priority;
-	uint32_t round;             /* the last one in which it had its turn */
+	uint64_t next;              /* first round in which it has a turn again */
+	uint64_t debt;              /* by so much that one is shorter, ns */
 	bool waiting;               /* in exo_wait(): no answer was given yet */
 	bool inner;                 /* its LibOS is in exo_run() */
 	bool noticed;               /* this turn's end was announced */
@@ -35,7 +40,7 @@ struct quantum {
 	_Atomic uint64_t turn_end;
 	uint32_t bound;     /* slots with a context */
 	uint32_t current;   /* slot whose turn it is; 0: the first LibOS's, or nobody's */
-	uint32_t round;
+	uint64_t round;
 	struct quantum_slot slots[EXO_QUANTUM_SLOTS];
 };
 

@@ -76,6 +76,9 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 	/* Others may do anything meanwhile, but free what is running. */
 	cpu_enter(run, trap);
 	cycles = hal_cycles() - cycles;
+	/* Whoever kicks, and whatever the machine tells of: no deadline waits for the end of it. */
+	if (trap->event == EXO_EV_PENDING && hal_time_ns() >= run->deadline)
+		trap->event = EXO_EV_QUANTUM;
 	/* 4. The record. */
 	zone->cycles += cycles;
 	zone->transitions++;
@@ -167,7 +170,7 @@ CORE_LOCKED static bool turn_renewed(struct run *run, uint64_t quantum)
 CORE_LOCKED static bool goes_on(struct run *run, uint64_t quantum, struct hal_trap *trap)
 {
 	bool renewed = trap->event == EXO_EV_QUANTUM && turn_renewed(run, quantum);
-	bool kicked = trap->event == EXO_EV_PENDING && cpu_take_kick();
+	bool kicked = cpu_take_kick();
 
 	events_collect();
 	run->runner->untold = false;

@@ -328,6 +328,20 @@ static void dies(const char *how, enum mood mood, enum exo_event event)
 	CHECK("is destroyed", guest_end(g.zone));
 }
 
+/* A loaded host may stop it anywhere, so that a turn ends late; but not in every stretch of some turns for as long as we look. */
+static int has_no_overruns(void)
+{
+	uint64_t end = now_ms() + GUARD_MS;
+	struct exo_quantum_info before, now = slot_info();
+
+	do {
+		before = now;
+		usleep(30000);
+		now = slot_info();
+	} while ((now.overruns != before.overruns || now.turns < before.turns + 3) && now_ms() < end);
+	return now.overruns == before.overruns;
+}
+
 static void sleeps(void)
 {
 	struct guest g;
@@ -335,7 +349,7 @@ static void sleeps(void)
 
 	CHECK("one that sleeps", guest_make(&g, SLEEPS) && bind_ms(&g, 2) && reaches(&g.report->turns, 10, 1));
 	CHECK("sleeps as long as it said", now_ms() - start >= 45);
-	CHECK("and uses next to nothing", slot_info().overruns * 4 <= slot_info().turns); /* a loaded host stops it anywhere */
+	CHECK("and uses next to nothing", has_no_overruns());
 	guest_end(g.zone);
 }
 
