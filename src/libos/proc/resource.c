@@ -95,10 +95,11 @@ int64_t sys_times(struct thread *self, const uint64_t *args)
 
 static int limit_set(const struct thread *caller, struct process *p, uint32_t which, const struct rlimit64 *new)
 {
-	struct rlimit64 *limit = &p->limits[which];
+	struct rlimit64 *limit;
 
 	if (which >= RLIMIT_COUNT || new->soft > new->hard)
 		return -EINVAL;
+	limit = &p->limits[which];
 	/* /proc/sys/fs/nr_open */
 	if (which == RLIMIT_NOFILE && new->hard > FD_MAX)
 		return -EPERM;
