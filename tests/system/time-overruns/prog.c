@@ -3,14 +3,20 @@
 
 #define MS 1000000
 
-static volatile int count, overruns;
+static volatile int count, overruns; /* overruns: what the first one tells */
 
 static void handler(int sig, siginfo_t *info, void *context)
 {
 	(void)sig;
 	(void)context;
-	count++;
-	overruns += info->si_overrun;
+	if (count++ == 0)
+		overruns = info->si_overrun;
+}
+
+/* Once; or the machine stood still so long that the next one has come since. */
+static int came_once(long since, long interval_ms)
+{
+	return count == 1 || (count > 1 && clock_ms() - since >= interval_ms - 1);
 }
 
 static void set(timer_t timer, long first, long interval)
@@ -51,6 +57,7 @@ int main(void)
 	struct sigaction sa = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_RESTART };
 	struct itimerval real = { { 0, 50000 }, { 0, 50000 } };
 	int sig = SIGRTMIN + 1;
+	long since;
 	timer_t timer;
 	pid_t child;
 
@@ -63,8 +70,10 @@ int main(void)
 	set(timer, 10 * MS, 10 * MS);
 	pause_ms(215);
 	count = overruns = 0;
+	since = clock_ms();
 	mask(SIG_UNBLOCK, sig);
-	CHECK("it comes once, and tells of those that were missed", count == 1 && overruns >= 19 && timer_getoverrun(timer) == overruns);
+	CHECK("it comes once, and tells of those that were missed",
+	      (timer_getoverrun(timer) == overruns || count > 1) && overruns >= 19 && came_once(since, 10));
 
 	mask(SIG_BLOCK, sig);
 	pause_ms(30);
@@ -124,8 +133,9 @@ int main(void)
 	getitimer(ITIMER_REAL, &real);
 	CHECK("an interval timer waits for its signal", is_pending(SIGALRM) && real.it_value.tv_usec == 0 && real.it_interval.tv_usec == 50000);
 	count = 0;
+	since = clock_ms();
 	mask(SIG_UNBLOCK, SIGALRM);
 	getitimer(ITIMER_REAL, &real);
-	CHECK("and goes on when that is delivered", count == 1 && real.it_value.tv_usec > 0);
+	CHECK("and goes on when that is delivered", came_once(since, 50) && real.it_value.tv_usec > 0);
 	DONE();
 }
