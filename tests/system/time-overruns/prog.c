@@ -13,10 +13,10 @@ static void handler(int sig, siginfo_t *info, void *context)
 		overruns = info->si_overrun;
 }
 
-/* Once; or the machine stood still so long that the next one has come since. */
+/* One for all that were missed; what comes behind it has become due since. */
 static int came_once(long since, long interval_ms)
 {
-	return count == 1 || (count > 1 && clock_ms() - since >= interval_ms - 1);
+	return count >= 1 && count + overruns <= (clock_ms() - since) / interval_ms + 1;
 }
 
 static void set(timer_t timer, long first, long interval)
@@ -67,10 +67,10 @@ int main(void)
 	set(timer, 10 * MS, 10 * MS);
 	pause_ms(215);
 	CHECK("blocked: it is pending, and the time to the next one is known", is_pending(sig) && left(timer) > 0 && left(timer) <= 10 * MS);
+	since = clock_ms();
 	set(timer, 10 * MS, 10 * MS);
 	pause_ms(215);
 	count = overruns = 0;
-	since = clock_ms();
 	mask(SIG_UNBLOCK, sig);
 	CHECK("it comes once, and tells of those that were missed",
 	      (timer_getoverrun(timer) == overruns || count > 1) && overruns >= 19 && came_once(since, 10));
@@ -133,9 +133,8 @@ int main(void)
 	getitimer(ITIMER_REAL, &real);
 	CHECK("an interval timer waits for its signal", is_pending(SIGALRM) && real.it_value.tv_usec == 0 && real.it_interval.tv_usec == 50000);
 	count = 0;
-	since = clock_ms();
 	mask(SIG_UNBLOCK, SIGALRM);
 	getitimer(ITIMER_REAL, &real);
-	CHECK("and goes on when that is delivered", came_once(since, 50) && real.it_value.tv_usec > 0);
+	CHECK("and goes on when that is delivered", (count == 1 || count == 2) && real.it_value.tv_usec > 0);
 	DONE();
 }
