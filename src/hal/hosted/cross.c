@@ -502,13 +502,17 @@ enum cross_result host_cross_wait(struct host_zone *zone, uint64_t deadline, boo
 
 void host_cross_post(struct host_zone *zone, uint32_t count)
 {
+	uint32_t list = zone->list + 1;
+
 	store32(zone->r, R_MCOUNT, count);
-	store32(zone->r, R_MPOSTED, ++zone->list);
+	/* Whoever waits for the zone's program looks at it too, without the space's lock. */
+	__atomic_store_n(&zone->list, list, __ATOMIC_RELAXED);
+	store32(zone->r, R_MPOSTED, list);
 }
 
 bool host_cross_map_done(const struct host_zone *zone)
 {
-	return load32(zone->r, R_MDONE) == zone->list;
+	return load32(zone->r, R_MDONE) == __atomic_load_n(&zone->list, __ATOMIC_RELAXED);
 }
 
 enum cross_result host_cross_map(struct host_zone *zone, uint32_t count)
