@@ -2,6 +2,7 @@
  * no_bases COMMAND...: runs the command as on a host that does not tell of FSGSBASE: without its bit in AT_HWCAP2. It is
  * stopped at its first instruction, and the auxiliary vector on its stack is changed.
  */
+#include <asm/hwcap2.h>
 #include <errno.h>
 #include <stdint.h>
 #include <sys/auxv.h>
@@ -9,8 +10,6 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define HWCAP2_FSGSBASE_BIT 2L
 
 static long word(int child, uint64_t at)
 {
@@ -38,7 +37,7 @@ int main(int argc, char **argv)
 	while (word(child, at))
 		at += 8;
 	for (at += 8; word(child, at) != AT_NULL; at += 16)
-		if (word(child, at) == AT_HWCAP2 && ptrace(PTRACE_POKEDATA, child, at + 8, word(child, at + 8) & ~HWCAP2_FSGSBASE_BIT) != 0)
+		if (word(child, at) == AT_HWCAP2 && ptrace(PTRACE_POKEDATA, child, at + 8, word(child, at + 8) & ~(long)HWCAP2_FSGSBASE) != 0)
 			return 125;
 	ptrace(PTRACE_DETACH, child, 0, 0);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)

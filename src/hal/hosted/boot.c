@@ -5,6 +5,7 @@
 #include "hosted.h"
 
 #include <core/core.h>
+#include <asm/hwcap2.h>
 #include <cpuid.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -23,7 +24,6 @@
 #define CONTROL_SIZE  ((uint64_t)ZONE_MAX * CTL_STRIDE)
 #define XSTATE_WANTED UINT32_C(0x2e7) /* x87 SSE AVX, AVX-512, PKRU */
 #define EXIT_PANIC    134
-#define HWCAP2_FSGSBASE_BIT 2
 
 struct machine host_machine;
 static char boot_cmdline[sizeof(((struct exo_boot *)0)->cmdline)];
@@ -116,7 +116,7 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_machine.boot.target = "hosted";
 	host_machine.boot.cmdline = boot_cmdline;
 	host_machine.boot.zeroed = true;
-	host_machine.boot.base_instructions = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT;
+	host_machine.boot.base_instructions = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 	host_machine.boot.check = options->check;
 	host_machine.stats = options->stats;
 	host_devices_start(&host_machine.boot);

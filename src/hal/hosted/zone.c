@@ -186,6 +186,7 @@ bool host_zones_ready(const char **message)
 		}
 	}
 	close(zones.pair[1]);
+	close(zones.stub);
 	*message = zones.refusal ? zones.refusal : host_refusal_of_status(0);
 	if (!there)
 		return false;

@@ -213,24 +213,25 @@ static int sleep_until(struct thread *self, uint64_t deadline)
 	return 0;
 }
 
-static int64_t sleep_relative(struct thread *self);
+/* A signal came. restart_args: where the rest is to be stored. */
+static int64_t sleep_again(struct thread *self, uint64_t rest, int64_t (*again)(struct thread *self))
+{
+	int error = self->restart_args[0] ? timespec_write(self, self->restart_args[0], rest) : 0;
 
-/* restart_args: where the rest is to be stored. */
+	if (error)
+		return error;
+	self->restart = again;
+	return -ERESTART_RESTARTBLOCK;
+}
+
 static int64_t sleep_relative(struct thread *self)
 {
 	uint64_t deadline = self->restart_until_ns, now;
-	int error;
 
 	if (!sleep_until(self, deadline))
 		return 0;
 	now = libos_now();
-	if (self->restart_args[0]) {
-		error = timespec_write(self, self->restart_args[0], deadline > now ? deadline - now : 0);
-		if (error)
-			return error;
-	}
-	self->restart = sleep_relative;
-	return -ERESTART_RESTARTBLOCK;
+	return sleep_again(self, deadline > now ? deadline - now : 0, sleep_relative);
 }
 
 static int64_t nanosleep(struct thread *self, uint64_t ns, uint64_t rest)
@@ -268,21 +269,14 @@ static int64_t sleep_until_used(struct thread *self, int32_t clock, uint64_t unt
 	return 0;
 }
 
-/* restart_args: where the rest is to be stored, and the clock. */
+/* restart_args[1]: the clock. */
 static int64_t sleep_used(struct thread *self)
 {
 	uint64_t rest;
-	int error;
 
 	if (!sleep_until_used(self, (int32_t)self->restart_args[1], self->restart_until_ns, &rest))
 		return 0;
-	if (self->restart_args[0]) {
-		error = timespec_write(self, self->restart_args[0], rest);
-		if (error)
-			return error;
-	}
-	self->restart = sleep_used;
-	return -ERESTART_RESTARTBLOCK;
+	return sleep_again(self, rest, sleep_used);
 }
 
 static int64_t cpu_nanosleep(struct thread *self, int32_t clock, bool absolute, uint64_t ns, uint64_t rest_address)
