@@ -1,7 +1,7 @@
 /*
  * A program that says it has stopped, and runs on: what it gives back it must not be able to
  * reach any more when somebody else gets it. Each child announces munmap() of its
- * memory by a message of its own making and goes on writing into it, with values
+ * memory by messages of its own making and goes on writing into it, with values
  * that whoever uses the frames next would stumble over.
  */
 #include <hal/hosted/layout.h>
@@ -53,13 +53,15 @@ static void attack(void)
 	uint8_t *at = mmap(0, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	memset(at, 1, PAGES * PAGE);
-	say(SYS_munmap, (uint64_t)at, PAGES * PAGE);
-	for (;;)
+	for (;;) {
+		/* Again and again: a real stop, of a preemption for instance, may come before anybody has seen this one. */
+		say(SYS_munmap, (uint64_t)at, PAGES * PAGE);
 		for (unsigned i = 0; i < PAGES; i++) {
 			volatile uint64_t *words = (volatile uint64_t *)(at + i * PAGE);
 			for (unsigned j = 0; j < 4; j++)
 				words[j] = POISON;
 		}
+	}
 }
 
 /* Fresh memory is zero and stays what was written. */
