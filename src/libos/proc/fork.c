@@ -115,7 +115,6 @@ static int child_make(struct process *parent, const struct clone_request *r, str
 
 	if (!child)
 		return -ENOMEM;
-	child_inherit(child, parent);
 	if (r->flags & CLONE_SIGHAND) {
 		child->actions = parent->actions;
 		child->actions->refs++;
@@ -174,20 +173,31 @@ static void thread_inherit(struct thread *t, struct thread *self, const struct c
 		t->clear_child_tid = r->child_tid;
 }
 
-/* The last steps: nothing of them fails but the stack, which is taken first. */
-static int thread_go(struct thread *t, struct thread *self, struct process *owner, const struct clone_request *r)
+/* Linux does not fail clone() when the numbers cannot be stored either. */
+static void store_numbers(struct thread *t, struct thread *self, struct vm_space *space, const struct clone_request *r)
 {
-	int error = sched_start(t);
-
-	if (error)
-		return error;
-	thread_add(owner, t);
-	/* Linux does not fail clone() when the numbers cannot be stored either. */
 	if (r->flags & CLONE_PARENT_SETTID)
 		(void)user_write(self->process->space, r->parent_tid, &t->tid, sizeof(t->tid));
 	if (r->flags & CLONE_CHILD_SETTID)
-		(void)user_write(owner->space, r->child_tid, &t->tid, sizeof(t->tid));
-	return 0;
+		(void)user_write(space, r->child_tid, &t->tid, sizeof(t->tid));
+}
+
+/*
+ * The last steps. Copying memory may give way to others. What has come of that is looked at here, and from here on nobody
+ * else runs: whoever has been killed meanwhile makes nothing that would outlive it, and the last place is taken once.
+ */
+static int thread_go(struct thread *t, struct thread *self, struct process *owner, const struct clone_request *r)
+{
+	int error;
+
+	if (self->exiting || self->process->group_exiting)
+		return -EINTR;
+	error = check_limits(self, r);
+	if (!error)
+		error = sched_start(t);
+	if (!error)
+		thread_add(owner, t);
+	return error;
 }
 
 static void thread_discard(struct thread *t)
@@ -207,6 +217,8 @@ static int64_t clone_thread(struct thread *self, const struct clone_request *r)
 	t->process = p;
 	t->tid = pid_alloc();
 	thread_inherit(t, self, r);
+	if (t->tid > 0)
+		store_numbers(t, self, p->space, r);
 	error = t->tid < 0 ? t->tid : thread_go(t, self, p, r);
 	if (error) {
 		thread_discard(t);
@@ -239,41 +251,70 @@ static void set_exit_signal(struct process *child, const struct process *p, cons
 	child->parent_execs = sibling ? p->parent_execs : p->execs;
 }
 
-static int64_t clone_process(struct thread *self, const struct clone_request *r)
+/* It is one of its parent's group from here on; what was sent to that while it was made is for it too. */
+static void child_go(struct process *child, struct thread *self, const struct clone_request *r)
 {
-	struct process *p = self->process, *child;
+	struct process *p = self->process;
+
+	child_inherit(child, p);
+	set_exit_signal(child, p, r);
+	child->parent = r->flags & CLONE_PARENT ? p->parent : p;
+	list_push_back(&child->parent->children, &child->sibling);
+	process_add(child);
+	for (int signo = 1; signo <= SIGNAL_COUNT; signo++) {
+		struct signal_info info = {.signo = signo, .code = SI_USER};
+
+		if (self->fork_signals & SIGNAL_BIT(signo))
+			signal_send_process(child, &info);
+	}
+	cpu_tick_start(child); /* RLIMIT_CPU is inherited */
+	libos.procs.forks++;
+}
+
+static int child_begin(struct thread *self, const struct clone_request *r, struct process **made)
+{
+	struct process *child;
 	struct thread *t;
 	int error;
-	int32_t pid;
 
 	do
-		error = child_make(p, r, &child);
+		error = child_make(self->process, r, &child);
 	while (error == -ENOMEM && process_make_room(self));
-
 	if (error)
 		return error;
 	t = thread_new(child->space);
-	pid = pid_alloc();
-	if (!t || pid < 0) {
-		if (t)
-			thread_discard(t);
-		return child_discard(child, t ? pid : -EAGAIN);
+	if (!t)
+		return child_discard(child, -EAGAIN);
+	error = t->tid = child->pid = pid_alloc();
+	if (error > 0) {
+		t->process = child;
+		child->cred = self->cred;
+		thread_inherit(t, self, r);
+		store_numbers(t, self, child->space, r);
+		error = thread_go(t, self, child, r);
 	}
-	t->process = child;
-	t->tid = child->pid = pid;
-	child->cred = self->cred;
-	thread_inherit(t, self, r);
-	set_exit_signal(child, p, r);
-	error = thread_go(t, self, child, r);
 	if (error) {
 		thread_discard(t);
 		return child_discard(child, error);
 	}
-	child->parent = r->flags & CLONE_PARENT ? p->parent : p;
-	list_push_back(&child->parent->children, &child->sibling);
-	process_add(child);
-	cpu_tick_start(child); /* RLIMIT_CPU is inherited */
-	libos.procs.forks++;
+	child_go(child, self, r);
+	*made = child;
+	return 0;
+}
+
+static int64_t clone_process(struct thread *self, const struct clone_request *r)
+{
+	struct process *p = self->process, *child;
+	int error;
+	int32_t pid;
+
+	self->forks = true;
+	self->fork_signals = 0;
+	error = child_begin(self, r, &child);
+	self->forks = false;
+	if (error)
+		return error;
+	pid = child->pid;
 	if (r->flags & CLONE_VM)
 		answers_stop(p);
 	if (r->flags & CLONE_VFORK) {

@@ -122,6 +122,8 @@ struct thread {
 	struct exo_ctx_page *page;        /* the context page, in the window */
 
 	struct signal_pending pending;
+	bool forks;                       /* it makes a child, which is not yet one of its group */
+	uint64_t fork_signals;            /* …sent to that meanwhile */
 	bool offered;                     /* it was chosen for signals sent to the process, or has looked for some */
 	uint64_t blocked, saved_blocked;  /* signal sets, bit n-1 for signal n */
 	uint64_t real_blocked;            /* blocked but for an rt_sigtimedwait in progress */

@@ -345,13 +345,30 @@ void signal_send_thread(struct thread *t, const struct signal_info *info)
 	(void)signal_queue_thread(t, info);
 }
 
+void signal_sent_to_many(struct process *p, int signo)
+{
+	LIST_EACH(at, &p->threads) {
+		struct thread *t = THREAD_OF(at);
+
+		if (!t->forks)
+			continue;
+		if (signal_default_stops(signo))
+			t->fork_signals &= ~SIGNAL_BIT(SIGCONT);
+		if (signo == SIGCONT)
+			t->fork_signals &= ~STOP_SET;
+		t->fork_signals |= SIGNAL_BIT(signo);
+	}
+}
+
 void signal_send_group(int32_t pgid, int signo)
 {
 	struct signal_info info = {.signo = signo, .code = SI_KERNEL};
 
 	LIST_EACH(at, &libos.procs.all) {
-		if (PROCESS_OF(at)->pgid == pgid)
+		if (PROCESS_OF(at)->pgid == pgid) {
 			signal_send_process(PROCESS_OF(at), &info);
+			signal_sent_to_many(PROCESS_OF(at), signo);
+		}
 	}
 }
 

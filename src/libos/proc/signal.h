@@ -64,6 +64,8 @@ void signal_send_process(struct process *process, const struct signal_info *info
 void signal_send_thread(struct thread *thread, const struct signal_info *info);
 /* To every member of a process group, from the kernel (tty). */
 void signal_send_group(int32_t pgid, int signo);
+/* The process was sent it as one of several: a child that it is making gets it too. Whoever sends to a group or to all calls this. */
+void signal_sent_to_many(struct process *process, int signo);
 /* A fault that the program cannot block or ignore its way around. */
 void signal_force(struct thread *thread, const struct signal_info *info);
 /* The thread's mask has changed: what it takes now comes to it, what it takes no longer goes to other threads. */

@@ -240,6 +240,8 @@ static int64_t kill_many(struct thread *self, int32_t pgid, const struct signal_
 		if (pgid ? p->pgid != pgid : p == libos.procs.init || p == self->process)
 			continue;
 		error = send_checked(self, p, info);
+		if (!error && info->signo && !is_spared(self->process, p, info->signo))
+			signal_sent_to_many(p, info->signo);
 		if (!error || result == -ESRCH)
 			result = error;
 	}
