@@ -181,12 +181,19 @@ static const char *base_name(const char *path)
 	return name;
 }
 
-static void program_discard(struct program *prog)
+/* But the file. */
+static void program_unload(struct program *prog)
 {
 	if (prog->ctx)
 		thread_context_free(prog->ctx, prog->frame);
 	if (prog->space)
 		vm_space_put(prog->space);
+	*prog = (struct program){.file = prog->file};
+}
+
+static void program_discard(struct program *prog)
+{
+	program_unload(prog);
 	if (prog->file)
 		file_put(prog->file);
 }
@@ -338,8 +345,10 @@ static int exec_file(struct thread *self, struct exec_args *a, struct file *file
 	int error = resolve_scripts(self, a, &prog.file);
 	bool shared;
 
-	if (!error)
-		error = program_load(self, a, &prog);
+	while (!error && (error = program_load(self, a, &prog)) == -ENOMEM && process_make_room(self)) {
+		program_unload(&prog);
+		error = 0;
+	}
 	if (!error && !(fresh = heap_alloc(sizeof(*fresh))))
 		error = -ENOMEM;
 	if (!error && fd_table_shared(p->fds) && !(fds = fd_table_copy(p->fds)))

@@ -277,14 +277,12 @@ static int child_begin(struct thread *self, const struct clone_request *r, struc
 	struct thread *t;
 	int error;
 
-	do
-		error = child_make(self->process, r, &child);
-	while (error == -ENOMEM && process_make_room(self));
+	error = child_make(self->process, r, &child);
 	if (error)
 		return error;
 	t = thread_new(child->space);
 	if (!t)
-		return child_discard(child, -EAGAIN);
+		return child_discard(child, -ENOMEM);
 	error = t->tid = child->pid = pid_alloc();
 	if (error > 0) {
 		t->process = child;
@@ -310,7 +308,9 @@ static int64_t clone_process(struct thread *self, const struct clone_request *r)
 
 	self->forks = true;
 	self->fork_signals = 0;
-	error = child_begin(self, r, &child);
+	do
+		error = child_begin(self, r, &child);
+	while (error == -ENOMEM && process_make_room(self));
 	self->forks = false;
 	if (error)
 		return error;

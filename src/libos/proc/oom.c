@@ -107,7 +107,9 @@ bool process_make_room(struct thread *self)
 {
 	const struct process *victim = NULL;
 
-	if (!privileged(&self->cred, PRIV_RESERVE) || self->exiting || self->process->group_exiting || !frames_exhausted())
+	if (!privileged(&self->cred, PRIV_RESERVE) || self->exiting || self->process->group_exiting)
+		return false;
+	if (!frames_exhausted() && !frames_scattered())
 		return false;
 	if (!is_dying()) {
 		victim = choose();

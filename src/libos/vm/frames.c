@@ -415,6 +415,21 @@ bool frames_exhausted(void)
 	return libos.frames.free_count <= floor_of(true);
 }
 
+bool frames_scattered(void)
+{
+	const struct frames *frames = &libos.frames;
+
+	for (unsigned i = 0; i < FRAMES_FRESH_MAX; i++) {
+		if (frames->fresh[i].first != frames->fresh[i].end)
+			return false;
+	}
+	for (unsigned order = FRAMES_COLD_ORDER; order < FRAMES_ORDER_MAX; order++) {
+		if (!list_empty(&frames->free[order]))
+			return false;
+	}
+	return frames->cold_count == 0;
+}
+
 bool frames_tight(void)
 {
 	return libos.frames.free_count < floor_of(true) + (libos.frames.total >> TIGHT_SHIFT);

@@ -80,6 +80,8 @@ void frames_keep(bool keep);
  * at the first and stop being generous at the second. */
 bool frames_exhausted(void);
 bool frames_tight(void);
+/* No FRAMES_COLD neighbours are left, however many frames are free: nobody can begin a program. */
+bool frames_scattered(void);
 
 /* Hands frames that were in use at boot (the root image) to the allocator. */
 void frames_release(exo_frame_t first, uint64_t count);
