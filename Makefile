@@ -40,7 +40,7 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C) src/hal/x86_64/virtq.c
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers fuzz fuzz-build unit stress layers stack budget format coverage clean docs
+.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers bench-worst fuzz fuzz-build unit stress layers stack budget format coverage clean docs
 
 help:  ## This list
 	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
@@ -398,8 +398,9 @@ fuzz: deps fuzz-build  ## Run every fuzz target for FUZZ_SECONDS (60)
 # ---- measures and checks --------------------------------------------------------------
 # The core as the simulator has it, on a machine that does next to nothing; what the benchmark never uses of a
 # machine comes from the scripted one.
-BENCH_CORE_OBJ := $(call objects,build/hosted,$(CORE_C) $(HALX86_C) tests/bench/core.c tests/bench/machine.c) \
-	build/hosted/tests/bench/rest.o
+BENCH_OBJ       := $(call objects,build/hosted,$(CORE_C) $(HALX86_C) tests/bench/machine.c) build/hosted/tests/bench/rest.o
+BENCH_CORE_OBJ  := $(BENCH_OBJ) $(call objects,build/hosted,tests/bench/core.c tests/bench/flat.c)
+BENCH_WORST_OBJ := $(BENCH_OBJ) $(call objects,build/hosted,tests/bench/tables.c $(wildcard tests/bench/worst*.c))
 build/hosted/tests/%.o: tests/%.c $(GENERATED)
 	@mkdir -p $(@D)
 	$(call note,CC)
@@ -408,12 +409,16 @@ build/hosted/tests/bench/rest.o: $(call objects,build/hosted,$(call find_c,tests
 	$(call note,LD)
 	ld -r -o $@ $^ && objcopy --weaken $@
 build/tools/bench_core: $(BENCH_CORE_OBJ)
+build/tools/bench_worst: $(BENCH_WORST_OBJ)
+build/tools/bench_core build/tools/bench_worst:
 	@mkdir -p $(@D)
 	$(call note,LD)
 	$(CC) -o $@ $^
 
 bench: hosted iso build/tools/bench_core  ## Measure against native Linux, side by side
 	@tools/bench
+bench-worst: build/tools/bench_worst  ## The longest that each kernel call takes, with the largest states
+	@build/tools/bench_worst
 bench-peers: hosted iso  ## The same beside User-Mode Linux, gVisor and Linux in QEMU
 	@tools/bench-peers
 

@@ -1,7 +1,7 @@
 /*
- * The machine under the benchmark of the core: as little of one as can be, so that what is measured is the core.
- * Time, CPU number and hashing cost what they cost in the simulator; a mapping is one store. What is not here is
- * never used while something is measured: the Makefile takes it from tests/support/fake.
+ * The machine under the benchmarks of the core: as little of one as can be, so that what is measured is the core.
+ * Time, CPU number and hashing cost what they cost in the simulator; spaces are in flat.c and in tables.c. What is in
+ * neither is never used while something is measured: the Makefile takes it from tests/support/fake.
  */
 #include "bench.h"
 
@@ -12,16 +12,16 @@
 #include <string.h>
 
 #define FIRST_FRAME UINT64_C(0x100)
-#define FRAMES      UINT64_C(16384)
+#define FRAMES      UINT64_C(65536)
 
 static _Alignas(4096) uint8_t memory[FRAMES << EXO_FRAME_SHIFT];
 static struct hal_boot_info info = {
 	.first_frame = FIRST_FRAME, .frame_count = FRAMES, .cpu_count = 1, .target = "bench", .cmdline = "",
 	.nodes = { { FIRST_FRAME, FRAMES, 0 } }, .node_ranges = 1, .colours = 1,
+	.irqs = { { 0, HAL_IRQ_LINES } }, .disks = { { UINT64_C(1) << 20, true } },
 };
 static void (*libos_run)(const struct exo_boot *boot);
 static uint64_t ns_per_cycle; /* times 2^32 */
-static uint64_t page_entries[BENCH_PAGES];
 static bool sha;
 static struct {
 	uint64_t cycles, ns; /* of hal_time_ns() */
@@ -61,111 +61,9 @@ uint64_t hal_time_ns(void)
 	return base.ns + (span * ns_per_cycle >> 32);
 }
 
-/* ---- Spaces: a window of pages, an entry each ------------------------------------ */
-
-static uint64_t *entry_of(exo_vaddr_t vaddr)
+void bench_time_skip(uint64_t ns)
 {
-	return &page_entries[(vaddr >> EXO_FRAME_SHIFT) % BENCH_PAGES];
-}
-
-enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
-{
-	(void)pool;
-	memset(space, 0, sizeof(*space));
-	return EXO_OK;
-}
-
-void hal_space_stop(struct hal_space *space) { (void)space; }
-
-void hal_space_destroy(struct hal_space *space, struct hal_pool *pool)
-{
-	(void)space;
-	(void)pool;
-}
-
-uint64_t hal_space_cost(const struct hal_space *space, exo_vaddr_t vaddr, uint64_t count)
-{
-	(void)space;
-	(void)vaddr;
-	(void)count;
-	return 0;
-}
-
-void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame, uint64_t count, uint32_t prot,
-                   struct hal_pool *pool)
-{
-	(void)space;
-	(void)pool;
-	for (uint64_t i = 0; i < count; i++)
-		*entry_of(vaddr + (i << EXO_FRAME_SHIFT)) = (frame + i) << EXO_FRAME_SHIFT | prot;
-}
-
-void hal_space_flush(struct hal_space *space) { (void)space; }
-
-bool hal_space_query(const struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t *frame, uint32_t *flags)
-{
-	uint64_t entry = *entry_of(vaddr);
-
-	(void)space;
-	*frame = entry >> EXO_FRAME_SHIFT;
-	*flags = (uint32_t)(entry & (EXO_FRAME_SIZE - 1));
-	return entry != 0;
-}
-
-exo_vaddr_t hal_space_next(const struct hal_space *space, exo_vaddr_t vaddr, exo_vaddr_t end, uint32_t *words)
-{
-	(void)space;
-	(void)words;
-	while (vaddr < end && *entry_of(vaddr) == 0)
-		vaddr += EXO_FRAME_SIZE;
-	return vaddr;
-}
-
-uint64_t hal_space_unmap(struct hal_space *space, exo_vaddr_t *vaddr, exo_vaddr_t end, exo_frame_t *frames, uint64_t count,
-                         uint32_t *words, struct hal_pool *pool)
-{
-	uint64_t done = 0;
-
-	(void)pool;
-	while (done < count && (*vaddr = hal_space_next(space, *vaddr, end, words)) < end) {
-		frames[done++] = *entry_of(*vaddr) >> EXO_FRAME_SHIFT;
-		*entry_of(*vaddr) = 0;
-		*vaddr += EXO_FRAME_SIZE;
-	}
-	return done;
-}
-
-bool hal_copy_in(const struct hal_space *space, void *to, exo_vaddr_t from, uint64_t size)
-{
-	(void)space;
-	memcpy(to, (const void *)(uintptr_t)from, size);
-	return true;
-}
-
-bool hal_copy_out(const struct hal_space *space, exo_vaddr_t to, const void *from, uint64_t size)
-{
-	(void)space;
-	memcpy((void *)(uintptr_t)to, from, size);
-	return true;
-}
-
-/* ---- Contexts: a program that is back with a system call at once ------------------ */
-
-void hal_ctx_init(struct hal_ctx *ctx, struct hal_space *space, struct exo_ctx_page *page)
-{
-	(void)ctx;
-	(void)space;
-	(void)page;
-}
-
-void hal_ctx_fini(struct hal_ctx *ctx) { (void)ctx; }
-
-void hal_ctx_enter(struct hal_ctx *ctx, uint64_t deadline, struct hal_trap *trap)
-{
-	(void)ctx;
-	(void)deadline;
-	trap->event = EXO_EV_SYSCALL;
-	trap->nr = 1;
+	base.ns += ns;
 }
 
 /* ---- The rest ---------------------------------------------------------------------- */
@@ -188,13 +86,6 @@ void hal_libos_run(struct hal_space *space, const struct exo_boot *boot)
 	exit(0);
 }
 
-struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
-{
-	const uint64_t args[6] = { a0, a1, a2, a3, a4, a5 };
-
-	return core_call(number, args);
-}
-
 bool hal_sha256_blocks(uint32_t state[8], const void *blocks, uint64_t count)
 {
 	if (sha)
@@ -215,7 +106,6 @@ bool hal_entropy(void *bytes, uint64_t size)
 	return true;
 }
 
-uint64_t hal_events_take(void) { return 0; }
 void hal_halt(uint32_t status) { exit((int)status); }
 
 void hal_panic(const char *message)
