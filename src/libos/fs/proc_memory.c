@@ -26,7 +26,7 @@ static void add_sizes(struct text *text, const struct vm_region_info *r)
 	            anonymous, 0ul, 0ul);
 	text_printf(text, "AnonHugePages:  %8lu kB\nShmemPmdMapped: %8lu kB\nFilePmdMapped:  %8lu kB\n", 0ul, 0ul, 0ul);
 	text_printf(text, "Shared_Hugetlb: %8lu kB\nPrivate_Hugetlb:%8lu kB\nSwap:           %8lu kB\nSwapPss:        %8lu kB\n"
-	            "Locked:         %8lu kB\n", 0ul, 0ul, 0ul, 0ul, 0ul);
+	            "Locked:         %8lu kB\n", 0ul, 0ul, 0ul, 0ul, r->locked ? rss : 0ul);
 }
 
 void proc_show_smaps(struct text *text, const struct proc_subject *s)
@@ -41,9 +41,9 @@ void proc_show_smaps(struct text *text, const struct proc_subject *s)
 		text_printf(text, "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
 		            (unsigned long)((r.end - r.start) / 1024));
 		add_sizes(text, &r);
-		text_printf(text, "THPeligible:           0\nProtectionKey:         0\nVmFlags:%s%s%s%s mr mw me%s%s\n",
+		text_printf(text, "THPeligible:           0\nProtectionKey:         0\nVmFlags:%s%s%s%s mr mw me%s%s%s\n",
 		            r.read ? " rd" : "", r.write ? " wr" : "", r.execute ? " ex" : "", r.shared ? " sh" : "",
-		            r.shared ? " ms" : "", r.grows_down ? " gd" : "");
+		            r.shared ? " ms" : "", r.grows_down ? " gd" : "", r.locked ? " lo" : "");
 	}
 	heap_free(line);
 }

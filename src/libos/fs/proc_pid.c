@@ -104,7 +104,7 @@ static void show_memory(struct text *text, const struct process *p)
 	if (p->state != PROCESS_ALIVE)
 		return;
 	text_printf(text, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
-	            KIB(v.virtual_pages), KIB(v.virtual_pages), 0ul, 0ul, KIB(peak), KIB(v.resident_pages));
+	            KIB(v.virtual_pages), KIB(v.virtual_pages), KIB(v.locked_pages), 0ul, KIB(peak), KIB(v.resident_pages));
 	text_printf(text, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
 	            KIB(v.resident_pages - v.shared_pages), KIB(v.shared_pages), 0ul);
 	text_printf(text, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",

@@ -12,6 +12,7 @@
 #define OPEN_FILES_SOFT   1024
 #define OPEN_FILES_HARD   4096
 #define SIGNALS_QUEUED    4096
+#define LOCKED_BYTES      (UINT64_C(8) << 20) /* as Linux */
 
 static const char *const default_env[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/root", NULL};
 
@@ -58,6 +59,7 @@ static void default_limits(struct rlimit64 *limits)
 	limits[RLIMIT_NPROC] = (struct rlimit64){PROCESS_MAX / 2, PROCESS_MAX / 2};
 	limits[RLIMIT_NOFILE] = (struct rlimit64){OPEN_FILES_SOFT, OPEN_FILES_HARD};
 	limits[RLIMIT_SIGPENDING] = (struct rlimit64){SIGNALS_QUEUED, SIGNALS_QUEUED};
+	limits[RLIMIT_MEMLOCK] = (struct rlimit64){LOCKED_BYTES, LOCKED_BYTES};
 	limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct rlimit64){0, 0};
 }
 

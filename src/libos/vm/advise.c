@@ -8,7 +8,7 @@
 
 static bool advice_is_known(int advice)
 {
-	return advice >= MADV_NORMAL && advice <= MADV_POPULATE_WRITE && (advice <= MADV_DONTNEED || advice >= MADV_FREE);
+	return advice >= MADV_NORMAL && advice <= MADV_DONTNEED_LOCKED && (advice <= MADV_DONTNEED || advice >= MADV_FREE);
 }
 
 /* Advice that changes only the region's flags. */
@@ -54,9 +54,16 @@ static int remove_file(const struct region *region, uint64_t start, uint64_t end
 	return r;
 }
 
+static bool spares_locked(int advice)
+{
+	return advice == MADV_FREE || advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_COLD || advice == MADV_PAGEOUT;
+}
+
 /* One region's part of the range. */
 static int advise_region(struct vm_space *space, struct region *region, uint64_t start, uint64_t end, int advice)
 {
+	if ((region->flags & REGION_LOCKED) != 0 && spares_locked(advice))
+		return -EINVAL;
 	switch (advice) {
 	case MADV_FREE:
 		if (region->file != NULL || region->object != NULL)
@@ -64,6 +71,7 @@ static int advise_region(struct vm_space *space, struct region *region, uint64_t
 		(void)pages_remove_long(space, start, end);
 		return 0;
 	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
 		(void)pages_remove_long(space, start, end);
 		return 0;
 	case MADV_REMOVE:
@@ -127,6 +135,7 @@ int vm_madvise(struct vm_space *space, uint64_t address, uint64_t length, int ad
 int vm_msync(struct vm_space *space, uint64_t address, uint64_t length, int flags)
 {
 	uint64_t size = PAGE_UP(length), end, at = address;
+	bool holes = false;
 
 	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) != 0 || (address & (PAGE_SIZE - 1)) != 0)
 		return -EINVAL;
@@ -136,11 +145,14 @@ int vm_msync(struct vm_space *space, uint64_t address, uint64_t length, int flag
 	if (end < address)
 		return -ENOMEM;
 	for (uint32_t i = region_index(space, address); i < space->region_count && at < end; i++) {
-		if (space->regions[i]->start > at)
-			break;
+		if (space->regions[i]->end <= at)
+			continue;
+		holes |= space->regions[i]->start > at;
+		if ((flags & MS_INVALIDATE) != 0 && space->regions[i]->start < end && (space->regions[i]->flags & REGION_LOCKED) != 0)
+			return -EBUSY;
 		at = space->regions[i]->end;
 	}
-	return at < end ? -ENOMEM : 0;
+	return at < end || holes ? -ENOMEM : 0;
 }
 
 static bool is_in_core(struct vm_space *space, struct region *region, uint64_t address)

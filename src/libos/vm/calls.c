@@ -7,6 +7,15 @@
 
 #define NO_SUCH_PROT 0x40000000 /* for what does not fit into an int */
 
+static struct vm_space *enter(struct thread *self)
+{
+	struct vm_space *space = self->process->space;
+
+	vm_enter(space, self);
+	vm_set_lock_limit(space, privileged(&self->cred, PRIV_LOCK_MEMORY) ? UINT64_MAX : self->process->limits[RLIMIT_MEMLOCK].soft);
+	return space;
+}
+
 int64_t sys_mmap(struct thread *self, const uint64_t *args)
 {
 	struct process *process = self->process;
@@ -23,20 +32,12 @@ int64_t sys_mmap(struct thread *self, const uint64_t *args)
 	}
 	if (file != NULL)
 		file_get(file);
-	vm_enter(process->space, self);
+	(void)enter(self);
 	result = vm_mmap(process->space, args[0], args[1], (int)args[2], flags, file, args[5]);
 	vm_leave(process->space);
 	if (file != NULL)
 		file_put(file);
 	return result;
-}
-
-static struct vm_space *enter(struct thread *self)
-{
-	struct vm_space *space = self->process->space;
-
-	vm_enter(space, self);
-	return space;
 }
 
 static int64_t leave(struct vm_space *space, int64_t result)
@@ -92,4 +93,40 @@ int64_t sys_mincore(struct thread *self, const uint64_t *args)
 	struct vm_space *space = enter(self);
 
 	return leave(space, vm_mincore(space, args[0], args[1], args[2]));
+}
+
+int64_t sys_mlock(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = enter(self);
+
+	return leave(space, vm_mlock(space, args[0], args[1], 0));
+}
+
+int64_t sys_mlock2(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = enter(self);
+
+	return leave(space, vm_mlock(space, args[0], args[1], (int)args[2]));
+}
+
+int64_t sys_munlock(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = enter(self);
+
+	return leave(space, vm_munlock(space, args[0], args[1]));
+}
+
+int64_t sys_mlockall(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = enter(self);
+
+	return leave(space, vm_mlockall(space, (int)args[0]));
+}
+
+int64_t sys_munlockall(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = enter(self);
+
+	(void)args;
+	return leave(space, vm_munlockall(space));
 }

@@ -104,7 +104,8 @@ static void decode_flags(struct map_request *m, int prot, int flags)
 	m->max_prot = PROT_ALL;
 	m->fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
 	m->no_replace = (flags & MAP_FIXED_NOREPLACE) != 0;
-	m->populate = (flags & (MAP_POPULATE | MAP_LOCKED)) != 0 && (flags & MAP_NONBLOCK) == 0;
+	m->lock = (flags & MAP_LOCKED) != 0;
+	m->populate = (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
 }
 
 /* Settles m->start. */
@@ -195,7 +196,7 @@ static void prefault(struct vm_space *space, struct region *region, bool populat
 	if (region->prot == 0 || (region->flags & REGION_GROWSDOWN) != 0)
 		return;
 	if (populate) {
-		region_populate(space, region, region->start, region->end);
+		(void)region_populate(space, region, region->start, region->end);
 		return;
 	}
 	if ((region->flags & REGION_SHARED) != 0)
@@ -212,21 +213,24 @@ static void prefault(struct vm_space *space, struct region *region, bool populat
 	region_prefault(space, region, region->start, end);
 }
 
-void region_populate(struct vm_space *space, struct region *region, uint64_t start, uint64_t end)
+int region_populate(struct vm_space *space, struct region *region, uint64_t start, uint64_t end)
 {
 	bool write = (region->prot & PROT_WRITE) != 0 && (region->flags & REGION_SHARED) == 0;
 
 	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
 		pte_t *place;
+		int r;
 
 		if (sched_worked(&libos.sched, 1) && signal_is_pending(libos.sched.current))
-			return;
+			return 0;
 		place = table_find(&space->pages, at);
 		if (place != NULL && (*place & PTE_MAPPED) != 0 && (!write || (*place & PTE_OWN) != 0))
 			continue;
-		if (frames_tight() || page_fault_in(space, region, at, write) != 0)
-			return;
+		r = frames_tight() ? -ENOMEM : page_fault_in(space, region, at, write);
+		if (r != 0)
+			return r;
 	}
+	return 0;
 }
 
 int64_t vm_mmap(struct vm_space *space, uint64_t address, uint64_t length, int prot, int flags,
@@ -247,6 +251,9 @@ int64_t vm_mmap(struct vm_space *space, uint64_t address, uint64_t length, int p
 		return -EINVAL;
 	decode_flags(&m, prot, flags);
 	r = choose_address(space, &m, address);
+	if (r == 0)
+		r = lock_new(space, m.length, m.lock, &m.flags);
+	m.populate |= (m.flags & (REGION_LOCKED | REGION_LOCK_LAZY)) == REGION_LOCKED;
 	if (r == 0 && file != NULL && ends_too_far(file, offset, m.length))
 		r = -EOVERFLOW;
 	if (r == 0)
@@ -375,11 +382,13 @@ static int brk_grow(struct vm_space *space, uint64_t start, uint64_t end)
 
 	if (i < space->region_count && (space->regions[i]->flags & REGION_GROWSDOWN) != 0)
 		stop -= STACK_GUARD;
-	if (end > stop)
+	if (end > stop || lock_new(space, m.length, false, &m.flags) != 0)
 		return -ENOMEM;
 	r = map_insert(space, &m, &region);
 	if (r != 0)
 		return r;
+	if ((m.flags & (REGION_LOCKED | REGION_LOCK_LAZY)) == REGION_LOCKED)
+		(void)region_populate(space, region, start, end);
 	if (m.length > PREFAULT_PAGES * PAGE_SIZE)
 		end = start + PREFAULT_PAGES * PAGE_SIZE;
 	region_prefault(space, region, start, end);

@@ -178,11 +178,25 @@ static int64_t remap_to(struct vm_space *space, struct remap *m)
 	return region == NULL ? -EFAULT : remap_move(space, region, m);
 }
 
+/* In place, or elsewhere. */
+static int64_t grow(struct vm_space *space, struct region *region, const struct remap *m, bool may_move)
+{
+	bool locked = (region->flags & (REGION_LOCKED | REGION_LOCK_LAZY)) == REGION_LOCKED;
+	int64_t at = (int64_t)m->address;
+
+	if (m->keep_old || !remap_extend(space, region, m->address + m->old_length, m->address + m->length))
+		at = may_move ? remap_move(space, region, m) : -ENOMEM;
+	region = at < 0 || !locked ? NULL : region_find(space, (uint64_t)at);
+	if (region != NULL)
+		(void)region_populate(space, region, (uint64_t)at + m->old_length, (uint64_t)at + m->length);
+	return at;
+}
+
 int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length, uint64_t length, int flags,
                   uint64_t new_address)
 {
 	struct remap m = { address, PAGE_UP(old_length), PAGE_UP(length), 0, (flags & MREMAP_FIXED) != 0, false };
-	bool may_move = (flags & MREMAP_MAYMOVE) != 0, moves = (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0;
+	bool moves = (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0;
 	struct region *region;
 	int r;
 
@@ -206,7 +220,8 @@ int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length,
 			r = vm_munmap(space, address + m.length, m.old_length - m.length);
 		return r != 0 ? r : (int64_t)address;
 	}
-	if (!m.keep_old && remap_extend(space, region, address + m.old_length, address + m.length))
-		return (int64_t)address;
-	return may_move ? remap_move(space, region, &m) : -ENOMEM;
+	r = lock_charge(space, m.length - m.old_length, region->flags);
+	if (r != 0)
+		return r;
+	return grow(space, region, &m, (flags & MREMAP_MAYMOVE) != 0);
 }

@@ -109,6 +109,8 @@ struct inode_vm { /* inode->text */
 #define REGION_NOFORK    UINT32_C(16)
 #define REGION_WIPE      UINT32_C(32)  /* MADV_WIPEONFORK */
 #define REGION_NORESERVE UINT32_C(64)
+#define REGION_LOCKED    UINT32_C(128) /* mlock */
+#define REGION_LOCK_LAZY UINT32_C(256) /* MLOCK_ONFAULT: with REGION_LOCKED */
 
 struct region {
 	uint64_t start, end;
@@ -167,6 +169,8 @@ struct vm_space {
 	uint64_t arg_start, arg_end, env_start, env_end;
 	uint64_t auxv[2 * AUXV_MAX], auxv_size;
 	uint64_t limit_as, limit_data, limit_stack;
+	uint64_t limit_lock;          /* bytes that who is in vm_enter() may lock */
+	uint32_t lock_future;         /* mlockall(MCL_FUTURE): REGION_LOCKED and its kin, for new regions */
 	exo_frame_t answers;
 	struct grant *grants;         /* grant.c */
 	uint32_t grant_count;
@@ -253,6 +257,12 @@ void object_put(struct vm_object *object);
 /* The frame at an offset, made if absent; no reference is taken. FRAME_NONE: no memory. */
 exo_frame_t object_page(struct vm_object *object, uint64_t offset, bool make);
 void object_remove(struct vm_object *object, uint64_t start, uint64_t end);
+
+/* lock.c */
+/* A new region of that many bytes gets the lock bits that it must have; asked: MAP_LOCKED. 0; -EPERM, -EAGAIN: over the limit. */
+int lock_new(struct vm_space *space, uint64_t bytes, bool asked, uint32_t *flags);
+/* May a region with these flags grow by that? 0 or -EAGAIN. */
+int lock_charge(struct vm_space *space, uint64_t bytes, uint32_t flags);
 
 /* grant.c: takes everything back; the zone is gone already. */
 void grants_end(struct vm_space *space);

@@ -31,6 +31,7 @@ void vm_stats(const struct vm_space *space, struct vm_stats *stats)
 		uint64_t pages = (r->end - r->start) >> PAGE_SHIFT;
 
 		stats->virtual_pages += pages;
+		stats->locked_pages += (r->flags & REGION_LOCKED) != 0 ? pages : 0;
 		if ((r->flags & REGION_STACK) != 0)
 			stats->stack_pages += pages;
 		else if ((r->prot & PROT_WRITE) != 0 && (r->flags & REGION_SHARED) == 0)
@@ -111,7 +112,7 @@ bool vm_region_info(const struct vm_space *space, uint64_t index, struct vm_regi
 	*info = (struct vm_region_info){
 		.start = r->start, .end = r->end, .read = (r->prot & PROT_READ) != 0, .write = (r->prot & PROT_WRITE) != 0,
 		.execute = (r->prot & PROT_EXEC) != 0, .shared = (r->flags & REGION_SHARED) != 0,
-		.grows_down = (r->flags & REGION_GROWSDOWN) != 0,
+		.grows_down = (r->flags & REGION_GROWSDOWN) != 0, .locked = (r->flags & REGION_LOCKED) != 0,
 	};
 	for (at = r->start; (place = table_next((struct table *)(uintptr_t)&space->pages, &at, r->end)) != NULL; at += PAGE_SIZE) {
 		info->resident++;

@@ -97,6 +97,12 @@ int vm_madvise(struct vm_space *space, uint64_t address, uint64_t length, int ad
 int vm_msync(struct vm_space *space, uint64_t address, uint64_t length, int flags);
 int vm_mincore(struct vm_space *space, uint64_t address, uint64_t length, uint64_t vector);
 int64_t vm_brk(struct vm_space *space, uint64_t address);
+/* lock.c; what may be locked says vm_set_lock_limit(), which each call sets: bytes, UINT64_MAX: all. */
+void vm_set_lock_limit(struct vm_space *space, uint64_t bytes);
+int vm_mlock(struct vm_space *space, uint64_t address, uint64_t length, int flags);
+int vm_munlock(struct vm_space *space, uint64_t address, uint64_t length);
+int vm_mlockall(struct vm_space *space, int flags);
+int vm_munlockall(struct vm_space *space);
 void vm_set_brk(struct vm_space *space, uint64_t start); /* exec: where the heap begins */
 
 /* Called by the file system when a file shrinks or its text changes: drops mapped pages of [first, last]
@@ -106,7 +112,7 @@ void vm_inode_forget(struct inode *inode); /* the inode is being freed */
 
 /* Accounting in pages, for /proc, rlimits, rusage. */
 struct vm_stats {
-	uint64_t virtual_pages, resident_pages, shared_pages, text_pages, data_pages, stack_pages;
+	uint64_t virtual_pages, resident_pages, shared_pages, text_pages, data_pages, stack_pages, locked_pages;
 	uint64_t minor_faults;
 	uint64_t brk_start, brk_end, stack_start, arg_start, arg_end, env_start, env_end;
 };
@@ -121,7 +127,7 @@ size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_
 size_t vm_map_line(const struct vm_space *space, uint64_t index, char *to, size_t size);
 struct vm_region_info {
 	uint64_t start, end, resident, cached, own; /* pages: there, of them of files and objects, written by this space alone */
-	bool read, write, execute, shared, grows_down;
+	bool read, write, execute, shared, grows_down, locked;
 };
 bool vm_region_info(const struct vm_space *space, uint64_t index, struct vm_region_info *info);
 /* Is a page there? *cached: it is a file's or an object's. */
