@@ -29,6 +29,7 @@ struct ctx {
 	bool answered;      /* the core answered it: status, value */
 	uint32_t frame;     /* offset of the signal frame in ZONE_W */
 	uint32_t fp;        /* offset of its vector state */
+	bool passed_over;   /* the last time it was not entered, since a timer had gone off */
 	uint32_t entries;   /* for LOOK_EVERY */
 	uint32_t inside;    /* stops in a row that were not told of, since it stood inside of a thunk */
 	uint64_t status, value;
@@ -533,13 +534,18 @@ static void not_entered(struct ctx *ctx, uint32_t event, struct hal_trap *trap)
  * Between two quick stops of a program nobody looks at the clock: the next one comes
  * sooner than await() begins to. So a program that does nothing but calls of one kind
  * or another would never stop for an event, nor, if the core answers them, at its deadline.
+ * A timer that is due (`late`) is told at once, as an entry takes milliseconds where the host has others to run; but
+ * not twice in a row, so that the program gets on whatever timers there are.
  */
-static bool is_over(struct ctx *ctx, uint64_t deadline, struct hal_trap *trap)
+static bool is_over(struct ctx *ctx, uint64_t deadline, bool late, struct hal_trap *trap)
 {
-	bool pending;
+	bool again = ctx->passed_over, pending;
 
-	if (ctx->place == LATE || (deadline != 0 && !ctx->answered && ++ctx->entries % LOOK_EVERY != 0))
+	ctx->passed_over = false;
+	if (ctx->place == LATE ||
+	    (deadline != 0 && !ctx->answered && (!late || again) && ++ctx->entries % LOOK_EVERY != 0))
 		return false;
+	ctx->passed_over = late;
 	pending = host_events_pending();
 	if (!pending && deadline != 0 && (!ctx->answered || hal_time_ns() < deadline))
 		return false;
@@ -645,16 +651,16 @@ void hal_ctx_enter(struct hal_ctx *hal, uint64_t deadline, struct hal_trap *trap
 {
 	struct ctx *ctx = ctx_of(hal);
 	struct space *space = ctx->space;
-	uint64_t due = host_event_due_ns();
+	uint64_t due = host_event_due_ns(), now = hal_time_ns();
 
 	memset(trap, 0, sizeof(*trap));
-	host_cross_review();
+	host_cross_review(now);
 	if (deadline == CROSS_NO_PREEMPT)
 		deadline--;
 	if (due < deadline)
 		deadline = due;
 	host_lock_take(&space->lock);
-	if (await_turn(ctx, space, deadline, trap) && !(space->zone && is_over(ctx, deadline, trap)))
+	if (await_turn(ctx, space, deadline, trap) && !(space->zone && is_over(ctx, deadline, now >= due, trap)))
 		enter(ctx, space, deadline, trap);
 	host_lock_give(&space->lock);
 	host_cpu_kick_end();

@@ -129,7 +129,7 @@ void host_cross_pin_zones(void);
  * is dead when it has used 5 ms of CPU without stopping. */
 #define CROSS_NO_PREEMPT UINT64_MAX
 /* Once in a while, between entries: split or local? */
-void host_cross_review(void);
+void host_cross_review(uint64_t now);
 enum cross_result host_cross_enter(struct host_zone *zone, uint32_t action, uint64_t deadline);
 /* After CROSS_LATE: waits once more for the same turn. final: then it is dead instead. */
 enum cross_result host_cross_wait(struct host_zone *zone, uint64_t deadline, bool final);
