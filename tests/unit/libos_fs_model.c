@@ -247,7 +247,7 @@ WORLD_TEST(libos_fs_model, limits)
 	cr_assert_not_null(super);
 	cr_assert_eq(do_mkdir("/m"), 0);
 	cr_assert_eq(path_walk(me, AT_FDCWD, "/m", 0, &on), 0);
-	cr_assert_eq(mount_add(super, super->root, &on, "/m", 0, NULL), 0);
+	cr_assert_eq(mount_add(super, super->root, &on, "t", 0, NULL), 0);
 	path_put(&on);
 	cr_assert_eq(do_open("/m/f", O_RDWR | O_CREAT, &file), 0);
 	for (uint64_t i = 0; i < 8; i++)

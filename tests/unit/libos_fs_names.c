@@ -216,13 +216,13 @@ WORLD_TEST(libos_fs_names, mounts)
 	cr_assert_eq(do_mkdir("/m"), 0);
 	cr_assert_eq(do_mkdir("/n"), 0);
 	cr_assert_eq(path_walk(me, AT_FDCWD, "/m", 0, &on), 0);
-	cr_assert_eq(mount_add(super, super->root, &on, "/m", 0, &whole), 0);
+	cr_assert_eq(mount_add(super, super->root, &on, "t", 0, &whole), 0);
 	path_put(&on);
 	cr_expect_eq(do_mkdir("/m/sub"), 0);
 	cr_expect_eq(do_touch("/m/sub/file"), 0);
 	cr_assert_eq(path_walk(me, AT_FDCWD, "/m/sub", 0, &from), 0);
 	cr_assert_eq(path_walk(me, AT_FDCWD, "/n", 0, &on), 0);
-	cr_assert_eq(mount_add(super, from.inode, &on, "/n", MS_RDONLY, &part), 0);
+	cr_assert_eq(mount_add(super, from.inode, &on, "t", MS_RDONLY, &part), 0);
 	path_put(&on);
 	path_put(&from);
 	cr_expect_gt(do_stat("/n/file", 0, NULL), 0);

@@ -224,6 +224,13 @@ int64_t sys_readlinkat(struct thread *self, const uint64_t *args_)
 
 /* ---- statfs ---- */
 
+static int64_t statfs_flags(const struct mount *m)
+{
+	uint32_t same = m->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME);
+	same |= m->super->flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK);
+	return same | (m->flags & MS_RELATIME ? ST_RELATIME : 0) | (m->flags & MS_NOSYMFOLLOW ? ST_NOSYMFOLLOW : 0);
+}
+
 static int64_t put_statfs(struct thread *self, const struct path *path, uint64_t to)
 {
 	const struct super *super = path->inode->super;
@@ -240,7 +247,7 @@ static int64_t put_statfs(struct thread *self, const struct path *path, uint64_t
 		.type = (int64_t)super->magic, .bsize = (int64_t)PAGE_SIZE, .blocks = total, .bfree = unused, .bavail = unused,
 		.files = files, .ffree = free_files, .fsid = super->device,
 		.namelen = NAME_LENGTH_MAX, .frsize = (int64_t)PAGE_SIZE,
-		.flags = ST_VALID | (path->mount ? (int64_t)(path->mount->flags & 0xf) : 0),
+		.flags = ST_VALID | (path->mount ? statfs_flags(path->mount) : 0),
 	};
 	return user_write(self->process->space, to, &st, sizeof(st));
 }

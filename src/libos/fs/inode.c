@@ -128,9 +128,10 @@ static bool is_before(struct timestamp a, struct timestamp b)
 /* Linux's relatime: only when the file changed since the last access, or a day has passed. */
 void inode_touch_atime(struct inode *inode, const struct mount *mount)
 {
-	if (mount && (mount->flags & MS_RDONLY))
+	bool relative = !mount || (mount->flags & MS_RELATIME);
+	if (mount && (mount_readonly(mount) || (mount->flags & MS_NOATIME) || ((mount->flags & MS_NODIRATIME) && is_directory(inode))))
 		return;
-	if (is_before(inode->mtime, inode->atime) && is_before(inode->ctime, inode->atime)) {
+	if (relative && is_before(inode->mtime, inode->atime) && is_before(inode->ctime, inode->atime)) {
 		struct timestamp now = vfs_now();
 		if (now.seconds - inode->atime.seconds >= 86400)
 			inode->atime = now;
@@ -177,7 +178,7 @@ bool path_equal(const struct path *a, const struct path *b)
 
 int path_writable(const struct path *path)
 {
-	return path->mount && (path->mount->flags & MS_RDONLY) ? -EROFS : 0;
+	return path->mount && mount_readonly(path->mount) ? -EROFS : 0;
 }
 
 struct fs_context *fs_context_new(void)

@@ -34,6 +34,8 @@ void inode_fini(struct inode *inode);
 /* A path with references taken from a mount (may be NULL) and an inode. */
 void path_set(struct path *path, struct mount *mount, struct inode *inode);
 bool path_equal(const struct path *a, const struct path *b);
+/* Is `dir` the same as or below `ancestor`, in their file system? */
+bool inode_is_below(struct inode *dir, const struct inode *ancestor);
 /* 0, or -EROFS when the mount forbids writing. */
 int path_writable(const struct path *path);
 
@@ -42,9 +44,17 @@ struct super *super_new(const char *type, const char *source, uint64_t magic);
 /* Lets go of a file system that nothing shows (any more), which frees it when none of its files is open. */
 void super_drop_unmounted(struct super *super);
 /* Shows `root` of `super` on the directory at `on` (NULL: the root of all). Takes its own references.
- * 0 or -errno. path: where, for /proc/mounts. */
-int mount_add(struct super *super, struct inode *root, const struct path *on, const char *path, uint32_t flags,
+ * 0 or -ENOMEM. source: what /proc/mounts calls it; NULL: "none". */
+int mount_add(struct super *super, struct inode *root, const struct path *on, const char *source, uint32_t flags,
               struct mount **made);
+/* Shows it there instead, with all that is mounted in it; not below itself. */
+void mount_move(struct mount *mount, const struct path *on);
+/* Mounts in `to` all that is mounted below `from` and not newer than `last`, except what cannot be bound. 0 or -ENOMEM,
+ * then some of it is mounted. */
+int mounts_copy(const struct path *from, struct mount *to, uint32_t last);
+bool mount_readonly(const struct mount *mount);
+/* Are files open for writing in it (all: in any mount of its file system)? */
+bool mount_written(const struct mount *mount, bool all);
 int mount_remove(struct mount *mount, bool lazy);
 void mount_put(struct mount *mount);
 /* The mount that covers this place, or NULL. */
@@ -146,6 +156,8 @@ void user_path_put(struct user_path *path);
 struct super *tmpfs_new(const char *type, const char *source, uint64_t max_bytes, uint32_t mode);
 /* How much of inodes, links and attributes one may have that says nothing else: an inode for two pages of memory. */
 uint64_t tmpfs_default_metadata(void);
+/* And of contents: half of memory. */
+uint64_t tmpfs_default_bytes(void);
 #define TMPFS_INODE_SPACE 1024u /* BOGO_INODE_SIZE: of an inode, and of each further name that it has */
 bool inode_is_tmpfs(const struct inode *inode);
 void tmpfs_never_link(struct inode *inode); /* a file of tmpfs without a name never gets one: O_TMPFILE | O_EXCL */

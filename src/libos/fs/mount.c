@@ -31,14 +31,41 @@ struct mount *mount_of(const struct inode *inode)
 	return NULL;
 }
 
-int mount_add(struct super *super, struct inode *root, const struct path *on, const char *path, uint32_t flags,
+bool mount_readonly(const struct mount *m)
+{
+	return (m->flags | m->super->flags) & MS_RDONLY;
+}
+
+bool mount_written(const struct mount *m, bool all)
+{
+	if (!all)
+		return m->writers;
+	LIST_EACH(at, &libos.vfs.mounts) {
+		const struct mount *other = LIST_ENTRY(at, struct mount, node);
+		if (other->super == m->super && other->writers)
+			return true;
+	}
+	return false;
+}
+
+static void mount_attach(struct mount *m, const struct path *on)
+{
+	m->parent = on->mount;
+	m->covered = on->inode;
+	m->parent->refs++;
+	inode_get(m->covered);
+	m->next_on = m->covered->mounted;
+	m->covered->mounted = m;
+}
+
+int mount_add(struct super *super, struct inode *root, const struct path *on, const char *source, uint32_t flags,
               struct mount **made)
 {
 	struct mount *m = heap_zalloc(sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	m->path = heap_strdup(path);
-	if (!m->path) {
+	m->source = heap_strdup(source ? source : "none");
+	if (!m->source) {
 		heap_free(m);
 		return -ENOMEM;
 	}
@@ -49,26 +76,64 @@ int mount_add(struct super *super, struct inode *root, const struct path *on, co
 	m->flags = flags;
 	m->id = ++libos.vfs.last_mount_id;
 	super->mounts++;
-	if (on) {
-		m->parent = on->mount;
-		m->covered = on->inode;
-		m->parent->refs++;
-		inode_get(m->covered);
-		m->next_on = m->covered->mounted;
-		m->covered->mounted = m;
-	}
+	if (on)
+		mount_attach(m, on);
 	list_push_back(&libos.vfs.mounts, &m->node);
 	if (made)
 		*made = m;
 	return 0;
 }
 
-static void mount_detach(struct mount *m)
+static void mount_uncover(struct mount *m)
 {
 	struct mount **link = &m->covered->mounted;
 	while (*link != m)
 		link = &(*link)->next_on;
 	*link = m->next_on;
+}
+
+void mount_move(struct mount *m, const struct path *on)
+{
+	struct mount *parent = m->parent;
+	struct inode *covered = m->covered;
+	mount_uncover(m);
+	mount_attach(m, on);
+	inode_put(covered);
+	mount_put(parent);
+}
+
+/* Has the copy of c's parent a place for a copy of c? */
+static bool to_copy(const struct mount *c, const struct path *from, uint32_t last)
+{
+	if (c->id > last || c->copy || (c->flags & MS_UNBINDABLE) || !c->parent || !c->parent->copy)
+		return false;
+	return c->parent != from->mount || inode_is_below(c->covered, from->inode);
+}
+
+int mounts_copy(const struct path *from, struct mount *to, uint32_t last)
+{
+	bool again = true;
+	int r = 0;
+	from->mount->copy = to;
+	while (again && !r) {
+		again = false;
+		LIST_EACH(at, &libos.vfs.mounts) {
+			struct mount *c = LIST_ENTRY(at, struct mount, node);
+			if (r || !to_copy(c, from, last))
+				continue;
+			const struct path on = { c->parent->copy, c->covered };
+			r = mount_add(c->super, c->root, &on, c->source, c->flags, &c->copy);
+			again = true;
+		}
+	}
+	LIST_EACH(at, &libos.vfs.mounts)
+		LIST_ENTRY(at, struct mount, node)->copy = NULL;
+	return r;
+}
+
+static void mount_detach(struct mount *m)
+{
+	mount_uncover(m);
 	list_remove(&m->node);
 	inode_put(m->covered);
 	m->covered = NULL;
@@ -100,7 +165,7 @@ void mount_put(struct mount *m)
 	super_drop_unmounted(super);
 	if (--super->inode_count == 0 && super != &libos.vfs.pipes)
 		heap_free(super);
-	heap_free(m->path);
+	heap_free(m->source);
 	heap_free(m);
 }
 
@@ -150,15 +215,14 @@ static int ensure_directory(struct inode *dir, const char *name, uint32_t mode, 
 	return r;
 }
 
-static int mount_at(const struct path *dir, const char *name, struct super *super, const char *path, uint32_t flags,
-                    struct mount **made)
+static int mount_at(const struct path *dir, const char *name, struct super *super, uint32_t flags, struct mount **made)
 {
 	if (!super)
 		return -ENOMEM;
 	struct path on = { dir->mount, NULL };
 	int r = ensure_directory(dir->inode, name, 0755, &on.inode);
 	if (!r) {
-		r = mount_add(super, super->root, &on, path, flags, made);
+		r = mount_add(super, super->root, &on, super->source, flags | MS_RELATIME, made);
 		inode_put(on.inode);
 	}
 	super_drop_unmounted(super);
@@ -168,15 +232,14 @@ static int mount_at(const struct path *dir, const char *name, struct super *supe
 static int mount_first(const struct path *top)
 {
 	struct mount *dev;
-	int r = mount_at(top, "dev", tmpfs_new("devtmpfs", "devtmpfs", UINT64_MAX, 0755), "/dev", MS_NOSUID, &dev);
+	int r = mount_at(top, "dev", tmpfs_new("devtmpfs", "devtmpfs", UINT64_MAX, 0755), MS_NOSUID, &dev);
 	if (!r)
 		r = devfs_populate(dev->root);
 	struct path in_dev = { r ? NULL : dev, r ? NULL : dev->root };
 	if (!r)
-		r = mount_at(&in_dev, "shm", tmpfs_new("tmpfs", "tmpfs", libos.frames.total / 2 << PAGE_SHIFT, 01777), "/dev/shm",
-		             MS_NOSUID | MS_NODEV, NULL);
+		r = mount_at(&in_dev, "shm", tmpfs_new("tmpfs", "tmpfs", tmpfs_default_bytes(), 01777), MS_NOSUID | MS_NODEV, NULL);
 	if (!r)
-		r = mount_at(top, "proc", procfs_new(), "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+		r = mount_at(top, "proc", procfs_new(), MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	struct inode *tmp;
 	if (!r)
 		r = ensure_directory(top->inode, "tmp", 01777, &tmp);
@@ -217,7 +280,7 @@ int vfs_init(const void *image, uint64_t size)
 	vfs->pipes.device = make_device(0, (uint32_t)++vfs->next_device);
 	(void)!fs_random(vfs->boot_id, sizeof(vfs->boot_id));
 	struct super *super = tmpfs_new("tmpfs", "root", UINT64_MAX, 0755);
-	int r = super ? mount_add(super, super->root, NULL, "/", 0, &vfs->root) : -ENOMEM;
+	int r = super ? mount_add(super, super->root, NULL, super->source, MS_RELATIME, &vfs->root) : -ENOMEM;
 	const char *why = "no memory";
 	if (!r && size)
 		r = cpio_unpack_frames(super->root, frame_ptr(frame_of(image)), size, &why);

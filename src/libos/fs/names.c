@@ -190,8 +190,7 @@ int vfs_link(struct thread *thread, const struct path *target, int dirfd, const 
 	return r;
 }
 
-/* Is `dir` the same as or below `ancestor`? */
-static bool is_below(struct inode *dir, const struct inode *ancestor)
+bool inode_is_below(struct inode *dir, const struct inode *ancestor)
 {
 	struct inode *at = dir;
 	inode_get(at);
@@ -245,9 +244,9 @@ static int check_names(const struct place *from, const struct place *to, uint32_
 	if ((!from_dir && has_trailing_slash(from)) || (!to_dir && has_trailing_slash(to)))
 		return -ENOTDIR;
 	/* Neither may be an ancestor of the other. */
-	if (is_directory(from->existing) && is_below(to->dir.inode, from->existing))
+	if (is_directory(from->existing) && inode_is_below(to->dir.inode, from->existing))
 		return -EINVAL;
-	if (to->existing && is_directory(to->existing) && is_below(from->dir.inode, to->existing))
+	if (to->existing && is_directory(to->existing) && inode_is_below(from->dir.inode, to->existing))
 		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
 	return 0;
 }

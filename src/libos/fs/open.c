@@ -25,6 +25,13 @@ void file_get(struct file *file)
 	file->refs++;
 }
 
+static void write_end(struct file *file)
+{
+	inode_write_end(file->path.inode);
+	if (file->path.mount)
+		file->path.mount->writers--;
+}
+
 void file_put(struct file *file)
 {
 	if (!file || --file->refs)
@@ -34,7 +41,7 @@ void file_put(struct file *file)
 	if (file->ops && file->ops->release)
 		file->ops->release(file);
 	if (file->writes)
-		inode_write_end(file->path.inode);
+		write_end(file);
 	if (file->runs)
 		inode_run_end(file->path.inode);
 	path_put(&file->path);
@@ -118,6 +125,8 @@ static int claim(struct file *file, int flags)
 	} else if (file_writable(file)) {
 		r = inode_write_start(inode);
 		file->writes = !r;
+		if (!r && file->path.mount)
+			file->path.mount->writers++;
 	}
 	return r;
 }

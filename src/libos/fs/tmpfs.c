@@ -368,12 +368,18 @@ uint64_t tmpfs_default_metadata(void)
 	return libos.frames.total / 2 * TMPFS_INODE_SPACE;
 }
 
+uint64_t tmpfs_default_bytes(void)
+{
+	return libos.frames.total / 2 << PAGE_SHIFT;
+}
+
 struct super *tmpfs_new(const char *type, const char *source, uint64_t max_bytes, uint32_t mode)
 {
 	struct super *super = super_new(type, source, TMPFS_MAGIC);
 	if (!super)
 		return NULL;
 	super->max_bytes = max_bytes;
+	super->root_mode = mode;
 	super->max_metadata = max_bytes == UINT64_MAX ? UINT64_MAX : tmpfs_default_metadata();
 	super->kill = tmpfs_kill;
 	struct tmpfs_node *root;

@@ -87,6 +87,8 @@ struct super { /* one mounted file system instance */
 	uint64_t max_metadata, used_metadata; /* bytes of inodes, links and attributes, as Linux's tmpfs counts them */
 	uint64_t magic;
 	uint64_t next_ino;
+	uint32_t flags;       /* MS_* of all its mounts */
+	uint32_t root_mode, root_uid, root_gid; /* as it was mounted */
 	uint32_t mounts;      /* struct mounts that show it; at 0 kill() */
 	void (*kill)(struct super *super); /* takes the tree apart; super is freed with its last inode */
 	void *private_data;
@@ -119,9 +121,11 @@ struct mount {
 	struct mount *next_on;        /* further mounts on the same inode, through other mounts */
 	struct inode *covered;        /* NULL for the root */
 	struct mount *parent;
+	struct mount *copy;           /* while mounts_copy() runs */
 	uint32_t refs, flags;         /* MS_* */
+	uint32_t writers;             /* regular files open for writing */
 	uint32_t id;                  /* for /proc/PID/mountinfo; never used again */
-	char *path;                   /* for /proc/mounts */
+	char *source;                 /* what was mounted, for /proc/mounts */
 };
 
 struct path { /* a place in the tree; holds a reference of inode */

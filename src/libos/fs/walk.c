@@ -142,7 +142,7 @@ static int push_text(struct walk *w, char *text)
 int walk_follow(struct walk *w, const struct path *link)
 {
 	struct inode *inode = link->inode;
-	if (++w->links > SYMLINK_DEPTH_MAX)
+	if (++w->links > SYMLINK_DEPTH_MAX || (link->mount && (link->mount->flags & MS_NOSYMFOLLOW)))
 		return -ELOOP;
 	if (inode->ops->follow) {
 		struct path target = { NULL, NULL };
