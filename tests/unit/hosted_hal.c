@@ -201,6 +201,18 @@ Test(hosted, jumps_into_a_site_keep_it_unpatched)
 	cr_assert(other[7] == 0x0f && other[8] == 5);
 }
 
+Test(hosted, what_a_rewritten_call_returns_to_is_no_padding)
+{
+	/* ret; nop; xor %edi,%edi; syscall; nop; xor %edi,%edi; syscall; ret. The first call has the first nop, which nobody
+	 * runs into; the second nop is run through, though a jump stands before it now. */
+	uint8_t code[] = {0xc3, 0x0f, 0x1f, 0x44, 0, 0, 0x31, 0xff, 0x0f, 5, 0x0f, 0x1f, 0x44, 0, 0, 0x31, 0xff, 0x0f, 5, 0xc3};
+
+	cr_assert_eq(prepare(code, sizeof(code)), 1);
+	cr_assert(code[1] == 0xe9 && code[8] == 0xeb);
+	cr_assert(code[10] == 0x0f && code[11] == 0x1f);
+	cr_assert(code[17] == 0x0f && code[18] == 5);
+}
+
 /* 300 bytes, most of them of one value, and a call site at their end. */
 static void site_behind(uint8_t code[300], uint8_t value, unsigned from)
 {

@@ -449,6 +449,8 @@ static bool patch_short(struct sweep *sweep, uint64_t at)
 		sweep->code[at] = 0xeb;
 		sweep->code[at + 1] = (uint8_t)(int8_t)((int64_t)pad - (int64_t)(at + 2));
 		set_bit(sweep->targets, pad); /* taken */
+		/* It looks like a jump now, but the call returns: what is behind it is no padding. */
+		set_bit(sweep->targets, at + 2);
 		return true;
 	}
 	return false;
