@@ -387,7 +387,7 @@ static bool is_on_its_way(const struct process *p)
 static bool is_users(const struct credentials *c)
 {
 	return c->uid == USER && c->euid == USER && c->suid == USER && c->fsuid == USER && c->gid == USER && c->egid == USER &&
-	       c->sgid == USER && c->fsgid == USER && c->group_count == 0 && !c->permitted && !c->effective && !c->inheritable && !c->ambient;
+	       c->sgid == USER && c->fsgid == USER && !c->groups && !c->permitted && !c->effective && !c->inheritable && !c->ambient;
 }
 
 static void look_for_secrets(const struct process *p)

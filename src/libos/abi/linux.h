@@ -46,6 +46,11 @@
 #define F_SETOWN_EX              15
 #define F_GETOWN_EX              16
 #define F_SETPIPE_SZ             0x407
+#define F_GET_RW_HINT            1035
+#define F_SET_RW_HINT            1036
+#define F_SEAL_SEAL              1
+#define F_SEALS_ALL              0x3fu
+#define RWH_WRITE_LIFE_MAX       5
 #define F_GETPIPE_SZ             0x408
 #define F_DUPFD_CLOEXEC          0x406
 #define F_ADD_SEALS              0x409
@@ -71,6 +76,7 @@
 #define SEEK_DATA                3
 #define SEEK_HOLE                4
 #define RENAME_NOREPLACE         1
+#define RENAME_WHITEOUT          4
 #define RENAME_EXCHANGE          2
 #define O_LARGEFILE              0x8000
 
@@ -460,6 +466,21 @@
 #define FIOCLEX                  0x5451
 #define FIOASYNC                 0x5452
 #define FIOQSIZE                 0x5460
+#define FIBMAP                   1
+#define FICLONE                  0x40049409
+#define FICLONERANGE             0x4020940d
+#define FIDEDUPERANGE            0xc0189436u
+#define FS_IOC_FIEMAP            0xc020660bu
+#define FIFREEZE                 0xc0045877u
+#define FITHAW                   0xc0045878u
+#define FS_IOC_SETFLAGS          0x40086602
+#define FS_IOC_FSGETXATTR        0x801c581fu
+#define RNDGETENTCNT             0x80045200u
+#define RNDADDTOENTCNT           0x40045201
+#define RNDADDENTROPY            0x40085203
+#define RNDZAPENTCNT             0x5204
+#define RNDCLEARPOOL             0x5206
+#define RNDRESEEDCRNG            0x5207
 #define FIGETBSZ                 2
 #define FS_IOC_GETFLAGS          0x80086601u
 #define POSIX_FADV_NOREUSE       5

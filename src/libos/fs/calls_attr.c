@@ -33,6 +33,22 @@ int64_t sys_fchmodat(struct thread *self, const uint64_t *args_)
 	return chmod_at(self, (int)args_[0], args_[1], (uint32_t)args_[2]);
 }
 
+int64_t sys_fchmodat2(struct thread *self, const uint64_t *args_)
+{
+	uint32_t flags = (uint32_t)args_[3];
+	struct path found;
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	uint32_t walk = (flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+	int r = find(self, (int)args_[0], args_[1], walk, &found);
+	if (r)
+		return r;
+	/* A link's own mode cannot be changed. */
+	r = is_type(found.inode, S_IFLNK) ? -EOPNOTSUPP : vfs_chmod(self, &found, (uint32_t)args_[2]);
+	path_put(&found);
+	return r;
+}
+
 int64_t sys_fchmod(struct thread *self, const uint64_t *args_)
 {
 	struct file *file = fd_io_file(self, args_[0]);

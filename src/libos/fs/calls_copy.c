@@ -70,7 +70,7 @@ int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
 	if (r || !size)
 		return r;
 	/* What is always empty has nothing to give away (Linux's /dev/null). */
-	if (in->ops->always & FILE_EMPTY)
+	if ((in->ops->always & FILE_EMPTY) || is_directory(in->path.inode))
 		return -EINVAL;
 	file_get(in);
 	file_get(out);

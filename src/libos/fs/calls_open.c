@@ -4,7 +4,7 @@
 #define OPEN_FLAGS_KNOWN (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | O_ASYNC | \
 	O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_SYNC | O_PATH | O_TMPFILE)
 #define LOCK_MAND 32 /* uapi/asm-generic/fcntl.h */
-#define FCNTL_SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME)
+#define FCNTL_SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT)
 #define CLOSE_RANGE_UNSHARE 2u
 #define CLOSE_RANGE_CLOEXEC 4u
 
@@ -177,7 +177,35 @@ static int64_t set_flags(struct thread *self, struct file *file, uint32_t flags)
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) && inode && !privileged(&self->cred, PRIV_OWNER) &&
 	    self->cred.fsuid != inode->uid)
 		return -EPERM;
+	/* There are no packets in pipes. */
+	if ((flags & O_DIRECT) && !inode_takes_direct(inode))
+		return -EINVAL;
 	file->flags = (file->flags & ~(uint32_t)FCNTL_SETTABLE) | (flags & FCNTL_SETTABLE);
+	return 0;
+}
+
+/* Files of tmpfs are sealed against seals; there are no others (memfd_create). */
+static int64_t add_seals(const struct file *file, uint64_t seals)
+{
+	if (!file_writable(file))
+		return -EPERM;
+	if ((uint32_t)seals & ~F_SEALS_ALL)
+		return -EINVAL;
+	return inode_takes_direct(file->path.inode) ? -EPERM : -EINVAL;
+}
+
+static int64_t write_hint(struct thread *self, struct inode *inode, bool set, uint64_t address)
+{
+	uint64_t hint = inode->write_hint;
+	if (!set)
+		return user_write(self->process->space, address, &hint, sizeof(hint)) ? -EFAULT : 0;
+	if (!inode_owned(inode, &self->cred))
+		return -EPERM;
+	if (user_read(self->process->space, &hint, address, sizeof(hint)))
+		return -EFAULT;
+	if (hint > RWH_WRITE_LIFE_MAX)
+		return -EINVAL;
+	inode->write_hint = (uint8_t)hint;
 	return 0;
 }
 
@@ -234,6 +262,13 @@ int64_t sys_fcntl(struct thread *self, const uint64_t *args_)
 		return is_type(file->path.inode, S_IFIFO) ? pipe_set_size(file->path.inode, args_[2], &self->cred) : -EBADF;
 	case F_GETPIPE_SZ:
 		return is_type(file->path.inode, S_IFIFO) ? pipe_get_size(file->path.inode) : -EBADF;
+	case F_ADD_SEALS:
+		return add_seals(file, args_[2]);
+	case F_GET_SEALS:
+		return inode_takes_direct(file->path.inode) ? F_SEAL_SEAL : -EINVAL;
+	case F_GET_RW_HINT:
+	case F_SET_RW_HINT:
+		return write_hint(self, file->path.inode, command == F_SET_RW_HINT, args_[2]);
 	default:
 		return -EINVAL;
 	}
@@ -252,42 +287,4 @@ int64_t sys_flock(struct thread *self, const uint64_t *args_)
 	if (!file || (kind != LOCK_UN && !file_readable(file) && !file_writable(file)))
 		return -EBADF;
 	return lock_whole(self, file, operation);
-}
-
-static int64_t sync_file(struct thread *self, uint64_t fd)
-{
-	struct file *file = fd_io_file(self, fd);
-	if (!file)
-		return -EBADF;
-	if (file->ops->fsync)
-		return file->ops->fsync(file);
-	const struct inode *inode = file->path.inode;
-	return inode && (is_type(inode, S_IFIFO) || is_type(inode, S_IFCHR)) ? -EINVAL : 0;
-}
-
-int64_t sys_fsync(struct thread *self, const uint64_t *args_)
-{
-	return sync_file(self, args_[0]);
-}
-
-int64_t sys_fdatasync(struct thread *self, const uint64_t *args_)
-{
-	return sync_file(self, args_[0]);
-}
-
-/* All that there is to write back to is memory. */
-int64_t sys_sync(struct thread *self, const uint64_t *args_)
-{
-	(void)self, (void)args_;
-	return 0;
-}
-
-int64_t sys_fadvise64(struct thread *self, const uint64_t *args_)
-{
-	struct file *file = fd_io_file(self, args_[0]);
-	if (!file)
-		return -EBADF;
-	if (file->path.inode && is_type(file->path.inode, S_IFIFO))
-		return -ESPIPE;
-	return (int64_t)args_[2] < 0 || (uint32_t)args_[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
 }

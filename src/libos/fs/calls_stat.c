@@ -95,9 +95,22 @@ int64_t sys_fstat(struct thread *self, const uint64_t *args_)
 	return put_stat(self, file->path.inode, args_[1]);
 }
 
+/* With AT_EMPTY_PATH and no path, or an empty one: the descriptor itself, and no other flag is looked at. */
+static bool names_descriptor(struct thread *self, int fd, uint64_t path, uint32_t flags)
+{
+	uint8_t first = 1;
+	if (!(flags & AT_EMPTY_PATH) || fd < 0)
+		return false;
+	return !path || (user_read(self->process->space, &first, path, 1) == 0 && !first);
+}
+
 int64_t sys_newfstatat(struct thread *self, const uint64_t *args_)
 {
 	uint32_t flags = (uint32_t)args_[3];
+	if (names_descriptor(self, (int)args_[0], args_[1], flags)) {
+		const uint64_t args[2] = { args_[0], args_[2] };
+		return sys_fstat(self, args);
+	}
 	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
 		return -EINVAL;
 	return stat_at(self, (int)args_[0], args_[1], args_[2], flags);
@@ -108,16 +121,38 @@ static struct statx_time statx_time(struct timestamp t)
 	return (struct statx_time){ t.seconds, t.ns, 0 };
 }
 
-static void fill_statx(struct inode *inode, struct linux_statx *x)
+#define STATX_MTIME             0x40u
+#define STATX_CTIME             0x80u
+#define STATX_MNT_ID            0x1000u
+#define STATX_MNT_ID_UNIQUE     0x4000u
+#define STATX_RESERVED          0x80000000u
+#define STATX_ATTR_KNOWN        0x203000u /* automount, mount root, dax; */
+#define STATX_ATTR_TMPFS        0x70u     /* immutable, append, nodump */
+#define STATX_ATTR_MOUNT_ROOT   0x2000u
+
+/* What of it was asked for. Of tmpfs's files that depends on the request more than of others', as on Linux. */
+static void fill_statx(const struct path *path, uint32_t wanted, struct linux_statx *x)
 {
+	struct inode *inode = path->inode;
+	bool tmpfs = inode_is_tmpfs(inode);
 	*x = (struct linux_statx){
-		.mask = STATX_BASIC_STATS | STATX_BTIME, .blksize = (uint32_t)PAGE_SIZE, .nlink = inode->nlink,
+		.mask = STATX_BASIC_STATS | (wanted & STATX_MNT_ID_UNIQUE ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID),
+		.attributes = path->mount && inode == path->mount->root ? STATX_ATTR_MOUNT_ROOT : 0,
+		.attributes_mask = STATX_ATTR_KNOWN | (tmpfs ? STATX_ATTR_TMPFS : 0), .mnt_id = path->mount ? path->mount->id : 0, .blksize = (uint32_t)PAGE_SIZE, .nlink = inode->nlink,
 		.uid = inode->uid, .gid = inode->gid, .mode = (uint16_t)inode->mode, .ino = inode->ino,
 		.size = inode->size, .blocks = blocks_of(inode), .atime = statx_time(inode->atime),
-		.btime = statx_time(inode->btime), .ctime = statx_time(inode->ctime), .mtime = statx_time(inode->mtime),
+		.ctime = statx_time(inode->ctime), .mtime = statx_time(inode->mtime),
 		.rdev_major = device_major(inode->rdev), .rdev_minor = device_minor(inode->rdev),
 		.dev_major = device_major(inode->super->device), .dev_minor = device_minor(inode->super->device),
 	};
+	if (tmpfs && (wanted & STATX_BTIME)) {
+		x->mask |= STATX_BTIME;
+		x->btime = statx_time(inode->btime);
+	}
+	if (tmpfs && !(wanted & (STATX_MTIME | STATX_CTIME))) {
+		x->mask &= ~(STATX_MTIME | STATX_CTIME);
+		x->mtime = x->ctime = (struct statx_time){ 0 };
+	}
 }
 
 int64_t sys_statx(struct thread *self, const uint64_t *args_)
@@ -126,14 +161,23 @@ int64_t sys_statx(struct thread *self, const uint64_t *args_)
 	uint32_t flags = (uint32_t)args_[2];
 	struct linux_statx x;
 	struct path found;
-	if (flags & ~((uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH) | sync_type))
+	if ((flags & sync_type) == sync_type || ((uint32_t)args_[3] & STATX_RESERVED))
 		return -EINVAL;
-	if ((flags & sync_type) == sync_type || (args_[3] & 0x80000000u))
-		return -EINVAL;
-	int64_t r = find(self, (int)args_[0], args_[1], flags, &found);
-	if (r)
-		return r;
-	fill_statx(found.inode, &x);
+	if (names_descriptor(self, (int)args_[0], args_[1], flags)) {
+		const struct file *file = fd_file(self->process->fds, (int)args_[0]);
+		if (!file || !file->path.inode)
+			return -EBADF;
+		found = file->path;
+		path_get(&found);
+	} else {
+		if (flags & ~((uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH) | sync_type))
+			return -EINVAL;
+		int bad = find(self, (int)args_[0], args_[1], flags, &found);
+		if (bad)
+			return bad;
+	}
+	int64_t r;
+	fill_statx(&found, (uint32_t)args_[3], &x);
 	r = user_write(self->process->space, args_[4], &x, sizeof(x));
 	path_put(&found);
 	return r;

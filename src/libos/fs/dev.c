@@ -9,6 +9,7 @@
 #define MINOR_SERIAL0 64u
 #define MINOR_EXO     200u
 #define RANDOM_CHUNK  512u
+#define ENTROPY_BITS  256         /* as /proc/sys/kernel/random/entropy_avail */
 #define RANDOM_UNITS  4u          /* of work, a chunk (sched_worked) */
 #define ZERO_CHUNK    262144u
 #define RANDOM_MAX    (32u << 20) /* one read gives no more, so that it ends */
@@ -84,6 +85,32 @@ static int64_t random_read(struct file *file, struct thread *thread, struct io *
 	return (int64_t)done;
 }
 
+/* Its pool is full, and what is said of that changes nothing. */
+static int64_t random_ioctl(struct file *file, struct thread *thread, uint32_t request, uint64_t arg)
+{
+	struct vm_space *space = thread->process->space;
+	int32_t bits[2] = { ENTROPY_BITS, 0 }; /* with RNDADDENTROPY the size behind it */
+	uint64_t size = request == RNDADDENTROPY ? sizeof(bits) : sizeof(bits[0]);
+	(void)file;
+	switch (request) {
+	case RNDGETENTCNT:
+		return user_write(space, arg, bits, size) ? -EFAULT : 0;
+	case RNDADDTOENTCNT:
+	case RNDADDENTROPY:
+		if (!privileged(&thread->cred, PRIV_ENTROPY))
+			return -EPERM;
+		if (user_read(space, bits, arg, size))
+			return -EFAULT;
+		return bits[0] < 0 ? -EINVAL : bits[1] < 0 ? -EFAULT : 0;
+	case RNDZAPENTCNT:
+	case RNDCLEARPOOL:
+	case RNDRESEEDCRNG:
+		return privileged(&thread->cred, PRIV_ENTROPY) ? 0 : -EPERM;
+	default:
+		return -EINVAL;
+	}
+}
+
 static int64_t device_seek(struct file *file, int64_t offset, int whence)
 {
 	(void)file, (void)offset, (void)whence;
@@ -102,7 +129,7 @@ static const struct file_ops null_ops = { .read = null_read, .write = null_write
 static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = device_seek, .mmap = zero_mmap,
                                            .always = FILE_SWALLOWS | FILE_ZEROES };
 static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = device_seek };
-static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = device_seek };
+static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = device_seek, .ioctl = random_ioctl };
 
 /* ---- opening by number ---- */
 

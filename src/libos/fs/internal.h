@@ -160,6 +160,8 @@ uint64_t tmpfs_default_metadata(void);
 uint64_t tmpfs_default_bytes(void);
 #define TMPFS_INODE_SPACE 1024u /* BOGO_INODE_SIZE: of an inode, and of each further name that it has */
 bool inode_is_tmpfs(const struct inode *inode);
+/* A regular file of tmpfs: in memory, so that O_DIRECT asks for nothing. */
+bool inode_takes_direct(const struct inode *inode);
 void tmpfs_never_link(struct inode *inode); /* a file of tmpfs without a name never gets one: O_TMPFILE | O_EXCL */
 /* Appends to a regular tmpfs file whose size is a multiple of the page size, from LibOS memory. 0, -ENOSPC, -ENOMEM. */
 int tmpfs_fill(struct inode *inode, const void *data, uint64_t size);

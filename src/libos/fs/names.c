@@ -267,7 +267,9 @@ static int check_rename(const struct place *from, const struct place *to, uint32
 
 bool rename_flags_good(uint32_t flags)
 {
-	return !(flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE)) && flags != (RENAME_NOREPLACE | RENAME_EXCHANGE);
+	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return false;
+	return !(flags & RENAME_EXCHANGE) || flags == RENAME_EXCHANGE;
 }
 
 int vfs_rename(struct thread *thread, int from_dirfd, const char *from_path, int to_dirfd, const char *to_path,
@@ -288,12 +290,17 @@ int vfs_rename(struct thread *thread, int from_dirfd, const char *from_path, int
 	/* Two names of one file: nothing to do, nor to be allowed. */
 	if (!r && from.existing != to.existing)
 		r = check_rename(&from, &to, flags, &thread->cred);
-	struct inode *dir = from.dir.inode;
+	struct inode *dir = from.dir.inode, *whiteout = NULL;
 	if (!r && !dir->ops->rename)
 		r = -EPERM;
-	if (!r && from.existing != to.existing)
+	bool moves = !r && from.existing != to.existing;
+	if (moves && (flags & RENAME_WHITEOUT))
+		r = dir->ops->create(dir, "", 0, S_IFCHR, 0, &thread->cred, &whiteout);
+	if (moves && !r)
 		r = dir->ops->rename(dir, from.name, from.length, from.existing, to.dir.inode, to.name, to.length,
-		                     to.existing, flags);
+		                     to.existing, flags, whiteout);
+	if (whiteout)
+		inode_put(whiteout);
 	place_put(&to);
 	place_put(&from);
 	return r;

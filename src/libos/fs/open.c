@@ -106,8 +106,6 @@ static int start_file(struct file *file, struct thread *thread)
 	case S_IFSOCK:
 		return -ENXIO;
 	default:
-		if (file->flags & O_DIRECT) /* everything is in memory */
-			return -EINVAL;
 		return inode->ops->open ? inode->ops->open(inode, file, thread) : -ENXIO;
 	}
 }
@@ -166,6 +164,8 @@ static int make_file(struct thread *thread, struct path *path, int flags, bool c
 		r = claim(file, flags);
 		if (!r)
 			r = start_file(file, thread);
+		if (!r && (file->flags & O_DIRECT) && !inode_takes_direct(file->path.inode))
+			r = -EINVAL;
 		if (!r && (flags & O_TRUNC) && !created)
 			r = empty(file, thread);
 		file->flags &= ~(uint32_t)O_NOCTTY;

@@ -123,8 +123,8 @@ static void show_status(struct text *text, const struct proc_subject *s)
 	            s->thread ? s->thread->tid : p->pid, p->parent ? p->parent->pid : 0);
 	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid, c->euid, c->suid, c->fsuid,
 	            c->gid, c->egid, c->sgid, c->fsgid, 64u);
-	for (uint32_t i = 0; i < c->group_count; i++)
-		text_printf(text, "%u ", c->groups[i]);
+	for (uint32_t i = 0; c->groups && i < c->groups->count; i++)
+		text_printf(text, "%u ", c->groups->gids[i]);
 	text_printf(text, "\n");
 	show_memory(text, p);
 	text_printf(text, "Threads:\t%u\nSigQ:\t%u/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",

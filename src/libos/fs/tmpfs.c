@@ -213,8 +213,19 @@ static void exchange(struct tmpfs_entry *a, struct tmpfs_entry *b)
 	x->inode.ctime = y->inode.ctime = vfs_now();
 }
 
+/* The name stands for another node from now on, which had none. */
+static void replace(struct tmpfs_entry *e, struct inode *by)
+{
+	list_remove(&e->name_node);
+	e->node = tmpfs_node(by);
+	list_push_front(&e->node->names, &e->name_node);
+	inode_get(by);
+	by->nlink++;
+}
+
 static int tmpfs_rename(struct inode *from_dir, const char *from, size_t from_length, struct inode *moved,
-                        struct inode *to_dir, const char *to, size_t to_length, struct inode *replaced, uint32_t flags)
+                        struct inode *to_dir, const char *to, size_t to_length, struct inode *replaced, uint32_t flags,
+                        struct inode *whiteout)
 {
 	struct tmpfs_node *source = tmpfs_node(from_dir), *target = tmpfs_node(to_dir);
 	struct tmpfs_entry *old = dir_find(source, from, from_length), *gone = dir_find(target, to, to_length);
@@ -234,7 +245,10 @@ static int tmpfs_rename(struct inode *from_dir, const char *from, size_t from_le
 			dir_take_out(gone);
 			drop_name(to_dir, replaced);
 		}
-		dir_take_out(old);
+		if (whiteout)
+			replace(old, whiteout);
+		else
+			dir_take_out(old);
 		dir_insert(target, e, tmpfs_node(moved));
 		set_parent(tmpfs_node(moved), source, target);
 		moved->ctime = vfs_now();
@@ -328,6 +342,11 @@ const struct inode_ops tmpfs_ops = {
 bool inode_is_tmpfs(const struct inode *inode)
 {
 	return inode->ops == &tmpfs_ops;
+}
+
+bool inode_takes_direct(const struct inode *inode)
+{
+	return inode && inode_is_tmpfs(inode) && is_type(inode, S_IFREG);
 }
 
 void tmpfs_never_link(struct inode *inode)

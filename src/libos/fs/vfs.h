@@ -42,7 +42,8 @@ struct inode_ops {
 	int (*link)(struct inode *dir, const char *name, size_t length, struct inode *target);
 	int (*unlink)(struct inode *dir, const char *name, size_t length, struct inode *victim); /* also rmdir */
 	int (*rename)(struct inode *from_dir, const char *from, size_t from_length, struct inode *moved,
-	              struct inode *to_dir, const char *to, size_t to_length, struct inode *replaced, uint32_t flags);
+	              struct inode *to_dir, const char *to, size_t to_length, struct inode *replaced, uint32_t flags,
+	              struct inode *whiteout); /* NULL, or what stays under the old name */
 	int (*readdir)(struct inode *dir, uint64_t position, readdir_emit emit, void *arg);
 	struct inode *(*parent)(struct inode *dir); /* a reference */
 	/* Symbolic links: at most size bytes, no NUL; the length. thread: who looks, for /proc. */
@@ -109,6 +110,7 @@ struct inode {
 	void *locks;           /* advisory locks */
 	void *text;            /* vm/: prepared text copies of this file */
 	uint32_t mapped_shared;
+	uint8_t write_hint;    /* F_SET_RW_HINT; kept, and means nothing */
 	int32_t writers;       /* files that may write it; below 0: so many programs that run it */
 	struct thread *changing;    /* its contents, in a call that may give way; see inode_enter() */
 	struct waitq change_wait;

@@ -86,9 +86,9 @@ void cred_take(struct thread *self, const struct credentials *new)
 		self->over_limit = user_tasks_over(self, new->uid);
 		thread_charge(self, new->uid);
 	}
-	self->cred = *new;
+	cred_assign(&self->cred, new);
 	if (self->tid == p->pid)
-		p->cred = *new;
+		cred_assign(&p->cred, new);
 	if (self == libos.sched.current)
 		frames_keep(thread_leaves_reserve(self));
 	answers_update(p);

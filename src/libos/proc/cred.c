@@ -202,30 +202,106 @@ int64_t sys_setfsgid(struct thread *self, const uint64_t *args)
 	return old;
 }
 
+/* ---- supplementary groups ---- */
+
+static void groups_put(struct group_list *groups)
+{
+	if (groups && --groups->refs == 0)
+		heap_free(groups);
+}
+
+void cred_assign(struct credentials *to, const struct credentials *from)
+{
+	struct group_list *old = to->groups;
+
+	if (from->groups)
+		from->groups->refs++;
+	*to = *from;
+	groups_put(old);
+}
+
+void cred_drop(struct credentials *c)
+{
+	groups_put(c->groups);
+	c->groups = NULL;
+}
+
+static void sift_down(uint32_t *gids, uint32_t at, uint32_t count)
+{
+	for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
+		uint32_t value = gids[at];
+
+		if (child + 1 < count && gids[child + 1] > gids[child])
+			child++;
+		if (gids[child] <= value)
+			return;
+		gids[at] = gids[child];
+		gids[child] = value;
+	}
+}
+
+/* A heap sort: nothing is worse than n log n. */
+static void sort(uint32_t *gids, uint32_t count)
+{
+	for (uint32_t i = count / 2; i > 0; i--)
+		sift_down(gids, i - 1, count);
+	for (uint32_t last = count; last > 1; last--) {
+		uint32_t largest = gids[0];
+
+		gids[0] = gids[last - 1];
+		gids[last - 1] = largest;
+		sift_down(gids, 0, last - 1);
+	}
+}
+
 int64_t sys_getgroups(struct thread *self, const uint64_t *args)
 {
-	const struct credentials *c = cred(self);
+	const struct group_list *groups = cred(self)->groups;
+	uint32_t count = groups ? groups->count : 0;
 	int32_t room = (int32_t)args[0];
 
-	if (room < 0 || (room > 0 && (uint32_t)room < c->group_count))
+	if (room < 0 || (room > 0 && (uint32_t)room < count))
 		return -EINVAL;
-	if (room > 0 && user_write(self->process->space, args[1], c->groups, c->group_count * sizeof(c->groups[0])))
+	if (room > 0 && count > 0 && user_write(self->process->space, args[1], groups->gids, count * sizeof(groups->gids[0])))
 		return -EFAULT;
-	return c->group_count;
+	return count;
+}
+
+static int groups_get(struct thread *self, uint64_t from, uint32_t count, struct group_list **made)
+{
+	struct group_list *groups = heap_alloc(sizeof(*groups) + count * sizeof(groups->gids[0]));
+	int error;
+
+	if (!groups)
+		return -ENOMEM;
+	*groups = (struct group_list){.refs = 1, .count = count};
+	error = user_read(self->process->space, groups->gids, from, count * sizeof(groups->gids[0])) ? -EFAULT : 0;
+	for (uint32_t i = 0; !error && i < count; i++)
+		error = groups->gids[i] == KEEP ? -EINVAL : 0;
+	if (error) {
+		heap_free(groups);
+		return error;
+	}
+	sort(groups->gids, count);
+	*made = groups;
+	return 0;
 }
 
 int64_t sys_setgroups(struct thread *self, const uint64_t *args)
 {
 	struct credentials n = *cred(self);
 	uint32_t count = (uint32_t)args[0];
+	int error;
 
 	if (!privileged(&n, PRIV_GROUPS))
 		return -EPERM;
 	if (count > GROUPS_MAX)
 		return -EINVAL;
-	if (user_read(self->process->space, n.groups, args[1], count * sizeof(n.groups[0])))
-		return -EFAULT;
-	n.group_count = count;
+	n.groups = NULL;
+	error = count ? groups_get(self, args[1], count, &n.groups) : 0;
+	if (error)
+		return error;
 	cred_take(self, &n);
+	cred_drop(&n);
 	return 0;
 }

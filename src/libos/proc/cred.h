@@ -12,13 +12,17 @@
 struct process;
 struct thread;
 
-#define GROUPS_MAX 32
+#define GROUPS_MAX 65536 /* as Linux */
+
+struct group_list { /* never changes once it is anybody's */
+	uint32_t refs, count;
+	uint32_t gids[]; /* sorted */
+};
 
 struct credentials {
 	uint32_t uid, euid, suid, fsuid;
 	uint32_t gid, egid, sgid, fsgid;
-	uint32_t group_count;
-	uint32_t groups[GROUPS_MAX];
+	struct group_list *groups; /* NULL: none. What outlives a call has a reference, see cred_assign() */
 	uint64_t permitted, effective, inheritable, bounding, ambient; /* bit n: capability n */
 	uint32_t securebits; /* SECBIT_* */
 	bool no_new_privs;   /* for good: exec gives no privileges */
@@ -52,6 +56,9 @@ enum privilege { /* privileges.def: what each permits */
 
 /* May who has these credentials do this? The one place that decides by capabilities. */
 bool privileged(const struct credentials *c, enum privilege what);
+/* `to` becomes `from`, with a reference of its own to the groups, and gives up the one that it had. */
+void cred_assign(struct credentials *to, const struct credentials *from);
+void cred_drop(struct credentials *c);
 bool cred_in_group(const struct credentials *c, uint32_t gid); /* fsgid or supplementary */
 /* May the thread see descriptors, links and memory of the process? real: by its real ids, else by those for files. */
 bool thread_may_inspect(const struct thread *self, const struct process *p, bool real);

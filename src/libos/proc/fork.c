@@ -164,7 +164,7 @@ static void thread_inherit(struct thread *t, struct thread *self, const struct c
 		t->page->regs.fs_base = r->tls;
 	t->blocked = self->blocked;
 	t->timer_slack_ns = self->timer_slack_ns;
-	t->cred = self->cred;
+	cred_assign(&t->cred, &self->cred);
 	str_copy(t->name, self->name, sizeof(t->name));
 	/* A signal stack stays with the program's memory; two threads in one memory must not share it. */
 	if (!(r->flags & CLONE_VM) || (r->flags & CLONE_VFORK))
@@ -286,7 +286,7 @@ static int child_begin(struct thread *self, const struct clone_request *r, struc
 	error = t->tid = child->pid = pid_alloc();
 	if (error > 0) {
 		t->process = child;
-		child->cred = self->cred;
+		cred_assign(&child->cred, &self->cred);
 		thread_inherit(t, self, r);
 		store_numbers(t, self, child->space, r);
 		error = thread_go(t, self, child, r);

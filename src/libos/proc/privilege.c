@@ -16,9 +16,15 @@ bool cred_in_group(const struct credentials *c, uint32_t gid)
 {
 	if (c->fsgid == gid)
 		return true;
-	for (uint32_t i = 0; i < c->group_count; i++) {
-		if (c->groups[i] == gid)
+	uint32_t low = 0, high = c->groups ? c->groups->count : 0;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (c->groups->gids[middle] == gid)
 			return true;
+		if (c->groups->gids[middle] < gid)
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return false;
 }

@@ -3,6 +3,7 @@
 #include <libos/proc/internal.h>
 
 #define PRIORITY_MAX 99
+#define SLICE_NS     4000000
 #define NICE_MIN     (-20)
 #define NICE_MAX     19
 
@@ -188,6 +189,18 @@ int64_t sys_sched_get_priority_min(struct thread *self, const uint64_t *args)
 {
 	(void)self;
 	return priority_bound((uint32_t)args[0], 1);
+}
+
+/* A thread that has no real-time class: how long it may run before another of its kind does. */
+int64_t sys_sched_rr_get_interval(struct thread *self, const uint64_t *args)
+{
+	const struct linux_timespec slice = {0, SLICE_NS};
+
+	if ((int32_t)args[0] < 0)
+		return -EINVAL;
+	if (!target(self, args[0]))
+		return -ESRCH;
+	return user_write(self->process->space, args[1], &slice, sizeof(slice)) ? -EFAULT : 0;
 }
 
 /* ---- affinity: CPU 0 is all there is ---- */

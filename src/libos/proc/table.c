@@ -141,6 +141,7 @@ void process_free(struct process *p)
 		user_uncharge(p->charged_uid, USER_TASKS, 1);
 	process_set_exe(p, NULL);
 	session_put(p->session);
+	cred_drop(&p->cred);
 	if (p->actions && --p->actions->refs == 0)
 		heap_free(p->actions);
 	heap_free(p);

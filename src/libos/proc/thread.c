@@ -100,6 +100,7 @@ struct thread *thread_new(struct vm_space *space)
 
 void thread_free(struct thread *t)
 {
+	cred_drop(&t->cred);
 	heap_free(t);
 }
 
