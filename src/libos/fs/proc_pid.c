@@ -125,16 +125,20 @@ static void show_status(struct text *text, const struct proc_subject *s)
 	            c->gid, c->egid, c->sgid, c->fsgid, 64u);
 	for (uint32_t i = 0; c->groups && i < c->groups->count; i++)
 		text_printf(text, "%u ", c->groups->gids[i]);
-	text_printf(text, "\n");
+	/* There is one pid namespace, and no kernel thread. */
+	text_printf(text, "%s\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", c->groups && c->groups->count ? "" : " ", p->pid,
+	            s->thread ? s->thread->tid : p->pid, p->pgid, p->session ? p->session->sid : 0);
 	show_memory(text, p);
+	if (p->state == PROCESS_ALIVE)
+		text_printf(text, "CoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n");
 	text_printf(text, "Threads:\t%u\nSigQ:\t%u/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
 	            p->thread_count, (unsigned)user_count(p->cred.uid, USER_SIGNALS), (unsigned long)p->limits[RLIMIT_SIGPENDING].soft,
 	            (unsigned long)(t ? t->pending.set : 0), (unsigned long)p->pending.set,
 	            (unsigned long)(t ? t->blocked : 0), (unsigned long)ignored, (unsigned long)caught);
-	text_printf(text, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t0\n",
+	text_printf(text, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n",
 	            (unsigned long)c->inheritable, (unsigned long)c->permitted, (unsigned long)c->effective,
 	            (unsigned long)c->bounding, (unsigned long)c->ambient, c->no_new_privs);
-	text_printf(text, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+	text_printf(text, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 	            (unsigned long)p->voluntary_switches, (unsigned long)p->involuntary_switches);
 }
 
@@ -231,7 +235,8 @@ static void show_limits(struct text *text, const struct proc_subject *s)
 			format(soft, sizeof(soft), "%lu", (unsigned long)l->soft);
 		if (l->hard != UINT64_MAX)
 			format(hard, sizeof(hard), "%lu", (unsigned long)l->hard);
-		text_printf(text, "%-25s %-20s %-20s %-10s\n", rows[i].name, soft, hard, rows[i].unit);
+		text_printf(text, "%-25s %-20s %-20s ", rows[i].name, soft, hard);
+		text_printf(text, *rows[i].unit ? "%-10s\n" : "%s\n", rows[i].unit);
 	}
 }
 
