@@ -117,14 +117,18 @@ static inline exo_frame_t hal_pool_take(struct hal_pool *pool)
 	return frame;
 }
 
-/* A run of frames. So that it costs nothing to give many, all of one run are kept as such. */
+/* A run of frames. So that it costs little to give many, the longer of two runs is kept as such. */
 static inline void hal_pool_give_run(struct hal_pool *pool, exo_frame_t first, uint64_t count)
 {
-	if (pool->fresh_count == 0) {
+	if (pool->fresh_count < count) {
+		exo_frame_t fresh = pool->fresh;
+		uint64_t fresh_count = pool->fresh_count;
+
 		pool->fresh = first;
 		pool->fresh_count = count;
-		pool->count += count;
-		return;
+		pool->count += count - fresh_count;
+		first = fresh;
+		count = fresh_count;
 	}
 	while (count > 0)
 		hal_pool_give(pool, first + --count);

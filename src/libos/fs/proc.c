@@ -390,14 +390,17 @@ static int make_content(struct file *file, struct thread *thread, struct content
 	int r = subject_of(n, thread, &s);
 	if (r)
 		return r;
-	text_free(&content->text);
+	struct text text = { 0 };
 	if (n->entry->text)
-		text_printf(&content->text, "%s\n", n->entry->setting && libos.vfs.settings[n->entry->setting][0]
+		text_printf(&text, "%s\n", n->entry->setting && libos.vfs.settings[n->entry->setting][0]
 		                                           ? libos.vfs.settings[n->entry->setting] : n->entry->text);
 	/* What shows a program's memory stays with the memory it was opened for. */
 	if (n->entry->show && (!n->entry->inspect || zone_of(&s) == content->zone))
-		n->entry->show(&content->text, &s);
-	return content->text.failed ? -ENOMEM : 0;
+		n->entry->show(&text, &s);
+	/* Others may have run, and read or made it, too. */
+	text_free(&content->text);
+	content->text = text;
+	return text.failed ? -ENOMEM : 0;
 }
 
 static int64_t read_memory(const struct proc_node *n, struct thread *thread, const struct content *content, struct io *io,

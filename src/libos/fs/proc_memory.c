@@ -4,6 +4,7 @@
 #define LINE_MAX   4608u /* a line of maps with the longest path */
 #define ENTRY_SIZE 8u    /* of pagemap, one for each page */
 #define ENTRIES    64u
+#define PAGES_PER_UNIT 256u /* that are counted: as long as copying one */
 
 /* pagemap's bits (Documentation/admin-guide/mm/pagemap.rst): of frame numbers it shows none. */
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
@@ -29,6 +30,21 @@ static void add_sizes(struct text *text, const struct vm_region_info *r)
 	            "Locked:         %8lu kB\n", 0ul, 0ul, 0ul, 0ul, r->locked ? rss : 0ul);
 }
 
+/*
+ * The region at or above *address, and its index; false: there is none. Others may have run before, so the program may
+ * have changed its regions, or ended: who calls this holds the space.
+ */
+static bool next_region(struct vm_space *space, uint64_t *address, uint64_t *index, struct vm_region_info *r)
+{
+	if (*address)
+		(void)sched_worked(&libos.sched, 1 + (uint32_t)(r->resident / PAGES_PER_UNIT));
+	*index = vm_region_index(space, *address);
+	if (!vm_region_info(space, *index, r))
+		return false;
+	*address = r->end;
+	return true;
+}
+
 void proc_show_smaps(struct text *text, const struct proc_subject *s)
 {
 	struct vm_space *space = space_of(s);
@@ -36,7 +52,9 @@ void proc_show_smaps(struct text *text, const struct proc_subject *s)
 	struct vm_region_info r;
 
 	text->failed |= !line;
-	for (uint64_t i = 0; line && space && vm_region_info(space, i, &r); i++) {
+	if (space)
+		vm_space_get(space);
+	for (uint64_t at = 0, i; line && space && next_region(space, &at, &i, &r);) {
 		text_add(text, line, vm_map_line(space, i, line, LINE_MAX));
 		text_printf(text, "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
 		            (unsigned long)((r.end - r.start) / 1024));
@@ -45,6 +63,8 @@ void proc_show_smaps(struct text *text, const struct proc_subject *s)
 		            r.read ? " rd" : "", r.write ? " wr" : "", r.execute ? " ex" : "", r.shared ? " sh" : "",
 		            r.shared ? " ms" : "", r.grows_down ? " gd" : "", r.locked ? " lo" : "");
 	}
+	if (space)
+		vm_space_put(space);
 	heap_free(line);
 }
 
@@ -53,13 +73,17 @@ void proc_show_smaps_rollup(struct text *text, const struct proc_subject *s)
 	struct vm_space *space = space_of(s);
 	struct vm_region_info r, sum = { 0 };
 
-	for (uint64_t i = 0; space && vm_region_info(space, i, &r); i++) {
-		sum.start = i ? sum.start : r.start;
+	if (!space)
+		return;
+	vm_space_get(space);
+	for (uint64_t at = 0, i; next_region(space, &at, &i, &r);) {
+		sum.start = sum.end ? sum.start : r.start;
 		sum.end = r.end;
 		sum.resident += r.resident;
 		sum.cached += r.cached;
 		sum.own += r.own;
 	}
+	vm_space_put(space);
 	if (!sum.end)
 		return;
 	text_printf(text, "%08lx-%08lx ---p 00000000 00:00 0                          [rollup]\n", (unsigned long)sum.start,

@@ -197,14 +197,15 @@ static void show_maps(struct text *text, const struct proc_subject *s)
 		text->failed = true;
 		return;
 	}
-	for (uint64_t start = 0;;) {
-		uint64_t next = start;
-		size_t n = vm_maps_text(s->process->space, chunk, MAPS_CHUNK, start, &next);
+	struct vm_space *space = s->process->space;
+	uint64_t address = 0;
+	size_t n;
+	vm_space_get(space); /* the process may end meanwhile */
+	while ((n = vm_maps_text(space, chunk, MAPS_CHUNK, &address)) != 0) {
 		text_add(text, chunk, n);
-		if (!n || next == start)
-			break;
-		start = next;
+		(void)sched_worked(&libos.sched, SCHED_WORK_UNITS);
 	}
+	vm_space_put(space);
 	heap_free(chunk);
 }
 

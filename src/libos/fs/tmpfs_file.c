@@ -102,12 +102,26 @@ static void zero_part(struct inode *inode, uint64_t index, uint64_t from, uint64
 		memset((char *)frame_ptr(*slot - 1) + from, 0, to - from);
 }
 
+/* The pages [first, last) go. Nobody sees them any more, nor makes new ones there (inode_enter()): so others may run meanwhile. */
+static void drop_pages(struct inode *inode, uint64_t first, uint64_t last)
+{
+	struct page_map *map = &tmpfs_node(inode)->pages;
+	for (uint64_t i = first; (i = page_map_next(map, i, last, true)) < last; i++) {
+		uint64_t *slot = page_map_slot(map, i, false);
+		frame_put(*slot - 1);
+		*slot = 0;
+		give_back(inode, 1);
+		(void)sched_worked(&libos.sched, 1);
+	}
+}
+
 int tmpfs_truncate(struct inode *inode, uint64_t size)
 {
 	if (size < inode->size) {
 		uint64_t first = PAGE_UP(size) >> PAGE_SHIFT, tail = size % PAGE_SIZE;
 		inode->size = size;
 		vm_inode_changed(inode, first, UINT64_MAX);
+		drop_pages(inode, first, UINT64_MAX);
 		give_back(inode, page_map_cut(&tmpfs_node(inode)->pages, first));
 		if (tail)
 			zero_part(inode, size >> PAGE_SHIFT, tail, PAGE_SIZE);
@@ -118,7 +132,6 @@ int tmpfs_truncate(struct inode *inode, uint64_t size)
 
 static void punch(struct inode *inode, uint64_t offset, uint64_t end)
 {
-	struct page_map *map = &tmpfs_node(inode)->pages;
 	uint64_t first = PAGE_UP(offset) >> PAGE_SHIFT, last = end >> PAGE_SHIFT; /* whole pages [first, last) */
 	if (offset >> PAGE_SHIFT == end >> PAGE_SHIFT) {
 		zero_part(inode, offset >> PAGE_SHIFT, offset % PAGE_SIZE, end % PAGE_SIZE);
@@ -130,13 +143,7 @@ static void punch(struct inode *inode, uint64_t offset, uint64_t end)
 	if (first >= last)
 		return;
 	vm_inode_changed(inode, first, last - 1);
-	for (uint64_t i = first; (i = page_map_next(map, i, last, true)) < last; i++) {
-		uint64_t *slot = page_map_slot(map, i, false);
-		frame_put(*slot - 1);
-		*slot = 0;
-		give_back(inode, 1);
-		(void)sched_worked(&libos.sched, 1);
-	}
+	drop_pages(inode, first, last);
 }
 
 static int fill_holes(struct inode *inode, uint64_t offset, uint64_t end)

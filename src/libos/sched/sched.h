@@ -102,7 +102,7 @@ void sched_check_slice(struct thread *self);
  * True: others have run, and anything may have changed.
  */
 bool sched_work_check(void);
-#define SCHED_WORK_UNITS 64u
+#define SCHED_WORK_UNITS 16u
 static inline bool sched_worked(struct sched *s, uint32_t units)
 {
 	s->work += units;

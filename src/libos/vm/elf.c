@@ -82,6 +82,7 @@ static int map_file_part(struct loader *l, const struct elf_segment *s, uint64_t
 		uint64_t stop = end - (start + done) > piece ? start + done + piece : end;
 
 		r = map_file_pages(l, s, start + done, stop, PAGE_DOWN(s->offset) + done, code_size - done);
+		(void)sched_worked(&libos.sched, SCHED_WORK_UNITS);
 	}
 	return r;
 }
@@ -107,6 +108,7 @@ static void prefault_data(struct loader *l, uint64_t start, uint64_t end)
 
 		region_prefault(l->space, region, start, stop);
 		start = stop;
+		(void)sched_worked(&libos.sched, SCHED_WORK_UNITS);
 	}
 }
 

@@ -114,6 +114,7 @@ static int fork_private(struct fork *f, const struct region *from, const struct 
 		int r = 0;
 
 		memcpy(frame_ptr(frame), frame_ptr(source), PAGE_SIZE);
+		libos.sched.work++;
 		if (share_flush(f, to, share) != 0 ||
 		    pages_install(f->child, to, address, frame, 1, PTE_OWN, map_now(f, address, frame, 1)) != 0)
 			r = -ENOMEM;
@@ -138,8 +139,11 @@ static int fork_pages(struct fork *f, const struct region *from, const struct re
 	if ((from->flags & REGION_WIPE) != 0)
 		return 0;
 	while (r == 0 && (place = table_next_run(&f->parent->pages, &address, from->end, &count)) != NULL) {
-		libos.sched.work += (uint32_t)count / 8 + 1;
-		for (; count > 0 && r == 0; count--, place++, address += PAGE_SIZE) {
+		libos.sched.work++;
+		/* Others may run between two pages; then the place is looked up again. */
+		for (; count > 0 && r == 0 && libos.sched.work < SCHED_WORK_UNITS; count--, place++, address += PAGE_SIZE) {
+			if (count % 8 == 0)
+				libos.sched.work++;
 			if (*place == 0)
 				continue;
 			if ((from->flags & REGION_SHARED) != 0)

@@ -142,20 +142,24 @@ const void *vm_auxv(const struct vm_space *space, uint64_t *size)
 	return space->auxv;
 }
 
-size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_t start, uint64_t *next)
+uint64_t vm_region_index(const struct vm_space *space, uint64_t address)
+{
+	return region_index((struct vm_space *)(uintptr_t)space, address);
+}
+
+size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_t *address)
 {
 	char *name = heap_alloc(PATH_LENGTH_MAX);
 	size_t used = 0;
-	uint64_t i;
 
-	for (i = start; i < space->region_count && name != NULL; i++) {
+	for (uint64_t i = vm_region_index(space, *address); i < space->region_count && name != NULL; i++) {
 		size_t n = region_line(space->regions[i], to + used, size - used, name, PATH_LENGTH_MAX);
 
 		if (n >= size - used)
 			break;
 		used += n;
+		*address = space->regions[i]->end;
 	}
 	heap_free(name);
-	*next = i;
 	return used;
 }

@@ -121,8 +121,8 @@ void vm_stats(const struct vm_space *space, struct vm_stats *stats);
 uint64_t vm_space_cost(const struct vm_space *space);
 /* Records where exec put the argument strings (for /proc/PID/cmdline). */
 void vm_set_args(struct vm_space *space, uint64_t arg_start, uint64_t arg_end, uint64_t env_start, uint64_t env_end);
-/* Text of /proc/PID/maps, into `to`; returns bytes. `start`: skip that many regions; *next for the next call. */
-size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_t start, uint64_t *next);
+/* Text of /proc/PID/maps from *address on, into `to`; returns bytes, 0 at the end. *address: for the next call. */
+size_t vm_maps_text(const struct vm_space *space, char *to, size_t size, uint64_t *address);
 /* One line of it, for region `index`; 0: there is none, or no room. */
 size_t vm_map_line(const struct vm_space *space, uint64_t index, char *to, size_t size);
 struct vm_region_info {
@@ -130,6 +130,8 @@ struct vm_region_info {
 	bool read, write, execute, shared, grows_down, locked;
 };
 bool vm_region_info(const struct vm_space *space, uint64_t index, struct vm_region_info *info);
+/* The index of the first region that ends beyond the address. */
+uint64_t vm_region_index(const struct vm_space *space, uint64_t address);
 /* Is a page there? *cached: it is a file's or an object's. */
 bool vm_page_present(const struct vm_space *space, uint64_t address, bool *cached);
 /* The auxiliary vector, as exec made it, for /proc/PID/auxv. */
