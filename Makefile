@@ -40,7 +40,7 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C) src/hal/x86_64/virtq.c
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers bench-worst fuzz fuzz-build unit stress layers stack budget format coverage clean docs
+.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers bench-worst bench-held fuzz fuzz-build unit stress layers stack budget format coverage clean docs
 
 help:  ## This list
 	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
@@ -419,6 +419,8 @@ bench: hosted iso build/tools/bench_core  ## Measure against native Linux, side 
 	@tools/bench
 bench-worst: build/tools/bench_worst  ## The longest that each kernel call takes, with the largest states
 	@build/tools/bench_worst
+bench-held: hosted  ## How late a sleeper of root is while another user does his worst
+	@tools/bench-held
 bench-peers: hosted iso  ## The same beside User-Mode Linux, gVisor and Linux in QEMU
 	@tools/bench-peers
 
