@@ -277,7 +277,7 @@ static void walk_all(void)
 		struct mount *m = LIST_ENTRY(at, struct mount, node);
 
 		if (m->super->magic == TMPFS_MAGIC) {
-			look_at(m->root, 0, m->path, false);
+			look_at(m->root, 0, "/", false);
 			walk(m->root, 0);
 		}
 	}
