@@ -95,7 +95,7 @@ int main(void)
 	CHECK("ignored: nothing is pending, the time is computed", !is_pending(sig) && left(timer) > 0 && left(timer) <= 10 * MS);
 	count = overruns = 0;
 	sigaction(sig, &sa, NULL);
-	CHECK("no longer ignored: what was missed comes at once", count == 1 && overruns >= 7);
+	CHECK("no longer ignored: what was missed comes at once", count >= 1 && overruns >= 7);
 	mask(SIG_BLOCK, sig);
 	pause_ms(30);
 	signal(sig, SIG_IGN);
