@@ -76,7 +76,7 @@
 #define SEEK_DATA                3
 #define SEEK_HOLE                4
 #define RENAME_NOREPLACE         1
-#define RENAME_WHITEOUT          4
+#define RENAME_WHITEOUT          (1 << 2)
 #define RENAME_EXCHANGE          2
 #define O_LARGEFILE              0x8000
 
