@@ -140,7 +140,7 @@ WORLD_TEST(libos_fs_names, renaming)
 	cr_expect_eq(do_rename("/dev/shm", "/dev/x", 0), -EBUSY);
 	cr_expect_eq(do_rename("/f", "/a/file", RENAME_NOREPLACE), -EEXIST);
 	cr_expect_eq(do_rename("/f", "/none", RENAME_EXCHANGE), -ENOENT);
-	cr_expect_eq(do_rename("/f", "/a", 4), -EINVAL);
+	cr_expect_eq(do_rename("/f", "/a", 8), -EINVAL);
 	int64_t ino = do_stat("/f", 0, NULL);
 	cr_expect_eq(do_rename("/f", "/a/file", 0), 0);
 	cr_expect_eq(do_stat("/a/file", 0, NULL), ino);
