@@ -55,7 +55,7 @@ static struct {
 	uint32_t entries, faults, rounds, step;
 	enum pid1_state state;
 	bool began, measured;
-	uint64_t frames, heap, inodes, names, files;
+	uint64_t frames, heap, inodes, names, texts, files;
 	char keys[64];
 	const char *leak;
 } run;
@@ -111,24 +111,51 @@ static void measure(uint64_t *frames, uint64_t *heap)
 	*heap = heap_bytes_in_use() - stacks;
 }
 
+/* What names and link texts there are below a directory, by their lengths: the heap has pieces of them. */
+struct texts {
+	struct inode *dir;
+	uint64_t sum;
+};
+
+static bool texts_add(void *arg, const char *name, size_t length, uint64_t ino, uint32_t type, uint64_t next)
+{
+	struct texts *t = arg, below = { NULL, 0 };
+	uint64_t target;
+
+	(void)ino, (void)type, (void)next;
+	if (t->dir->ops->lookup(t->dir, name, length, &below.dir))
+		return true;
+	target = (below.dir->mode & S_IFMT) == S_IFLNK ? below.dir->size + 1 : 0;
+	if ((below.dir->mode & S_IFMT) == S_IFDIR)
+		(void)below.dir->ops->readdir(below.dir, 0, texts_add, &below);
+	inode_put(below.dir);
+	t->sum += below.sum + (length << 16 | target) * UINT64_C(0x9e3779b97f4a7c15);
+	return true;
+}
+
 /* All processes but pid 1 are gone: is what they held? Not what is in files and names that they left, or root's doings. */
 static void rest(void)
 {
-	uint64_t frames, heap, names = libos.procs.init->fs->root.inode->super->used_metadata;
+	struct texts texts = { libos.procs.init->fs->root.inode, 0 };
+	uint64_t frames, heap, names = texts.dir->super->used_metadata;
+	bool same;
 
+	(void)texts.dir->ops->readdir(texts.dir, 0, texts_add, &texts);
+	same = libos.vfs.inode_live == run.inodes && names == run.names && texts.sum == run.texts;
 	measure(&frames, &heap);
 	if (!run.measured) {
 		run.frames = frames;
 		run.heap = heap;
 		run.inodes = libos.vfs.inode_live;
 		run.names = names;
+		run.texts = texts.sum;
 		run.files = libos.vfs.file_live;
 		run.measured = true;
 	} else if (!run.root && libos.vfs.file_live != run.files) {
 		run.leak = "open files";
-	} else if (!run.root && libos.vfs.inode_live == run.inodes && names == run.names && heap > run.heap) {
+	} else if (!run.root && same && heap > run.heap) {
 		run.leak = "heap";
-	} else if (!run.root && libos.vfs.inode_live == run.inodes && names == run.names && frames < run.frames) {
+	} else if (!run.root && same && frames < run.frames) {
 		run.leak = "frames";
 	}
 	if (run.leak)
