@@ -618,19 +618,6 @@ static void libos(const struct exo_boot *boot)
 		printf("%d missed\n", bench.missed);
 }
 
-static uint64_t cycles_per_ms(void)
-{
-	struct timespec from, to;
-	uint64_t cycles = bench_cycles(), ns;
-
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	do {
-		clock_gettime(CLOCK_MONOTONIC, &to);
-		ns = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000u + (uint64_t)to.tv_nsec - (uint64_t)from.tv_nsec;
-	} while (ns < 2000000);
-	return (bench_cycles() - cycles) * 1000000 / ns;
-}
-
 int main(int argc, char **argv)
 {
 	int i;
@@ -652,5 +639,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	opt.names = argv + i;
-	bench_boot(cycles_per_ms(), !opt.portable, libos);
+	bench_boot(bench_cycles_per_ms(), !opt.portable, libos);
 }

@@ -332,34 +332,26 @@ static void do_signals(void)
 	sigprocmask(SIG_SETMASK, &s, 0);
 }
 
+/* As many as there may be, each due all the time. */
+static void ask_timers(int most, struct sigevent event)
+{
+	const struct itimerspec always = { { 0, 1 }, { 0, 1 } };
+	timer_t t;
+
+	for (int k = 0; k < most && timer_create(CLOCK_MONOTONIC, &event, &t) == 0; k++)
+		timer_settime(t, 0, &always, 0);
+	usleep(1000000);
+}
+
 static void do_timers(void)
 {
-	signal(SIGALRM, SIG_IGN);
-	int k = 0;
-	for (; k < 5000; k++) {
-		timer_t t;
-		struct sigevent e = { .sigev_notify = SIGEV_NONE };
-		if (timer_create(CLOCK_MONOTONIC, &e, &t))
-			break;
-		struct itimerspec i = { { 0, 1 }, { 0, 1 } };
-		timer_settime(t, 0, &i, 0);
-	}
-	usleep(1000000);
+	ask_timers(5000, (struct sigevent){ .sigev_notify = SIGEV_NONE });
 }
 
 static void do_timers_sig(void)
 {
 	signal(SIGUSR1, SIG_IGN);
-	int k = 0;
-	for (; k < 20000; k++) {
-		timer_t t;
-		struct sigevent e = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
-		if (timer_create(CLOCK_MONOTONIC, &e, &t))
-			break;
-		struct itimerspec i = { { 0, 1 }, { 0, 1 } };
-		timer_settime(t, 0, &i, 0);
-	}
-	usleep(1000000);
+	ask_timers(20000, (struct sigevent){ .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 });
 }
 
 static void do_itimer(void)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define FIRST_FRAME UINT64_C(0x100)
 #define FRAMES      UINT64_C(65536)
@@ -26,6 +27,19 @@ static bool sha;
 static struct {
 	uint64_t cycles, ns; /* of hal_time_ns() */
 } base;
+
+uint64_t bench_cycles_per_ms(void)
+{
+	struct timespec from, to;
+	uint64_t cycles = bench_cycles(), ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		ns = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000u + (uint64_t)to.tv_nsec - (uint64_t)from.tv_nsec;
+	} while (ns < 2000000);
+	return (bench_cycles() - cycles) * 1000000 / ns;
+}
 
 void bench_boot(uint64_t cycles_per_ms, bool use_sha, void (*libos)(const struct exo_boot *boot))
 {

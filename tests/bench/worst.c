@@ -86,19 +86,6 @@ static void libos(const struct exo_boot *boot)
 	longjmp(done, 1);
 }
 
-static uint64_t cycles_per_ms(void)
-{
-	struct timespec from, to;
-	uint64_t cycles = bench_cycles(), ns;
-
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	do {
-		clock_gettime(CLOCK_MONOTONIC, &to);
-		ns = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000u + (uint64_t)to.tv_nsec - (uint64_t)from.tv_nsec;
-	} while (ns < 2000000);
-	return (bench_cycles() - cycles) * 1000000 / ns;
-}
-
 static void once(const struct worst_case *c, uint64_t rate)
 {
 	current = c;
@@ -186,7 +173,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	opt.names = argv + i;
-	rate = cycles_per_ms();
+	rate = bench_cycles_per_ms();
 	printf("| call | state | calls | longest, us |\n|---|---|---|---|\n");
 	missed = rows_print(worst_cases, rate) + rows_print(worst_maps, rate);
 	printf("%u above the limit\n", missed);

@@ -46,6 +46,17 @@ static void map_all(exo_cap_t zone, exo_cap_t memory, uint32_t count)
 	must(status, "mem_map");
 }
 
+/* What the first entries of ops have mapped. */
+static void protect_and_unmap_all(exo_cap_t zone, uint32_t count)
+{
+	FOR(count)
+		ops[i].frame = EXO_FRAME_KEEP;
+	map_all(zone, BOOT->memory, count);
+	FOR(count)
+		ops[i].prot = 0;
+	map_all(zone, BOOT->memory, count);
+}
+
 static void map_dense(void)
 {
 	exo_cap_t zone = zone_make(300);
@@ -57,12 +68,7 @@ static void map_dense(void)
 	FOR(16)
 		ops[i].frame = first + (15 - i) * EXO_MAP_MAX;
 	map_all(zone, BOOT->memory, 16); /* what was there is replaced */
-	FOR(16)
-		ops[i].frame = EXO_FRAME_KEEP;
-	map_all(zone, BOOT->memory, 16);
-	FOR(16)
-		ops[i].prot = 0;
-	map_all(zone, BOOT->memory, 16);
+	protect_and_unmap_all(zone, 16);
 }
 
 static void map_far(void)
@@ -73,12 +79,7 @@ static void map_far(void)
 	FOR(3000)
 		ops[i] = (struct exo_map_op){ BASE + i * TABLE + (i & 511) * PAGE, first, 1, RW };
 	map_all(zone, BOOT->memory, 3000);
-	FOR(3000)
-		ops[i].frame = EXO_FRAME_KEEP;
-	map_all(zone, BOOT->memory, 3000);
-	FOR(3000)
-		ops[i].prot = 0;
-	map_all(zone, BOOT->memory, 3000);
+	protect_and_unmap_all(zone, 3000);
 }
 
 static void map_over_intervals(void)
