@@ -83,6 +83,21 @@ static inline long clock_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* The number behind `word` in a file of /proc, of the line that begins with it; -1: there is none. */
+static inline long file_number(const char *path, const char *word)
+{
+	FILE *f = fopen(path, "r");
+	char line[200];
+	long number = -1;
+
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, word, strlen(word)) == 0)
+			number = atol(line + strlen(word));
+	if (f)
+		fclose(f);
+	return number;
+}
+
 /* wait_status: waits for one child; its wait status, or -1. */
 static inline int wait_status(pid_t pid)
 {

@@ -236,18 +236,7 @@ static void one_seed(uint64_t seed, int calls)
 	wait_status(pid);
 }
 
-static long memory_free(void)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	char line[100];
-	long kb = -1;
-
-	while (f && fgets(line, sizeof line, f))
-		sscanf(line, "MemFree: %ld", &kb);
-	if (f)
-		fclose(f);
-	return kb;
-}
+static long memory_free(void) { return file_number("/proc/meminfo", "MemFree:"); }
 
 static int shell_works(void)
 {

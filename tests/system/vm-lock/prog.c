@@ -18,18 +18,7 @@ static char *pages(unsigned long n, int prot, int flags)
 }
 
 /* VmLck of /proc/self/status, in KiB. */
-static long locked(void)
-{
-	char line[200];
-	long kib = -1;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof line, f))
-		sscanf(line, "VmLck: %ld kB", &kib);
-	if (f)
-		fclose(f);
-	return kib;
-}
+static long locked(void) { return file_number("/proc/self/status", "VmLck:"); }
 
 static void answers(void)
 {
