@@ -87,6 +87,12 @@ static int64_t map_block(struct thread *self, uint64_t address)
 	return user_read(self->process->space, &block, address, sizeof(block)) ? -EFAULT : -EINVAL;
 }
 
+/* Has it flags to get and to set? */
+static bool has_file_flags(const struct inode *inode)
+{
+	return inode_is_tmpfs(inode) && (is_directory(inode) || is_type(inode, S_IFREG));
+}
+
 /* Flags that a file may have (immutable, append only and their kin) cannot be set; to set none is no mistake. */
 static int64_t set_file_flags(struct thread *self, const struct file *file, uint64_t address)
 {
@@ -104,7 +110,7 @@ static bool foreign_ioctl(struct thread *self, struct file *file, uint32_t reque
 {
 	const uint8_t nothing[28] = { 0 }; /* struct fsxattr */
 	const struct inode *inode = file->path.inode;
-	bool has_flags = inode_is_tmpfs(inode) && (is_directory(inode) || is_type(inode, S_IFREG));
+	bool has_flags = has_file_flags(inode);
 	switch (request) {
 	case FICLONE:
 		*r = clone_file(self, file, arg);
@@ -167,7 +173,7 @@ static bool common_ioctl(struct thread *self, struct file *file, uint32_t reques
 		return true;
 	case FS_IOC_GETFLAGS:
 		*r = tell(self, args[2], &none, sizeof(none));
-		return inode_is_tmpfs(inode) && (is_directory(inode) || is_type(inode, S_IFREG));
+		return has_file_flags(inode);
 	default:
 		return foreign_ioctl(self, file, request, args[2], r);
 	}

@@ -217,15 +217,21 @@ static bool is_spared(const struct process *from, const struct process *to, int 
 	return (SIGNAL_BIT(signo) & SIGNAL_UNBLOCKABLE) || to->actions->action[signo].handler == 0;
 }
 
-static int send_checked(struct thread *self, struct process *to, const struct signal_info *info)
+/* many: it is one of several that are sent it. */
+static int send_checked(struct thread *self, struct process *to, const struct signal_info *info, bool many)
 {
+	int error;
+
 	if (info->signo < 0 || info->signo > SIGNAL_COUNT)
 		return -EINVAL;
 	if (!may_signal(self, to, info->signo))
 		return -EPERM;
 	if (!info->signo || is_spared(self->process, to, info->signo))
 		return 0;
-	return signal_queue_process(to, info);
+	error = signal_queue_process(to, info);
+	if (!error && many)
+		signal_sent_to_many(to, info->signo);
+	return error;
 }
 
 /* kill() of a group or of all: success if at least one was reached. */
@@ -239,9 +245,7 @@ static int64_t kill_many(struct thread *self, int32_t pgid, const struct signal_
 
 		if (pgid ? p->pgid != pgid : p == libos.procs.init || p == self->process)
 			continue;
-		error = send_checked(self, p, info);
-		if (!error && info->signo && !is_spared(self->process, p, info->signo))
-			signal_sent_to_many(p, info->signo);
+		error = send_checked(self, p, info, true);
 		if (!error || result == -ESRCH)
 			result = error;
 	}
@@ -269,7 +273,7 @@ int64_t sys_kill(struct thread *self, const uint64_t *args)
 	if (pid <= 0)
 		return kill_many(self, pid == -1 ? 0 : pid ? -pid : self->process->pgid, &info);
 	p = process_of(pid);
-	return p ? send_checked(self, p, &info) : -ESRCH;
+	return p ? send_checked(self, p, &info, false) : -ESRCH;
 }
 
 static int64_t thread_kill(struct thread *self, int32_t tgid, int32_t tid, const struct signal_info *info)
@@ -355,7 +359,7 @@ int64_t sys_rt_sigqueueinfo(struct thread *self, const uint64_t *args)
 	if (error)
 		return error;
 	p = process_of((int32_t)args[0]);
-	return p ? send_checked(self, p, &info) : -ESRCH;
+	return p ? send_checked(self, p, &info, false) : -ESRCH;
 }
 
 int64_t sys_rt_tgsigqueueinfo(struct thread *self, const uint64_t *args)

@@ -31,7 +31,7 @@ static int copy_regions(struct vm_space *parent, struct vm_space *child)
 		region = region_copy(child, from, from->start, from->end);
 		if (region == NULL)
 			return -ENOMEM;
-		region->flags &= ~(REGION_LOCKED | REGION_LOCK_LAZY);
+		region->flags &= ~REGION_LOCK_BITS;
 		child->regions[child->region_count++] = region;
 		(void)sched_worked(&libos.sched, 1);
 	}

@@ -6,8 +6,6 @@
 #include <libos/abi/linux.h>
 #include <libos/vm/map.h>
 
-#define REGION_LOCK_BITS (REGION_LOCKED | REGION_LOCK_LAZY)
-
 /* Locked bytes of [start, end). */
 static uint64_t locked_in(struct vm_space *space, uint64_t start, uint64_t end)
 {
@@ -84,7 +82,7 @@ static int bring_in(struct vm_space *space, uint64_t start, uint64_t end)
 		int r = 0;
 
 		start = region->end < end ? region->end : end;
-		if ((region->flags & REGION_LOCK_BITS) == REGION_LOCKED)
+		if (lock_brings_in(region->flags))
 			r = region->prot == 0 ? -EFAULT : region_populate(space, region, from, start);
 		if (r != 0)
 			return r;

@@ -253,7 +253,7 @@ int64_t vm_mmap(struct vm_space *space, uint64_t address, uint64_t length, int p
 	r = choose_address(space, &m, address);
 	if (r == 0)
 		r = lock_new(space, m.length, m.lock, &m.flags);
-	m.populate |= (m.flags & (REGION_LOCKED | REGION_LOCK_LAZY)) == REGION_LOCKED;
+	m.populate |= lock_brings_in(m.flags);
 	if (r == 0 && file != NULL && ends_too_far(file, offset, m.length))
 		r = -EOVERFLOW;
 	if (r == 0)
@@ -387,7 +387,7 @@ static int brk_grow(struct vm_space *space, uint64_t start, uint64_t end)
 	r = map_insert(space, &m, &region);
 	if (r != 0)
 		return r;
-	if ((m.flags & (REGION_LOCKED | REGION_LOCK_LAZY)) == REGION_LOCKED)
+	if (lock_brings_in(m.flags))
 		(void)region_populate(space, region, start, end);
 	if (m.length > PREFAULT_PAGES * PAGE_SIZE)
 		end = start + PREFAULT_PAGES * PAGE_SIZE;

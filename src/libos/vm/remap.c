@@ -181,7 +181,7 @@ static int64_t remap_to(struct vm_space *space, struct remap *m)
 /* In place, or elsewhere. */
 static int64_t grow(struct vm_space *space, struct region *region, const struct remap *m, bool may_move)
 {
-	bool locked = (region->flags & (REGION_LOCKED | REGION_LOCK_LAZY)) == REGION_LOCKED;
+	bool locked = lock_brings_in(region->flags);
 	int64_t at = (int64_t)m->address;
 
 	if (m->keep_old || !remap_extend(space, region, m->address + m->old_length, m->address + m->length))

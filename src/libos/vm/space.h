@@ -111,6 +111,7 @@ struct inode_vm { /* inode->text */
 #define REGION_NORESERVE UINT32_C(64)
 #define REGION_LOCKED    UINT32_C(128) /* mlock */
 #define REGION_LOCK_LAZY UINT32_C(256) /* MLOCK_ONFAULT: with REGION_LOCKED */
+#define REGION_LOCK_BITS (REGION_LOCKED | REGION_LOCK_LAZY)
 
 struct region {
 	uint64_t start, end;
@@ -259,6 +260,12 @@ exo_frame_t object_page(struct vm_object *object, uint64_t offset, bool make);
 void object_remove(struct vm_object *object, uint64_t start, uint64_t end);
 
 /* lock.c */
+/* Of a region with these flags all pages are to be there at once. */
+static inline bool lock_brings_in(uint32_t flags)
+{
+	return (flags & REGION_LOCK_BITS) == REGION_LOCKED;
+}
+
 /* A new region of that many bytes gets the lock bits that it must have; asked: MAP_LOCKED. 0; -EPERM, -EAGAIN: over the limit. */
 int lock_new(struct vm_space *space, uint64_t bytes, bool asked, uint32_t *flags);
 /* May a region with these flags grow by that? 0 or -EAGAIN. */
