@@ -119,6 +119,7 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_machine.boot.base_instructions = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 	host_machine.boot.check = options->check;
 	host_machine.stats = options->stats;
+	host_machine.impatient = options->impatient;
 	host_devices_start(&host_machine.boot);
 	host_cross_start();
 	return host_zones_start(message);

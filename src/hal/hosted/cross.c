@@ -31,6 +31,7 @@
 #define NUDGE_NS        30000   /* no answer: the zone may sleep, wake it */
 #define SLEEP_NS        4000000 /* longest sleep: console input is looked at */
 #define PREEMPT_AGAIN_NS 500000
+#define IMPATIENT_NS    5000     /* the same with --impatient */
 #define LATE_CPU_NS     1000000  /* who uses so much after it was told to stop is not waited for */
 #define LATE_ROUNDS     3        /* …and was told so often */
 #define ANSWER_CPU_NS   5000000  /* who must answer and uses so much instead is dead */
@@ -365,6 +366,11 @@ static bool interrupt_zones(void)
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0;
 }
 
+static uint64_t preempt_again_ns(const struct wait *wait)
+{
+	return host_machine.impatient && !wait->final ? IMPATIENT_NS : PREEMPT_AGAIN_NS;
+}
+
 static void tell_to_stop(struct wait *wait)
 {
 	wait->told = true;
@@ -392,7 +398,7 @@ static bool is_overdue(struct wait *wait)
 		wait->rounds++;
 	wait->cpu_seen = cpu;
 	if (!wait->final)
-		return wait->rounds >= LATE_ROUNDS && used > LATE_CPU_NS;
+		return host_machine.impatient || (wait->rounds >= LATE_ROUNDS && used > LATE_CPU_NS);
 	if (!interrupt_zones())
 		wait->blind = true;
 	return wait->rounds >= ANSWER_ROUNDS && used > (wait->blind ? BLIND_CPU_NS : ANSWER_CPU_NS);
@@ -415,7 +421,7 @@ static bool attend(struct wait *wait, uint64_t now)
 	}
 	/* An event that the LibOS has not yet taken must not cost a signal per entry. */
 	if (now >= cross.event_at && host_events_pending())
-		cross.event_at = now + PREEMPT_AGAIN_NS;
+		cross.event_at = now + preempt_again_ns(wait);
 	else if (now < wait->preempt_at)
 		return true;
 	if (!wait->told) {
@@ -432,7 +438,7 @@ static bool attend(struct wait *wait, uint64_t now)
 		if (*sleepy > SLEEPER_CHECKS)
 			return false;
 	}
-	wait->preempt_at = now + PREEMPT_AGAIN_NS;
+	wait->preempt_at = now + preempt_again_ns(wait);
 	if (wait->deadline != CROSS_NO_PREEMPT)
 		preempt(zone);
 	return true;
@@ -458,7 +464,7 @@ static enum cross_result await(struct wait *wait, uint32_t value)
 	now = hal_time_ns();
 	wait->start = now;
 	/* A zone that must not be signalled: look after it all the same. */
-	wait->preempt_at = wait->deadline != CROSS_NO_PREEMPT ? wait->deadline : now + PREEMPT_AGAIN_NS;
+	wait->preempt_at = wait->deadline != CROSS_NO_PREEMPT ? wait->deadline : now + preempt_again_ns(wait);
 	if (cross.split)
 		spin_until = now + SPIN_SIM_NS;
 	for (;;) {

@@ -7,7 +7,7 @@
  * One process runs all contexts of a space, one at a time; when another is entered, the
  * old one is saved to its page first. So two CPUs that enter contexts of one space take turns.
  * One that does not stop when its time is over is not waited for (LATE): its turn counts as over, and goes on with the next entry.
- * Whoever needs its registers before that waits a little, and then it dies.
+ * Whoever needs its registers before that waits a little; who still does not stop dies.
  *
  * After a rewritten call rcx holds the return address as after `syscall`; r11 and
  * the arithmetic flags are always the same (FLAGS_AFTER, but for a call that is answered in the zone). Nothing that
@@ -42,12 +42,14 @@ _Static_assert(sizeof(struct ctx) <= sizeof(struct hal_ctx), "struct ctx fits");
 #define FXSAVE_SIZE    512
 #define PKRU_KEY0      UINT32_C(3) /* access and write disabled, for key 0 */
 #define FRAME_SIZE     (FRAME_INFO + 128)
+#define VECTOR_BP      3
 #define VECTOR_GP      13
 #define VECTOR_PF      14
 #define USER_CS         0x33 /* Linux's: 64-bit code, data */
 #define USER_SS         0x2b
 #define PF_WRITE       2 /* SDM vol. 3, figure 4-12 */
 #define PF_FETCH       16
+#define INT3           0xcc
 #define VSYSCALL       UINT64_C(0xffffffffff600000)
 #define TURN_NS        100000 /* how often a CPU looks whether the space is free */
 #define INSIDE_MAX 8  /* a thunk has fewer instructions to step through */
@@ -118,7 +120,34 @@ static void copy_fast_regs(const struct ctx *ctx, struct exo_regs *regs)
 
 static bool stopped(struct ctx *ctx, struct hal_trap *trap, uint64_t deadline);
 
-/* What a turn that was given up is worth: it stops now, or dies. */
+static bool save(struct ctx *ctx);
+
+/* Its LibOS has been told that the turn was over, and expects no other stop: a call or a breakpoint is met again when it goes on. */
+static bool step_back(struct ctx *ctx, const struct hal_trap *trap)
+{
+	struct exo_ctx_page *page = ctx->page;
+	bool call = trap->event == EXO_EV_SYSCALL;
+	uint8_t last = 0;
+
+	ctx->in_call = false;
+	if (!call && (trap->event != EXO_EV_EXCEPTION || trap->vector != VECTOR_BP))
+		return true;
+	if (!save(ctx))
+		return false;
+	ctx->place = PAGED;
+	if (page->load & EXO_CTX_GPRS)
+		return true;
+	if (call)
+		page->regs.rax = trap->nr;
+	/* `int $3` may be written in two ways. */
+	page->regs.rip -= !call && host_space_read(ctx->space, page->regs.rip - 1, &last, 1) && last == INT3 ? 1 : 2;
+	return true;
+}
+
+/*
+ * A turn that was given up comes to its end now, or the zone dies. The end need not be the signal that told it to stop: one
+ * that comes while the thread is in the stub is lost, so it may have made one more call.
+ */
 static bool catch_up(struct ctx *ctx)
 {
 	struct space *space = ctx->space;
@@ -133,9 +162,8 @@ static bool catch_up(struct ctx *ctx)
 		result = host_cross_enter(space->zone, ACTION_RESUME, 0);
 	if (page->load & EXO_CTX_GPRS)
 		page->regs = regs; /* its LibOS's */
-	/* It was told to stop, and made a call all the same. */
-	if (result == CROSS_STOPPED && trap.event != EXO_EV_SYSCALL && trap.event != EXO_EV_DEAD)
-		return true;
+	if (result == CROSS_STOPPED && trap.event != EXO_EV_DEAD)
+		return step_back(ctx, &trap);
 	host_space_kill(space);
 	ctx->place = PAGED;
 	return false;

@@ -308,6 +308,7 @@ struct options {
 	bool check;           /* core_check() at the end */
 	bool stats;           /* --stats */
 	bool no_confine;      /* --no-confine */
+	bool impatient;       /* --impatient */
 	uint32_t cpus;        /* 0: one */
 	const char *numa;     /* --numa; 0: one node */
 	uint32_t colours;     /* --colours */
@@ -331,6 +332,7 @@ struct machine {
 	uint32_t pkru_offset; /* of PKRU in the XSAVE image, if xmask has it */
 	uint64_t cycles_origin;
 	bool stats;           /* --stats: how we are confined is told, too */
+	bool impatient;       /* --impatient: each turn that is over and still goes on is given up (CROSS_LATE) */
 };
 extern struct machine host_machine;
 

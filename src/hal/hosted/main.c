@@ -34,6 +34,7 @@ static const char usage[] =
 	"  --check          walk the kernel's invariants at the end; a broken one is status 134\n"
 	"  --numa N|SIZE,…  memory in N nodes, or in nodes of these sizes and one of the rest\n"
 	"  --colours N      cache colours that frames are said to have (default 1)\n"
+	"  --impatient      wait for no program that is told to stop, as on a host that is short of cores: for tests\n"
 	"  --no-confine     keep all rights on this host, so that a debugger, strace or perf can look in\n"
 	"  --version        print the version\n"
 	"  --help           print this\n"
@@ -187,6 +188,8 @@ static int parse(struct options *options, char **argv)
 			option_line(options, "bench", "");
 		else if (strcmp(word, "--check") == 0)
 			options->check = true;
+		else if (strcmp(word, "--impatient") == 0)
+			options->impatient = true;
 		else if (strcmp(word, "--no-confine") == 0)
 			options->no_confine = true;
 		else if (strcmp(word, "--strace") == 0)
