@@ -501,6 +501,9 @@ static enum cross_result await_turn(struct host_zone *zone, uint64_t deadline, b
 		zone->sleepy = 0;
 	else
 		set_active(0);
+	/* One that was not waited for may not even have woken. */
+	if (result != CROSS_STOPPED && zone->sleeps_on != bell_of(zone))
+		move_sleeper(zone->sleeps_on, load32(zone->sleeps_on, 0), bell_of(zone));
 	zone->sleeps_on = bell_of(zone);
 	return result;
 }
@@ -524,6 +527,8 @@ enum cross_result host_cross_wait(struct host_zone *zone, uint64_t deadline, boo
 {
 	host_watch_begin(zone);
 	make_room(zone);
+	/* It may have stopped meanwhile, and been moved to where whoever ran last would have woken it. */
+	send_home(0);
 	set_active(zone);
 	return await_turn(zone, deadline, final);
 }
