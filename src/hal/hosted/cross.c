@@ -413,11 +413,11 @@ static bool attend(struct wait *wait, uint64_t now)
 
 	wait->result = CROSS_DEAD;
 	if (host_watch_has_shot(zone))
-		return false;
+		return host_accuse("computes when it is not its turn");
 	if (died != cross.children_died) {
 		cross.children_died = died;
 		if (host_zone_is_dead(zone))
-			return false;
+			return host_accuse("has ended");
 	}
 	/* An event that the LibOS has not yet taken must not cost a signal per entry. */
 	if (now >= cross.event_at && host_events_pending())
@@ -429,14 +429,16 @@ static bool attend(struct wait *wait, uint64_t now)
 	} else {
 		if (now < wait->preempt_at)
 			return true;
-		if (host_zone_is_dead(zone) || is_overdue(wait))
-			return false;
+		if (host_zone_is_dead(zone))
+			return host_accuse("has ended");
+		if (is_overdue(wait))
+			return host_accuse(wait->mapper ? "the mapper takes too long" : "does not stop");
 		nudge(wait);
 		/* Several times in a row: a wake-up may be under way. */
 		*sleepy = sleeps(zone) ? *sleepy + 1 : 0;
 		wait->result = CROSS_DEAD;
 		if (*sleepy > SLEEPER_CHECKS)
-			return false;
+			return host_accuse("sleeps in its turn");
 	}
 	wait->preempt_at = now + preempt_again_ns(wait);
 	if (wait->deadline != CROSS_NO_PREEMPT)

@@ -158,8 +158,11 @@ static bool catch_up(struct ctx *ctx)
 
 	space->late = false;
 	/* Inside of a rewritten call: a few steps. */
-	while (result == CROSS_STOPPED && !stopped(ctx, &trap, 0))
+	while (result == CROSS_STOPPED && !stopped(ctx, &trap, 0)) {
 		result = host_cross_enter(space->zone, ACTION_RESUME, 0);
+		if (result == CROSS_LATE)
+			result = host_cross_wait(space->zone, 0, true);
+	}
 	if (page->load & EXO_CTX_GPRS)
 		page->regs = regs; /* its LibOS's */
 	if (result == CROSS_STOPPED && trap.event != EXO_EV_DEAD)
@@ -185,7 +188,7 @@ static bool save(struct ctx *ctx)
 		return true;
 	if (ctx->place == FAST) {
 		if (host_cross_enter(zone, ACTION_SAVE, CROSS_NO_PREEMPT) == CROSS_DEAD ||
-		    load32(zone->w, W_KIND) != 0) {
+		    (load32(zone->w, W_KIND) != 0 && !host_accuse("makes another stop than it was told to"))) {
 			host_space_kill(ctx->space);
 			return false;
 		}
@@ -353,6 +356,12 @@ static bool dead(struct ctx *ctx, struct hal_trap *trap)
 	return true;
 }
 
+static bool liar(struct ctx *ctx, struct hal_trap *trap, const char *why)
+{
+	host_accuse(why);
+	return dead(ctx, trap);
+}
+
 static bool syscall_stop(struct ctx *ctx, struct hal_trap *trap)
 {
 	struct exo_ctx_page *page = ctx->page;
@@ -444,10 +453,10 @@ static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, 
 	bool resolved = false;
 
 	if (frame < W_STACK || frame > W_STACK + W_STACK_SIZE - FRAME_SIZE || frame % 8)
-		return dead(ctx, trap);
+		return liar(ctx, trap, "tells of a signal frame that cannot be");
 	fp = load64(w, (unsigned)frame + FRAME_GREGS + GREG_FPSTATE) - ZONE_W;
 	if (fp < W_STACK || fp > W_STACK + W_STACK_SIZE - FXSAVE_SIZE || fp % 64)
-		return dead(ctx, trap);
+		return liar(ctx, trap, "tells of vector state that cannot be");
 	ctx->place = FRAME;
 	ctx->frame = (uint32_t)frame;
 	ctx->fp = (uint32_t)fp;
@@ -455,7 +464,7 @@ static bool frame_stop(struct ctx *ctx, struct hal_trap *trap, uint32_t signal, 
 	ctx->in_call = false;
 	copy_frame_regs(ctx, &regs);
 	if (regs.rip - STUB_TEXT < STUB_SPAN)
-		return dead(ctx, trap);
+		return liar(ctx, trap, signal == SIG_PREEMPT ? "was preempted in the stub" : "faults in the stub");
 	if (signal == SIGSYS && load32(w, (unsigned)frame + FRAME_ARCH) == ARCH_X86_64) {
 		trap->nr = (uint32_t)regs.rax;
 		trap->args[0] = regs.rdi;

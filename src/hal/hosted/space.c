@@ -8,6 +8,7 @@
 #include "hosted.h"
 
 #include <hal/tables.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -68,8 +69,25 @@ enum exo_status hal_space_init(struct hal_space *hal, struct hal_pool *pool)
 	return EXO_OK;
 }
 
+static _Thread_local const char *accusation;
+
+bool host_accuse(const char *why)
+{
+	accusation = why;
+	return false;
+}
+
+static void say_why(const struct host_zone *zone)
+{
+	if (host_machine.boot.check && accusation)
+		fprintf(stderr, "feuerbird-sim: host process %d of a zone: %s\n", (int)zone->pid, accusation);
+	accusation = 0;
+}
+
 void host_space_kill(struct space *space)
 {
+	if (space->zone)
+		say_why(space->zone);
 	/* The CPU that waits for the program finds it dead, and does the rest. */
 	if (space->zone && space->entered) {
 		host_zone_shoot(space->zone);
