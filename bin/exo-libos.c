@@ -296,8 +296,11 @@ static void zone_make(void)
 	uint64_t frame = libos.first + libos.fund;
 	uint8_t *at;
 
-	check(exo_libos_create(libos.self, libos.memory, libos.first, libos.fund, name, strlen(name), &libos.zone),
-	      "cannot make a LibOS zone");
+	check(exo_libos_create(libos.self, libos.memory, libos.first, libos.fund < EXO_FUND_MAX ? libos.fund : EXO_FUND_MAX, name,
+	                       strlen(name), &libos.zone), "cannot make a LibOS zone");
+	for (uint64_t done = EXO_FUND_MAX; done < libos.fund; done += EXO_FUND_MAX)
+		check(exo_zone_fund(libos.zone, libos.memory, libos.first + done,
+		                    libos.fund - done < EXO_FUND_MAX ? libos.fund - done : EXO_FUND_MAX, NULL), "cannot fund a LibOS zone");
 	check(exo_zone_quota(libos.self, libos.zone, EXO_QUOTA_CAPS, LIBOS_SLOTS, NULL), "cannot give capability slots");
 	check(exo_zone_quota(libos.self, libos.zone, EXO_QUOTA_ZONES, LIBOS_ZONES, NULL), "cannot give zone numbers");
 	view_make();

@@ -132,24 +132,31 @@ static size_t cap_count;
 
 static void load_caps(void)
 {
-	uint64_t start = 0, count;
+	uint64_t start = 1, count;
+	enum exo_status status;
+	bool more;
 
 	do {
-		struct exo_cap_info *more = realloc(caps, (cap_count + BATCH) * sizeof(*caps));
+		struct exo_cap_info *larger = realloc(caps, (cap_count + BATCH) * sizeof(*caps));
 
-		if (!more) {
+		if (!larger) {
 			fprintf(stderr, "exo: out of memory\n");
 			exit(1);
 		}
-		caps = more;
+		caps = larger;
 		memset(caps + cap_count, 0xff, BATCH * sizeof(*caps));
-		check(exo_list_caps(audit_cap, caps + cap_count, BATCH, start, &count), "cannot list capabilities");
+		status = exo_list_caps(audit_cap, caps + cap_count, BATCH, start, &count);
+		more = status == EXO_E_AGAIN;
+		if (!more)
+			check(status, "cannot list capabilities");
 		if (count > BATCH)
 			count = BATCH;
 		cap_count += count;
-		if (count > 0)
+		if (more)
+			start += EXO_LIST_SLOTS;
+		else if (count > 0)
 			start = (caps[cap_count - 1].cap & SLOT_MASK) + 1;
-	} while (count == BATCH && start <= SLOT_MASK);
+	} while ((more || count == BATCH) && start <= SLOT_MASK);
 }
 
 static void print_slot(exo_cap_t cap)
@@ -225,7 +232,7 @@ static int show_extents(void)
 /* ---- memory ---- */
 
 #define NODES_MAX   16u
-#define FRAMES_EACH 1024u
+#define FRAMES_EACH EXO_LIST_MAX
 #define SHARES      5u
 
 struct tally {

@@ -41,9 +41,15 @@ struct exo_map_op {
 	uint32_t prot;     /* EXO_PROT_*; 0 unmaps (frame is not looked at) */
 };
 #define EXO_FRAME_KEEP UINT64_MAX
-#define EXO_MAP_MAX    UINT32_C(0x3f0)
-#define EXO_UNMAP_MAX  UINT32_C(0x100000)
-#define EXO_FUND_MAX   UINT32_C(0x8000) /* frames that become kernel memory in one call */
+/*
+ * No call keeps the kernel's lock for long (docs/architecture.md): so these are the most of each that one does.
+ */
+#define EXO_MAP_MAX    UINT32_C(504)      /* pages of an entry that maps */
+#define EXO_UNMAP_MAX  UINT32_C(0x100000) /* pages of an entry that unmaps */
+#define EXO_FUND_MAX   UINT32_C(512)  /* frames that become kernel memory */
+#define EXO_BYTES_MAX  UINT64_C(512)  /* bytes of console, log and entropy: a call does fewer than it was asked for */
+#define EXO_LIST_MAX   UINT64_C(128)  /* entries of a list or a record, likewise */
+#define EXO_LIST_SLOTS UINT64_C(1024) /* slots that exo_list_caps() looks at, from `start` (or 1) on; E_AGAIN: go on so far behind it */
 #define EXO_TEXT_MAX   UINT32_C(1024) /* frames for exo_text_prepare(): it looks at every byte, a text as a whole */
 #define EXO_PROT_READ  UINT32_C(1)
 #define EXO_PROT_WRITE UINT32_C(2)
@@ -111,6 +117,7 @@ struct exo_page_info {
 #define EXO_PEND_BACK     UINT64_C(0x2000) /* what this zone asked for is given back or taken */
 #define EXO_PEND_BLOCK    UINT64_C(0x4000) /* a disk has done something: exo_disk_take() */
 #define EXO_PEND_NOTIFY   UINT64_C(0x8000) /* a notification has got bits: exo_notify_take(); stays till events are taken */
+#define EXO_PEND_ROOM     UINT64_C(0x20000) /* the console, which had no room for all of a write, takes bytes again */
 #define EXO_PEND_IPC      UINT64_C(0x10000) /* a context that exo_run() gave EXO_EV_IPC for may have something to do, or nobody runs whom it serves */
 
 /*

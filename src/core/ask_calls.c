@@ -8,9 +8,8 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-/* Capabilities whose owners one call tells, and that one call lists: for each of these a way up may be looked at. */
+/* Capabilities whose owners one call tells. */
 #define TELL_BUDGET 1024
-#define LIST_MAX    UINT64_C(256)
 
 enum exo_status call_revoke_ask(struct zone *caller, struct cap *cap, uint64_t until)
 {
@@ -41,7 +40,7 @@ enum exo_status call_list_own(struct zone *caller, struct cap *zone, exo_vaddr_t
 			return EXO_E_CAP;
 		slot = last->owner_next;
 	}
-	count = count < LIST_MAX ? count : LIST_MAX;
+	count = call_entries(count);
 	for (; slot != CAP_NIL && *value < count; slot = cap_at(slot)->owner_next) {
 		const struct cap *from = ask_find(cap_at(slot));
 		struct exo_own out = { .asked_from = EXO_CAP_NONE, .asked_until_ns = EXO_NO_EXPIRY };

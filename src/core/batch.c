@@ -15,7 +15,7 @@
 
 /* A batch begins no further long entry, or chunk, after so long. So it takes no longer than this,
  * the longest call and a chunk of short ones together. */
-#define BATCH_NS UINT64_C(100000)
+#define BATCH_NS UINT64_C(25000)
 
 /* What is not listed is long. */
 enum { LONG, QUICK, EXCLUDED };
@@ -95,9 +95,9 @@ enum exo_status call_batch(struct zone *caller, exo_vaddr_t ops, uint64_t count,
 			return EXO_E_DEAD;
 		if (*value >= count)
 			return EXO_OK;
-		if (hal_time_ns() >= until)
-			return EXO_E_AGAIN;
 		if (reap_has_work())
 			reap_help(caller);
+		if (hal_time_ns() >= until)
+			return EXO_E_AGAIN;
 	}
 }

@@ -27,10 +27,10 @@ CORE_LOCKED EXO_MUST_USE enum exo_status call_one(struct zone *caller, uint64_t 
 /* cap_lookup() of what can be mapped: MEMORY or MMIO. */
 EXO_MUST_USE enum exo_status pages_lookup(const struct zone *caller, exo_cap_t name, uint32_t rights, struct cap **cap);
 
-/* How many entries a call that was asked for `count` tells of: 1,024 at most. */
+/* How many entries a call that was asked for `count` tells of. */
 static inline uint64_t call_entries(uint64_t count)
 {
-	return count < 1024 ? count : 1024;
+	return count < EXO_LIST_MAX ? count : EXO_LIST_MAX;
 }
 
 /* A zone that the caller names by a capability with `rights`, and that is not gone. As cap_lookup(); E_DEAD. */

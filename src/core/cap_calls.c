@@ -101,6 +101,8 @@ enum exo_status call_list_caps(struct zone *caller, struct cap *audit, exo_vaddr
 		struct cap *cap = cap_at((cap_slot_t)slot);
 		struct exo_cap_info out;
 
+		if (slot - start == EXO_LIST_SLOTS)
+			return EXO_E_AGAIN;
 		if (!(atomic_load_explicit(&cap->state, memory_order_acquire) & CAP_LIVE))
 			continue;
 		cap_describe(cap, &out);

@@ -47,12 +47,6 @@ void cpu_idle(uint64_t until_ns)
 	place->idle = false;
 }
 
-void cpu_yield(void)
-{
-	core_lock_give();
-	core_lock_take();
-}
-
 bool cpu_take_kick(void)
 {
 	struct cpu_place *place = &cpu_this()->place;

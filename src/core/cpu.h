@@ -19,11 +19,8 @@ struct cpu_place {
 /* Enters the run's context, as hal_ctx_enter(): the core lock is given up in between. */
 CORE_LOCKED void cpu_enter(const struct run *run, struct hal_trap *trap);
 
-/* Idles, as hal_idle(): the core lock is given up in between. */
+/* Idles, as hal_idle(): the core lock is given up in between, so whoever waits for it has it before this comes back. */
 CORE_LOCKED void cpu_idle(uint64_t until_ns);
-
-/* Whoever waits for the core lock has it before this comes back. */
-CORE_LOCKED void cpu_yield(void);
 
 /* True once after a kick: if the context stopped for nothing else, it may be entered again. */
 CORE_LOCKED bool cpu_take_kick(void);

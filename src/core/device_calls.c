@@ -8,10 +8,6 @@
 #include <core/state.h>
 #include <core_calls.h>
 
-/* Bytes that pass through the kernel's stack at a time, and at most per call. */
-#define BYTES_CHUNK 512
-#define BYTES_MAX   UINT64_C(4096)
-
 enum exo_status call_nop(struct zone *caller)
 {
 	return EXO_OK;
@@ -42,23 +38,21 @@ enum exo_status call_clock_read(struct zone *caller, struct cap *timer, uint64_t
 	return EXO_OK;
 }
 
-CORE_LOCKED static enum exo_status write_out(const struct zone *caller, void (*write)(const void *, uint64_t),
+/* How many of so many bytes one call passes on. */
+static uint64_t bytes_of(uint64_t size)
+{
+	return size < EXO_BYTES_MAX ? size : EXO_BYTES_MAX;
+}
+
+CORE_LOCKED static enum exo_status write_out(const struct zone *caller, uint64_t (*write)(const void *, uint64_t),
                                              exo_vaddr_t bytes, uint64_t size, uint64_t *value)
 {
-	unsigned char chunk[BYTES_CHUNK];
+	unsigned char copy[EXO_BYTES_MAX];
+	enum exo_status status = copy_in(caller, copy, bytes, bytes_of(size));
 
-	if (size > BYTES_MAX)
-		size = BYTES_MAX;
-	while (*value < size) {
-		uint64_t n = size - *value < sizeof(chunk) ? size - *value : sizeof(chunk);
-		enum exo_status status = copy_in(caller, chunk, bytes + *value, n);
-
-		if (status != EXO_OK)
-			return *value ? EXO_OK : status;
-		write(chunk, n);
-		*value += n;
-	}
-	return EXO_OK;
+	if (status == EXO_OK)
+		*value = write(copy, bytes_of(size));
+	return status;
 }
 
 enum exo_status call_console_write(struct zone *caller, struct cap *console, exo_vaddr_t bytes, uint64_t size,
@@ -76,26 +70,14 @@ enum exo_status call_log_write(struct zone *caller, struct cap *console, exo_vad
 enum exo_status call_console_read(struct zone *caller, struct cap *console, exo_vaddr_t bytes, uint64_t size,
                                   uint64_t *value)
 {
-	unsigned char chunk[BYTES_CHUNK] = { 0 };
-	uint64_t n, got;
+	unsigned char copy[EXO_BYTES_MAX] = { 0 };
+	/* Input that has been taken cannot be put back, so the buffer is tried first. */
+	enum exo_status status = copy_out(caller, bytes, copy, bytes_of(size));
 
-	if (size > BYTES_MAX)
-		size = BYTES_MAX;
-	do {
-		enum exo_status status;
-
-		/* Input that has been taken cannot be put back, so the buffer is tried first. */
-		n = size - *value < sizeof(chunk) ? size - *value : sizeof(chunk);
-		status = copy_out(caller, bytes + *value, chunk, n);
-		if (status != EXO_OK)
-			return *value ? EXO_OK : status;
-		got = hal_console_read(chunk, n);
-		status = copy_out(caller, bytes + *value, chunk, got);
-		if (status != EXO_OK)
-			return status;
-		*value += got;
-	} while (got == n && *value < size);
-	return EXO_OK;
+	if (status != EXO_OK)
+		return status;
+	*value = hal_console_read(copy, bytes_of(size));
+	return copy_out(caller, bytes, copy, *value);
 }
 
 enum exo_status call_console_info(struct zone *caller, struct cap *console, exo_vaddr_t info)
@@ -109,22 +91,12 @@ enum exo_status call_console_info(struct zone *caller, struct cap *console, exo_
 enum exo_status call_entropy_read(struct zone *caller, struct cap *entropy, exo_vaddr_t bytes, uint64_t size,
                                   uint64_t *value)
 {
-	unsigned char chunk[BYTES_CHUNK];
+	unsigned char copy[EXO_BYTES_MAX];
 
-	if (size > BYTES_MAX)
-		size = BYTES_MAX;
-	while (*value < size) {
-		uint64_t n = size - *value < sizeof(chunk) ? size - *value : sizeof(chunk);
-		enum exo_status status;
-
-		if (!hal_entropy(chunk, n))
-			return EXO_E_DEVICE;
-		status = copy_out(caller, bytes + *value, chunk, n);
-		if (status != EXO_OK)
-			return status;
-		*value += n;
-	}
-	return EXO_OK;
+	if (!hal_entropy(copy, bytes_of(size)))
+		return EXO_E_DEVICE;
+	*value = bytes_of(size);
+	return copy_out(caller, bytes, copy, *value);
 }
 
 enum exo_status call_audit_read(struct zone *caller, struct cap *audit, exo_vaddr_t records, uint64_t count,

@@ -311,11 +311,10 @@ void core_interrupted(void)
 void quantum_idle(const struct quantum *vector, uint64_t until)
 {
 	uint64_t next = quantum_next(vector), raised = core.events_raised;
-	bool more = reap_has_work() && reap_step(REAP_IDLE);
 
-	cpu_yield();
-	if (more || core.events_raised != raised)
-		return;
+	/* With work left, or somebody to tell, it is no longer than others, and the machine's events, want. */
+	if ((reap_has_work() && reap_step(REAP_IDLE)) || core.events_raised != raised)
+		next = 0;
 	/* What waits for another CPU is tried again, if that does not come back before. */
 	if (reap_has_work() && next > hal_time_ns() + REAP_RETRY_NS)
 		next = hal_time_ns() + REAP_RETRY_NS;

@@ -285,5 +285,5 @@ void reap_help(const struct zone *zone)
 	if (!pays && now < core.reap_at)
 		return;
 	core.reap_at = now + REAP_EVERY_NS;
-	reap_step(pays ? WORK_CALL : REAP_SHARE);
+	reap_step(pays ? WORK_HELP : REAP_SHARE);
 }

@@ -16,11 +16,11 @@
 #include <core/work.h>
 
 /* What others than who caused it do, all CPUs together, and how often. */
-#define REAP_SHARE    (WORK_CALL / 4)
+#define REAP_SHARE    (WORK_HELP / 2)
 #define REAP_EVERY_NS UINT64_C(1000000)
 
 /* What a CPU does at a time that has nothing else to do: others want the lock. */
-#define REAP_IDLE     (WORK_CALL / 16)
+#define REAP_IDLE     (WORK_HELP / 8)
 
 /* From now on everything derived from `cap` is revoked; does some of it, as reap_revoke_some(). */
 CORE_LOCKED uint64_t reap_revoke(struct cap *cap, struct work *work);

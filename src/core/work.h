@@ -15,7 +15,8 @@ struct work {
 	struct zone *unflushed; /* pages were taken from it: work_end() flushes its space */
 };
 
-#define WORK_CALL 8192u /* of one call, or of what an entry does besides its call */
+#define WORK_CALL 4096u /* of one call */
+#define WORK_HELP 4096u /* of what an entry does besides its call, for who caused it */
 /* What things count as */
 #define WORK_ENTRY  16u   /* an entry of a list: copied in or out */
 #define WORK_PAGE   8u    /* a page that is mapped or unmapped: the record of its frame */

@@ -323,7 +323,7 @@ void hal_kick(uint32_t cpu);
  * called at every kernel entry. */
 uint64_t hal_events_take(void);
 
-/* Sleeps until a device event, the armed timer, or the time; may return early. */
+/* Sleeps until a device event, the armed timer, or the time; may return early. Takes the machine's interrupts also if the time has passed. */
 void hal_idle(uint64_t until_ns);
 
 /* ---- Hashing ------------------------------------------------------------ */
@@ -386,13 +386,15 @@ EXO_MUST_USE bool hal_disk_take(uint32_t *number, enum exo_status *status);
 
 /* ---- Console, entropy, end --------------------------------------------- */
 
-void hal_console_write(const void *bytes, uint64_t size);
+/* Take what there is room for, without waiting for a device, and return how many bytes. After 0 hal_events_take() gives EXO_PEND_ROOM
+ * when there is some. What was taken goes out by itself, at hal_halt() and hal_panic() at the latest. At most EXO_BYTES_MAX bytes. */
+uint64_t hal_console_write(const void *bytes, uint64_t size);
 /* For the operator: apart from the console's bytes where the machine has a place for that, else on it. */
-void hal_log_write(const void *bytes, uint64_t size);
+uint64_t hal_log_write(const void *bytes, uint64_t size);
 uint64_t hal_console_read(void *bytes, uint64_t size); /* does not wait */
 void hal_console_info(struct exo_console_info *info);
 
-/* true: filled. At most 4096 bytes. */
+/* true: filled. At most EXO_BYTES_MAX bytes. */
 EXO_MUST_USE bool hal_entropy(void *bytes, uint64_t size);
 
 /* Ends the machine with an exit status 0..255: host processes are gone, the

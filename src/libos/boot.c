@@ -19,15 +19,18 @@ struct libos libos;
 static void log_v(const char *format_text, va_list args)
 {
 	char line[512];
+	uint64_t written;
 	size_t length;
 
 	length = format_v(line, sizeof(line) - 1, format_text, args);
 	if (length > sizeof(line) - 2)
 		length = sizeof(line) - 2;
 	line[length++] = '\n';
-	/* There is nobody to tell when the console refuses. */
-	if (exo_log_write(libos.boot->console, line, length, NULL) != EXO_OK)
-		return;
+	/* There is nobody to tell when the console refuses. Where it is slow, waiting here is all that can be done: whoever
+	 * logs may not give way. */
+	for (size_t done = 0; done < length; done += written)
+		if (exo_log_write(libos.boot->console, line + done, length - done, &written) != EXO_OK)
+			return;
 }
 
 void libos_log(const char *format_text, ...)
@@ -54,6 +57,7 @@ EXO_NORETURN static void halt(uint32_t status)
 void libos_halt(uint32_t status)
 {
 	libos_report_end();
+	tty_console_end();
 	halt(status & 255);
 }
 

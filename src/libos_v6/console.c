@@ -18,7 +18,10 @@ static struct {
 	uint8_t bytes[LINE_SIZE];
 	uint32_t count; /* typed */
 	uint32_t ready; /* of these, may be read: whole lines */
+	bool returned;  /* the carriage return before the next new line is written */
 } console;
+
+static const char room; /* who waits for room sleeps on this */
 
 void console_init(void)
 {
@@ -38,6 +41,25 @@ void console_init(void)
 		console.person = (info.flags & EXO_CONSOLE_TTY) != 0;
 }
 
+typedef enum exo_status write_fn(exo_cap_t console, const void *bytes, uint64_t size, uint64_t *written);
+
+/* What the machine has room for; all, if it cannot be told to anybody. */
+static uint64_t some(write_fn *write, const void *bytes, uint64_t size)
+{
+	uint64_t written = 0;
+
+	return write(v6.boot->console, bytes, size, &written) == EXO_OK ? written : size;
+}
+
+/* What nobody waits for: echo, and what we say ourselves. */
+static void put(write_fn *write, const void *bytes, uint64_t size)
+{
+	const uint8_t *at = bytes;
+
+	for (uint64_t n; size > 0; at += n, size -= n)
+		n = some(write, at, size);
+}
+
 void v6_log(const char *text)
 {
 	uint64_t size = 0;
@@ -48,7 +70,7 @@ void v6_log(const char *text)
 	if (console.out)
 		(void)exo_ring_write(console.out, text, size);
 	else
-		(void)!exo_log_write(v6.boot->console, text, size, NULL);
+		put(exo_log_write, text, size);
 }
 
 /* Until when somebody who waits for the console may sleep. */
@@ -57,36 +79,37 @@ static uint64_t poll_time(const struct exo_ring *ring)
 	return ring ? clock_now(EXO_CLOCK_MONOTONIC) + POLL_NS : UINT64_MAX;
 }
 
-static void put(const void *bytes, uint64_t size)
-{
-	uint64_t written = 0;
-	const uint8_t *at = bytes;
-
-	while (size > 0 && exo_console_write(v6.boot->console, at, size, &written) == EXO_OK && written > 0) {
-		at += written;
-		size -= written;
-	}
-}
-
 /* p->done says how much of it earlier tries have written. */
 int64_t console_write(struct process *p, const uint8_t *from, uint64_t size)
 {
-	uint64_t start = 0;
+	uint64_t n = 1;
 
 	if (console.out) {
 		p->done += exo_ring_write(console.out, from + p->done, size - p->done);
 		return p->done == size ? (int64_t)size : process_sleep(p, &console, poll_time(console.out));
 	}
-	/* A terminal wants a carriage return with each new line. */
-	for (uint64_t i = 0; i < size && console.person; i++) {
-		if (from[i] != '\n')
+	while (p->done < size && n > 0) {
+		const uint8_t *at = from + p->done;
+		uint64_t plain = 0;
+
+		/* A terminal wants a carriage return before each new line. */
+		while (plain < size - p->done && !(console.person && at[plain] == '\n'))
+			plain++;
+		if (plain == 0 && !console.returned) {
+			n = some(exo_console_write, "\r", 1);
+			console.returned = n > 0;
 			continue;
-		put(from + start, i - start);
-		put("\r\n", 2);
-		start = i + 1;
+		}
+		n = some(exo_console_write, at, plain > 0 ? plain : 1);
+		console.returned = false;
+		p->done += n;
 	}
-	put(from + start, size - start);
-	return (int64_t)size;
+	return p->done == size ? (int64_t)size : process_sleep(p, &room, UINT64_MAX);
+}
+
+void console_room(void)
+{
+	process_wake(&room);
 }
 
 /* ^C ends all but the first process, which may be a shell. */
@@ -104,7 +127,7 @@ static void interrupt(void)
 static void typed(uint8_t c)
 {
 	if (c == CTRL_C) {
-		put("^C\r\n", 4);
+		put(exo_console_write, "^C\r\n", 4);
 		interrupt();
 	} else if (c == CTRL_D) {
 		console.ended |= console.count == console.ready;
@@ -113,11 +136,11 @@ static void typed(uint8_t c)
 		if (console.count == console.ready)
 			return;
 		console.count--;
-		put("\b \b", 3);
+		put(exo_console_write, "\b \b", 3);
 	} else if (console.count < LINE_SIZE - 1 || c == '\r') {
 		c = c == '\r' ? '\n' : c;
 		console.bytes[console.count++] = c;
-		put(c == '\n' ? "\r\n" : (const char *)&c, c == '\n' ? 2 : 1);
+		put(exo_console_write, c == '\n' ? "\r\n" : (const char *)&c, c == '\n' ? 2 : 1);
 		if (c == '\n')
 			console.ready = console.count;
 	}

@@ -38,6 +38,8 @@ static void pending(uint64_t events)
 {
 	if (events & (EXO_PEND_CONSOLE | EXO_PEND_HANGUP))
 		console_input((events & EXO_PEND_HANGUP) != 0);
+	if (events & EXO_PEND_ROOM)
+		console_room();
 	if (events & EXO_PEND_SHUTDOWN)
 		v6_end(128 + V6_SIGKILL);
 }

@@ -114,12 +114,17 @@ void image_free(struct image *image)
 /* One change of the process's space. Only page tables can be missing, and unmapping needs none. */
 static int change(struct process *p, const struct segment *s, uint32_t prot)
 {
-	struct exo_map_op op = { s->start, s->first, (uint32_t)s->count, prot };
-	enum exo_status status;
+	struct exo_map_op op = { .vaddr = s->start, .frame = s->first, .prot = prot };
+	enum exo_status status = EXO_OK;
 
-	do {
-		status = exo_mem_map(p->zone, v6.boot->memory, &op, 1, NULL);
-	} while (status == EXO_E_AGAIN || (status == EXO_E_FUNDS && process_fund(p)));
+	for (uint64_t left = s->count; left > 0 && status == EXO_OK; left -= op.count) {
+		op.count = left < EXO_MAP_MAX ? (uint32_t)left : EXO_MAP_MAX;
+		do {
+			status = exo_mem_map(p->zone, v6.boot->memory, &op, 1, NULL);
+		} while (status == EXO_E_AGAIN || (status == EXO_E_FUNDS && process_fund(p)));
+		op.vaddr += (uint64_t)op.count << EXO_FRAME_SHIFT;
+		op.frame += op.count;
+	}
 	return status == EXO_OK ? 0 : -V6_ENOMEM;
 }
 

@@ -130,6 +130,8 @@ void console_init(void);
 void v6_log(const char *text);
 /* Takes what was typed, if anything was. `ended`: no more will come. */
 void console_input(bool ended);
+/* The machine's console takes bytes again. */
+void console_room(void);
 int64_t console_read(struct process *p, uint8_t *to, uint64_t size);
 int64_t console_write(struct process *p, const uint8_t *from, uint64_t size);
 

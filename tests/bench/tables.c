@@ -235,16 +235,17 @@ bool hal_disk_take(uint32_t *number, enum exo_status *status)
 	return true;
 }
 
-void hal_console_write(const void *bytes, uint64_t size)
+uint64_t hal_console_write(const void *bytes, uint64_t size)
 {
-	static uint8_t seen[4096];
+	static uint8_t seen[EXO_BYTES_MAX];
 
-	memcpy(seen, bytes, size < sizeof(seen) ? size : sizeof(seen));
+	memcpy(seen, bytes, size);
+	return size;
 }
 
-void hal_log_write(const void *bytes, uint64_t size)
+uint64_t hal_log_write(const void *bytes, uint64_t size)
 {
-	hal_console_write(bytes, size);
+	return hal_console_write(bytes, size);
 }
 
 uint64_t hal_console_read(void *bytes, uint64_t size)

@@ -61,14 +61,13 @@ void children(exo_cap_t cap, exo_cap_t zone, uint32_t count)
 
 exo_cap_t zone_below(exo_cap_t parent, uint64_t frames)
 {
-	uint64_t first = frames < EXO_FUND_MAX ? frames : EXO_FUND_MAX;
+	uint64_t part = frames < EXO_FUND_MAX ? frames : EXO_FUND_MAX;
 	exo_cap_t zone = EXO_CAP_NONE;
 
-	OK(exo_zone_create(parent, BOOT->memory, frames_take(first), first, "app", 3, &zone));
-	for (; frames > first; frames -= first) {
-		if (first > frames - first)
-			first = frames - first;
-		OK(exo_zone_fund(zone, BOOT->memory, frames_take(first), first, NULL));
+	OK(exo_zone_create(parent, BOOT->memory, frames_take(part), part, "app", 3, &zone));
+	for (uint64_t done = part; done < frames; done += part) {
+		part = frames - done < EXO_FUND_MAX ? frames - done : EXO_FUND_MAX;
+		OK(exo_zone_fund(zone, BOOT->memory, frames_take(part), part, NULL));
 	}
 	return zone;
 }

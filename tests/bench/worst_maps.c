@@ -223,10 +223,10 @@ static void zone_create(void)
 	exo_cap_t zone;
 
 	FOR(8) {
-		exo_frame_t first = frames_take(EXO_FUND_MAX < 4096 ? EXO_FUND_MAX : 4096);
+		exo_frame_t first = frames_take(EXO_FUND_MAX);
 
 		measure(i == 0);
-		OK(exo_zone_create(BOOT->zone, BOOT->memory, first, EXO_FUND_MAX < 4096 ? EXO_FUND_MAX : 4096, "z", 1, &zone));
+		OK(exo_zone_create(BOOT->zone, BOOT->memory, first, EXO_FUND_MAX, "z", 1, &zone));
 		measure(false);
 	}
 }
@@ -236,10 +236,10 @@ static void zone_fund(void)
 	exo_cap_t zone = zone_make(8);
 
 	FOR(8) {
-		exo_frame_t first = frames_take(EXO_FUND_MAX < 4096 ? EXO_FUND_MAX : 4096);
+		exo_frame_t first = frames_take(EXO_FUND_MAX);
 
 		measure(i == 0);
-		OK(exo_zone_fund(zone, BOOT->memory, first, EXO_FUND_MAX < 4096 ? EXO_FUND_MAX : 4096, NULL));
+		OK(exo_zone_fund(zone, BOOT->memory, first, EXO_FUND_MAX, NULL));
 		measure(false);
 	}
 }
@@ -351,6 +351,32 @@ static void run_expired(void)
 	run_some(context, 600);
 }
 
+/* A program that maps as much as it may, alone and in batches, and pays for the end of a zone below it. */
+static void pays_and_maps(void)
+{
+	exo_cap_t zone = zone_make(600), below, self, memory;
+	exo_frame_t first = frames_take(2), pages = frames_take(EXO_MAP_MAX);
+	struct exo_map_op *op = frame_ptr(first + 1);
+	struct exo_batch_op *batch = frame_ptr(first);
+
+	OK(exo_zone_quota(BOOT->zone, zone, EXO_QUOTA_ZONES, 4, NULL));
+	share(zone, 1000);
+	below = zone_below(zone, 6000);
+	tables_fill(below, 5000);
+	self = grant(zone, zone);
+	memory = grant(derive(BOOT->memory, pages, EXO_MAP_MAX), zone);
+	map(zone, BOOT->memory, BASE, first, 2, RW);
+	*op = (struct exo_map_op){ BASE + TABLE, pages, EXO_MAP_MAX, RW };
+	FOR(64)
+		batch[i] = (struct exo_batch_op){ EXO_NR_MEM_MAP, 0, { self, memory, BASE + PAGE, 1 }, 0 };
+	(void)!exo_zone_destroy(below, NULL);
+	measure(true);
+	FOR(100) {
+		(void)!as(zone, EXO_NR_MEM_MAP, self, memory, BASE + PAGE, 1, 0, 0);
+		(void)!as(zone, EXO_NR_BATCH, BASE, 64, 0, 0, 0, 0);
+	}
+}
+
 static uint64_t run_args[6], run_number;
 
 static void program_of_kernel(struct exo_ctx_page *page, struct hal_trap *trap)
@@ -423,12 +449,13 @@ const struct worst_case worst_maps[] = {
 	{ "mem_scan", "8,192 pages", scan_dense },
 	{ "mem_scan", "3,000 pages, each in a table of its own", scan_far },
 	{ "text_prepare", "EXO_TEXT_MAX frames, without the machine's part", text },
-	{ "zone_create", "with EXO_FUND_MAX frames (but 4,096)", zone_create },
+	{ "zone_create", "with EXO_FUND_MAX frames", zone_create },
 	{ "zone_fund", "the same", zone_fund },
 	{ "zone_destroy", "5,000 tables", destroy_tables },
 	{ "zone_destroy", "3,000 intervals and tables, 1,000 contexts, 10,000 capabilities", destroy_all },
 	{ "zone_destroy", "what it owns has 20,000 children", destroy_parents },
 	{ "zone_destroy", "3,000 zones below it", destroy_many },
+	{ "mem_map, batch", "EXO_MAP_MAX pages each, and the caller's own zone with 5,000 tables is ending", pays_and_maps },
 	{ "run", "nothing", run_plain },
 	{ "run", "pages by 4,000 capabilities 61 levels down, a revocation is unfinished", run_revoked },
 	{ "run", "3,000 intervals have expired", run_expired },

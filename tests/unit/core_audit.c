@@ -19,10 +19,13 @@ static void refuse(exo_cap_t zone, uint64_t which)
 /* Up to `room` records; refusals only. */
 static uint64_t refusals(struct exo_audit_record *out, uint64_t room)
 {
-	uint64_t n, kept = 0;
+	uint64_t n, all = 0, kept = 0;
 
-	OK(exo_audit_read(boot->audit, out, room, &n));
-	for (uint64_t i = 0; i < n; i++)
+	do {
+		OK(exo_audit_read(boot->audit, out + all, room - all, &n));
+		all += n;
+	} while (n > 0);
+	for (uint64_t i = 0; i < all; i++)
 		if (out[i].what == EXO_AUDIT_REFUSE)
 			out[kept++] = out[i];
 	return kept;

@@ -62,9 +62,14 @@ static inline exo_cap_t derive(exo_cap_t cap, uint32_t rights, uint64_t first, u
 
 static inline exo_cap_t zone_make(uint64_t frames)
 {
+	uint64_t part = frames < EXO_FUND_MAX ? frames : EXO_FUND_MAX;
 	exo_cap_t out = 0;
 
-	OK(exo_zone_create(boot->zone, boot->memory, frames_take(frames), frames, "app", 3, &out));
+	OK(exo_zone_create(boot->zone, boot->memory, frames_take(part), part, "app", 3, &out));
+	for (uint64_t done = part; done < frames; done += part) {
+		part = frames - done < EXO_FUND_MAX ? frames - done : EXO_FUND_MAX;
+		OK(exo_zone_fund(out, boot->memory, frames_take(part), part, NULL));
+	}
 	return out;
 }
 

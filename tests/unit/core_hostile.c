@@ -62,7 +62,7 @@ CORE_TEST(hostile, input_is_not_lost_to_a_bad_pointer)
 
 CORE_TEST(hostile, input_stays_for_which_there_is_no_memory)
 {
-	static char input[5000];
+	static char input[1500];
 	uint64_t n;
 
 	restrict_memory();
@@ -70,23 +70,48 @@ CORE_TEST(hostile, input_stays_for_which_there_is_no_memory)
 	input[512] = 'y';
 	fake.input = input;
 	fake.input_size = sizeof(input);
+	IS(E_ADDRESS, exo_console_read(boot->console, buffer + sizeof(buffer) - 500, 600, &n));
 	OK(exo_console_read(boot->console, buffer + sizeof(buffer) - 520, 600, &n));
 	cr_assert_eq(n, 512);
 	OK(exo_console_read(boot->console, buffer, sizeof(buffer), &n));
-	cr_assert(n == 4096 && buffer[0] == 'y' && buffer[1] == 'x', "a call takes so many");
+	cr_assert(n == EXO_BYTES_MAX && buffer[0] == 'y' && buffer[1] == 'x', "a call takes so many");
 	OK(exo_console_read(boot->console, buffer, sizeof(buffer), &n));
-	cr_assert_eq(n, 5000 - 512 - 4096);
+	cr_assert_eq(n, 1500 - 512 - EXO_BYTES_MAX);
 }
 
-CORE_TEST(hostile, a_write_that_runs_out_of_memory_is_short)
+CORE_TEST(hostile, a_write_that_runs_out_of_memory_writes_nothing)
 {
 	uint64_t n;
 
 	restrict_memory();
 	memset(buffer, 'x', sizeof(buffer));
+	IS(E_ADDRESS, exo_console_write(boot->console, buffer + 8192 - 400, 2048, &n));
+	cr_assert_eq(fake.output_size, 0);
 	OK(exo_console_write(boot->console, buffer + 8192 - 700, 2048, &n));
-	cr_assert_eq(n, 512, "whole pieces");
-	cr_assert_eq(fake.output_size, 512);
+	cr_assert_eq(n, EXO_BYTES_MAX);
+	cr_assert_eq(fake.output_size, EXO_BYTES_MAX);
+}
+
+/* A slow device takes what it has room for, and says when there is more. */
+CORE_TEST(hostile, a_write_waits_for_no_device)
+{
+	uint64_t n, events;
+
+	fake.slow_console = true;
+	fake.console_room = 700;
+	OK(exo_console_write(boot->console, buffer, 600, &n));
+	cr_assert_eq(n, EXO_BYTES_MAX);
+	OK(exo_console_write(boot->console, buffer, 600, &n));
+	cr_assert_eq(n, 700 - EXO_BYTES_MAX);
+	OK(exo_console_write(boot->console, buffer, 600, &n));
+	cr_assert_eq(n, 0);
+	OK(exo_event_take(boot->zone, &events));
+	cr_assert_eq(events & EXO_PEND_ROOM, 0);
+	fake_console_drain(10);
+	OK(exo_event_take(boot->zone, &events));
+	cr_assert(events & EXO_PEND_ROOM);
+	OK(exo_console_write(boot->console, buffer, 600, &n));
+	cr_assert_eq(n, 10);
 }
 
 /* However much is asked for, a call does no more than so much. */
@@ -96,16 +121,38 @@ CORE_TEST(hostile, calls_are_bounded)
 	uint64_t n;
 
 	OK(exo_console_write(boot->console, buffer, 8192, &n));
-	cr_assert_eq(n, 4096);
-	cr_assert_eq(fake.output_size, 4096);
+	cr_assert_eq(n, EXO_BYTES_MAX);
+	cr_assert_eq(fake.output_size, EXO_BYTES_MAX);
 	OK(exo_log_write(boot->console, buffer, UINT64_MAX, &n));
-	cr_assert_eq(n, 4096);
+	cr_assert_eq(n, EXO_BYTES_MAX);
+	OK(exo_entropy_read(boot->entropy, buffer, 8192, &n));
+	cr_assert_eq(n, EXO_BYTES_MAX);
 	for (int i = 0; i < 1100; i++)
 		derive(boot->timer, EXO_R_READ, 0, 0);
 	OK(exo_list_caps(boot->audit, caps, 1100, 0, &n));
-	cr_assert_eq(n, 1024);
+	cr_assert_eq(n, EXO_LIST_MAX);
 	OK(exo_audit_read(boot->audit, (struct exo_audit_record *)(void *)caps, UINT64_MAX, &n));
-	cr_assert_eq(n, 1024);
+	cr_assert_eq(n, EXO_LIST_MAX);
+}
+
+/* A list looks at so many slots only, whatever they hold; what is behind them is found from there on. */
+CORE_TEST(hostile, a_list_of_little_is_bounded_too)
+{
+	static struct exo_cap_info caps[4];
+	static exo_cap_t made[3000];
+	uint64_t n, first = core.cap_fresh;
+
+	for (int i = 0; i < 3000; i++)
+		made[i] = derive(boot->timer, EXO_R_READ, 0, 0);
+	for (int i = 0; i < 2999; i++)
+		OK(exo_cap_drop(made[i], NULL));
+	IS(E_AGAIN, exo_list_caps(boot->audit, caps, 4, first, &n));
+	cr_assert_eq(n, 0);
+	IS(E_AGAIN, exo_list_caps(boot->audit, caps, 4, first + EXO_LIST_SLOTS, &n));
+	OK(exo_list_caps(boot->audit, caps, 4, first + 2 * EXO_LIST_SLOTS, &n));
+	cr_assert(n == 1 && caps[0].cap == made[2999]);
+	OK(exo_list_caps(boot->audit, caps, 4, UINT64_MAX, &n));
+	cr_assert_eq(n, 0);
 }
 
 CORE_TEST(hostile, entropy)
@@ -113,8 +160,8 @@ CORE_TEST(hostile, entropy)
 	uint64_t n;
 
 	OK(exo_entropy_read(boot->entropy, buffer, 8192, &n));
-	cr_assert_eq(n, 4096);
-	cr_assert_eq(buffer[4096], 0);
+	cr_assert_eq(n, EXO_BYTES_MAX);
+	cr_assert_eq(buffer[EXO_BYTES_MAX], 0);
 	fake.entropy_fails = true;
 	IS(E_DEVICE, exo_entropy_read(boot->entropy, buffer, 1, &n));
 }

@@ -81,11 +81,11 @@ CORE_TEST(memory, frames)
 	OK(exo_frame_info(none, fund, list, 1, &n));
 	cr_assert_eq(list[0].kind, EXO_FRAME_FUND);
 	cr_assert_eq(list[0].zone, info.number);
-	/* To the end of the capability, and no more than 1024 at a time. */
+	/* To the end of the capability, and no more than EXO_LIST_MAX at a time. */
 	OK(exo_frame_info(none, boot->memory_first + 90, list, 2000, &n));
 	cr_assert_eq(n, 10);
 	OK(exo_frame_info(boot->memory, boot->memory_first, list, 2000, &n));
-	cr_assert_eq(n, 1024);
+	cr_assert_eq(n, EXO_LIST_MAX);
 	IS(E_RANGE, exo_frame_info(none, boot->memory_first + 100, list, 1, &n));
 	IS(E_RANGE, exo_frame_info(none, 0, list, 1, &n));
 	IS(E_RANGE, exo_frame_info(none, UINT64_MAX, list, UINT64_MAX, &n));

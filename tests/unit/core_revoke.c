@@ -100,7 +100,7 @@ CORE_TEST(revoke, whoever_revokes_pays)
 	OK(exo_nop(NULL));
 	cr_assert_eq(stats().caps_used, left);
 	OK(call_dispatch(payer, EXO_NR_NOP, nop).status);
-	cr_assert_eq(left - stats().caps_used, WORK_CALL / WORK_CAP);
+	cr_assert_eq(left - stats().caps_used, WORK_HELP / WORK_CAP);
 	SOUND();
 }
 

@@ -196,13 +196,13 @@ CORE_TEST(zones, a_big_one_goes_in_pieces)
 	struct exo_stats before = stats();
 	exo_cap_t zone = zone_make(1500);
 	enum exo_status status;
-	exo_frame_t frames = frames_take(1000), page;
+	exo_frame_t frames = frames_take(500), page;
 	struct exo_zone_info list[2];
 	uint64_t n;
 	int calls = 1;
 
-	for (int i = 0; i < 6; i++)
-		OK(map_under(zone, boot->memory, 0x400000 + i * 0x1000000, frames, 1000, EXO_PROT_READ));
+	for (int i = 0; i < 12; i++)
+		OK(map_under(zone, boot->memory, 0x400000 + i * 0x1000000, frames, 500, EXO_PROT_READ));
 	context_make(zone, &page);
 	while ((status = exo_zone_destroy(zone, NULL)) == EXO_E_AGAIN) {
 		exo_cap_t cap;

@@ -116,14 +116,17 @@ static int log_target(const uint8_t *line, uint64_t size)
 	return size >= sizeof(own) - 1 && memcmp(line, own, sizeof(own) - 1) == 0 ? STDERR_FILENO : console.log_fd;
 }
 
-void hal_console_write(const void *bytes, uint64_t size)
+/* The host's file or terminal is waited for. */
+uint64_t hal_console_write(const void *bytes, uint64_t size)
 {
 	write_all(STDOUT_FILENO, bytes, size);
+	return size;
 }
 
-void hal_log_write(const void *bytes, uint64_t size)
+uint64_t hal_log_write(const void *bytes, uint64_t size)
 {
 	write_all(log_target(bytes, size), bytes, size);
+	return size;
 }
 
 /* ---- input ---- */

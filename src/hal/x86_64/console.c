@@ -19,6 +19,8 @@ static struct {
 	uint64_t received;        /* bytes from the runner so far; those of the stream when they are read */
 	uint64_t end;             /* of these; UINT64_MAX: not known */
 	struct exo_console_info info;
+	bool parts;               /* output may go on later */
+	bool returned;            /* the carriage return before the log's next new line is written */
 	char line[64];
 	uint32_t line_size;
 } console = { .end = UINT64_MAX };
@@ -156,48 +158,78 @@ static void debug_write(const uint8_t *bytes, uint64_t size)
 	__asm__ volatile("rep outsb" : "+S"(bytes), "+c"(size) : "d"(DEBUG_PORT) : "memory");
 }
 
-static void both_write(const uint8_t *bytes, uint64_t size)
+/* How many of the bytes the serial port and the screen have taken. */
+static uint64_t both_write(const uint8_t *bytes, uint64_t size)
 {
+	uint64_t room = serial_room();
+
+	size = screen_write(bytes, size < room ? size : room, !console.parts);
 	serial_write(bytes, size);
-	screen_write(bytes, size);
+	return size;
 }
 
-void hal_console_write(const void *bytes, uint64_t size)
+uint64_t hal_console_write(const void *bytes, uint64_t size)
 {
-	both_write(bytes, size);
+	return both_write(bytes, size);
 }
 
 /* On a console nobody adds the carriage return for us. */
-static void log_to_console(const uint8_t *text, uint64_t size)
+static uint64_t log_to_console(const uint8_t *text, uint64_t size)
 {
-	while (size > 0) {
-		uint64_t n = 0;
+	uint64_t done = 0, n;
 
-		while (n < size && text[n] != '\n')
-			n++;
-		both_write(text, n);
-		if (n < size) {
-			both_write((const uint8_t *)"\r\n", 2);
-			n++;
+	do {
+		const uint8_t *at = text + done;
+
+		for (n = 0; n < size - done && at[n] != '\n'; n++)
+			;
+		if (n == 0 && done < size && !console.returned) {
+			n = both_write((const uint8_t *)"\r", 1);
+			console.returned = n > 0;
+			continue;
 		}
-		text += n;
-		size -= n;
-	}
+		n = both_write(at, n > 0 || done == size ? n : 1);
+		console.returned = console.returned && n == 0;
+		done += n;
+	} while (n > 0 && done < size);
+	return done;
 }
 
-void hal_log_write(const void *bytes, uint64_t size)
+uint64_t hal_log_write(const void *bytes, uint64_t size)
 {
-	if (machine.log_port)
-		debug_write(bytes, size);
-	else
-		log_to_console(bytes, size);
+	if (!machine.log_port)
+		return log_to_console(bytes, size);
+	debug_write(bytes, size);
+	return size;
 }
 
+void console_flush(void)
+{
+	serial_flush();
+	screen_finish();
+}
+
+/* The kernel's own words are not lost, and are there before anything else can happen. */
 void log_text(const char *text)
 {
-	uint64_t size = 0;
+	uint64_t size = 0, n;
 
 	while (text[size] != 0)
 		size++;
-	hal_log_write(text, size);
+	for (; size > 0; text += n, size -= n) {
+		n = hal_log_write(text, size);
+		if (!machine.log_port)
+			console_flush();
+	}
+}
+
+uint64_t console_look(uint64_t until_ns)
+{
+	return screen_draw_some() ? 0 : serial_look(until_ns);
+}
+
+void console_start(void)
+{
+	console.parts = true;
+	serial_listen();
 }

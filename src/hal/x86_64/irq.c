@@ -130,6 +130,7 @@ uint64_t hal_events_take(void)
 	uint64_t events;
 
 	disk_look(UINT64_MAX);
+	console_look(UINT64_MAX);
 	events = cpu->pending;
 	cpu->pending = 0;
 	return events;
@@ -139,9 +140,11 @@ void hal_idle(uint64_t until_ns)
 {
 	struct cpu *cpu = this_cpu();
 
-	until_ns = disk_look(until_ns);
-	if (cpu->pending || hal_time_ns() >= until_ns)
+	until_ns = console_look(disk_look(until_ns));
+	if (cpu->pending || hal_time_ns() >= until_ns) {
+		__asm__ volatile("sti; nop; cli" : : : "memory");
 		return;
+	}
 	if (until_ns > cpu->timer_at)
 		until_ns = cpu->timer_at;
 	if (until_ns != UINT64_MAX)

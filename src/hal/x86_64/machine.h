@@ -292,22 +292,31 @@ void entropy_init(void);                                        /* entropy.c */
 void entropy_date(void);                  /* stirs the date in, when that is known */
 
 void serial_init(void);                                         /* serial.c */
+uint64_t serial_room(void);               /* bytes that serial_write() takes; 0: EXO_PEND_ROOM comes when there is some */
 void serial_write(const uint8_t *bytes, uint64_t size);
+void serial_flush(void);                  /* sends all by polling */
+uint64_t serial_look(uint64_t until_ns);  /* gives up a port that never drains; when to look again, or until_ns */
 void serial_interrupt(uint32_t line);
-void serial_listen(void);                 /* input interrupts on */
+void serial_listen(void);                 /* interrupts on */
 void serial_resume(void);                 /* the console has room again */
 bool serial_typed(void);                  /* polls: a byte came on the console; it is lost */
 void control_write(const char *text);
 
 void screen_init(void);                                         /* screen.c */
 void screen_map(void);                    /* after memory_init() */
-void screen_write(const uint8_t *bytes, uint64_t size);
+/* Takes what does not take long, or all of it, and that is drawn then; how many bytes. */
+uint64_t screen_write(const uint8_t *bytes, uint64_t size, bool all);
+bool screen_draw_some(void);              /* true: there is more */
+void screen_finish(void);                 /* draws all */
 
 void keyboard_init(void);                                       /* keyboard.c */
 void keyboard_interrupt(void);
 bool keyboard_pressed(void);              /* polls: a key went down; what it was is lost */
 
 void console_init(void);                                        /* console.c */
+void console_start(void);                 /* interrupts are there: from now on output goes on by itself */
+void console_flush(void);                 /* all that was written is sent and drawn */
+uint64_t console_look(uint64_t until_ns); /* goes on with output for a little; when to look again, or until_ns */
 void console_input(uint8_t byte);         /* from the serial port */
 void console_type(uint8_t byte);          /* from the keyboard; lost if there is no room */
 uint64_t console_space(void);             /* bytes that console_input() may still take */

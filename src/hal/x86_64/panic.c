@@ -43,6 +43,7 @@ void hal_halt(uint32_t status)
 
 	if (!machine.dying && !witness_agrees())
 		hal_panic("the kernel's text, constants or tables have been changed");
+	console_flush();
 	text_format(text, sizeof(text), "exit %u\n", status & 0xff);
 	control_write(text);
 	/* The status has more bits than this port can tell; it only ends QEMU. */

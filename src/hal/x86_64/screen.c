@@ -3,7 +3,8 @@
  *
  * It is as much of an ANSI terminal as a shell and an editor need: cursor moves,
  * erasing, inserted and deleted lines, and reverse for every attribute. What is to be seen lies in
- * `cells`; after each write only cells that differ from `shown` are drawn.
+ * `cells`; after each write only cells that differ from `shown` are drawn. Neither takes long: a write stops when many
+ * cells have changed, and cells are drawn a few at a time, the rest when the kernel is entered next or has nothing to do.
  */
 #include <hal/x86_64/font.h>
 #include <hal/x86_64/machine.h>
@@ -23,6 +24,11 @@
 
 #define PARAMS 4
 
+/* What one write may change, in cells; and what is drawn at a time: a letter of pixels is 128 stores to the device. */
+#define CHANGES_MAX 32768u
+#define DRAW_TEXT   256u
+#define DRAW_PIXELS 16u
+
 enum { KIND_NONE, KIND_TEXT, KIND_PIXELS };
 
 static struct {
@@ -34,6 +40,8 @@ static struct {
 	unsigned columns, rows, column, row;
 	unsigned drawn_column, drawn_row; /* of the cursor, pixels only */
 	unsigned dirty, dirty_end; /* rows whose cells may differ from `shown` */
+	unsigned changes; /* in this write */
+	bool moved;       /* something was written since the cursor was drawn */
 	uint16_t attr;
 	uint16_t cells[ROWS_MAX][COLUMNS_MAX];
 	uint16_t shown[ROWS_MAX][COLUMNS_MAX];
@@ -69,17 +77,19 @@ static void draw_glyph(unsigned row, unsigned column, uint16_t cell, bool cursor
 	}
 }
 
-static void draw_cell(unsigned row, unsigned column)
+/* false: it is there already. */
+static bool draw_cell(unsigned row, unsigned column)
 {
 	uint16_t cell = s.cells[row][column];
 
 	if (cell == s.shown[row][column])
-		return;
+		return false;
 	s.shown[row][column] = cell;
 	if (s.kind == KIND_TEXT)
 		s.text[row * s.columns + column] = cell;
 	else
 		draw_glyph(row, column, cell, false);
+	return true;
 }
 
 static void draw_cursor(void)
@@ -100,13 +110,15 @@ static void draw_cursor(void)
 	s.drawn_column = column;
 }
 
-static void draw(void)
+static void draw(unsigned most)
 {
-	for (unsigned row = s.dirty; row < s.dirty_end; row++)
+	for (; s.dirty < s.dirty_end; s.dirty++)
 		for (unsigned column = 0; column < s.columns; column++)
-			draw_cell(row, column);
+			if (draw_cell(s.dirty, column) && --most == 0)
+				return;
 	s.dirty = s.rows;
 	s.dirty_end = 0;
+	s.moved = false;
 	draw_cursor();
 }
 
@@ -123,25 +135,22 @@ static void touch(unsigned row)
 static void erase(unsigned row, unsigned from, unsigned to)
 {
 	touch(row);
+	s.changes += to - from;
 	for (unsigned i = from; i < to; i++)
 		s.cells[row][i] = ATTR_NORMAL | ' ';
 }
 
-/* Lines [top, rows) move by one; the line that opens is empty. */
-static void lines_up(unsigned top)
+/* Lines [top, rows) move by n, at most all of them; those that open are empty. */
+static void lines_move(unsigned top, unsigned n, bool up)
 {
-	for (unsigned row = top; row + 1 < s.rows; row++)
-		memcpy(s.cells[row], s.cells[row + 1], sizeof(s.cells[row]));
-	touch(top);
-	erase(s.rows - 1, 0, s.columns);
-}
+	unsigned rows = s.rows - top - n;
 
-static void lines_down(unsigned top)
-{
-	for (unsigned row = s.rows - 1; row > top; row--)
-		memcpy(s.cells[row], s.cells[row - 1], sizeof(s.cells[row]));
+	memmove(s.cells[up ? top : top + n], s.cells[up ? top + n : top], rows * sizeof(s.cells[0]));
+	s.changes += rows * COLUMNS_MAX;
+	touch(top);
 	touch(s.rows - 1);
-	erase(top, 0, s.columns);
+	for (unsigned i = 0; i < n; i++)
+		erase(up ? s.rows - 1 - i : top + i, 0, s.columns);
 }
 
 static void line_feed(void)
@@ -149,7 +158,7 @@ static void line_feed(void)
 	if (s.row + 1 < s.rows)
 		s.row++;
 	else
-		lines_up(0);
+		lines_move(0, 1, true);
 }
 
 static void put(uint8_t c)
@@ -222,13 +231,7 @@ static void sequence(uint8_t c)
 			erase(s.row, 0, s.param[0] == 1 ? least(s.column + 1, s.columns) : s.columns);
 		break;
 	case 'L':
-		for (n = least(n, s.rows); n > 0; n--)
-			lines_down(s.row);
-		break;
-	case 'M':
-		for (n = least(n, s.rows); n > 0; n--)
-			lines_up(s.row);
-		break;
+	case 'M': lines_move(s.row, least(n, s.rows - s.row), c == 'M'); break;
 	case 'm': attributes(); break;
 	default: break;
 	}
@@ -276,13 +279,39 @@ static void take(uint8_t c)
 	}
 }
 
-void screen_write(const uint8_t *bytes, uint64_t size)
+/* After one that is cut short the next goes on. */
+uint64_t screen_write(const uint8_t *bytes, uint64_t size, bool all)
 {
+	uint64_t done = 0;
+
 	if (s.kind == KIND_NONE)
-		return;
-	for (uint64_t i = 0; i < size; i++)
-		take(bytes[i]);
-	draw();
+		return size;
+	for (s.changes = 0; done < size && (all || s.changes < CHANGES_MAX); done++)
+		take(bytes[done]);
+	s.moved = s.moved || size > 0;
+	if (all)
+		screen_finish();
+	return done;
+}
+
+/* The cursor may be alone in having moved. */
+static bool is_behind(void)
+{
+	return s.kind != KIND_NONE && (s.dirty < s.dirty_end || s.moved);
+}
+
+bool screen_draw_some(void)
+{
+	if (!is_behind())
+		return false;
+	draw(s.kind == KIND_TEXT ? DRAW_TEXT : DRAW_PIXELS);
+	return is_behind();
+}
+
+void screen_finish(void)
+{
+	if (is_behind())
+		draw(UINT32_MAX);
 }
 
 /* ---- Start -------------------------------------------------------------- */
@@ -334,7 +363,7 @@ void screen_init(void)
 	s.attr = ATTR_NORMAL;
 	for (unsigned row = 0; row < s.rows; row++)
 		erase(row, 0, s.columns);
-	draw();
+	draw(UINT32_MAX);
 }
 
 void screen_map(void)

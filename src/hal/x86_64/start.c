@@ -161,7 +161,7 @@ EXO_NORETURN void start(uint32_t info, uint32_t image, uint64_t tsc)
 	timer_init();
 	entropy_date();
 	keyboard_init();
-	serial_listen();
+	console_start();
 	split_join();
 	control_write("ready\n");
 

@@ -17,9 +17,8 @@
 int fs_random(void *to, uint64_t size)
 {
 	for (uint64_t done = 0; done < size;) {
-		uint64_t n = min_u64(size - done, 4096);
 		uint64_t got = 0;
-		if (exo_entropy_read(libos.boot->entropy, (char *)to + done, n, &got) != EXO_OK || !got)
+		if (exo_entropy_read(libos.boot->entropy, (char *)to + done, size - done, &got) != EXO_OK || !got)
 			return -EIO;
 		done += got;
 	}

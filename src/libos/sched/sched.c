@@ -319,7 +319,8 @@ void sched_run(void)
 
 void sched_events(uint64_t pending)
 {
-	const uint64_t console = EXO_PEND_CONSOLE | EXO_PEND_RESIZE | EXO_PEND_INTR | EXO_PEND_SUSPEND | EXO_PEND_HANGUP;
+	const uint64_t console = EXO_PEND_CONSOLE | EXO_PEND_RESIZE | EXO_PEND_INTR | EXO_PEND_SUSPEND | EXO_PEND_HANGUP |
+	                         EXO_PEND_ROOM;
 
 	if (pending & EXO_PEND_TIMER) {
 		libos.sched.armed_ns = NO_DEADLINE;

@@ -91,10 +91,22 @@ void tty_console_init(void)
 	}
 }
 
+/* Events that come meanwhile mean nothing any more. */
+void tty_console_end(void)
+{
+	struct tty *tty = &libos.console;
+
+	for (tty_out_flush(tty); tty->out_count > 0 && !tty->stopped; tty_out_flush(tty))
+		if (exo_wait(libos.boot->cpu, UINT64_MAX, NULL) != EXO_OK)
+			return;
+}
+
 void tty_console_events(uint64_t pending)
 {
 	struct tty *tty = &libos.console;
 
+	if (pending & EXO_PEND_ROOM)
+		tty_out_flush(tty);
 	if (pending & EXO_PEND_HANGUP)
 		tty->hungup = true; /* readers are told when all that came before is taken */
 	if (pending & (EXO_PEND_CONSOLE | EXO_PEND_HANGUP))

@@ -64,7 +64,10 @@ struct tty {
 void tty_console_init(void);
 /* Raw bytes arrive from the line. Echoes, edits, sends signals, wakes readers. */
 void tty_input(struct tty *tty, const uint8_t *bytes, uint64_t size);
-/* Called by sched_events(): EXO_PEND_CONSOLE, RESIZE, INTR, SUSPEND, HANGUP. */
+/* The machine is about to end: what was written goes out first, unless it is stopped. */
+void tty_console_end(void);
+
+/* Called by sched_events(): EXO_PEND_CONSOLE, RESIZE, INTR, SUSPEND, HANGUP, ROOM. */
 void tty_console_events(uint64_t pending);
 void tty_resize(struct tty *tty, const struct winsize *size);
 void tty_hangup(struct tty *tty);

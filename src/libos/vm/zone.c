@@ -67,9 +67,24 @@ static bool zone_start(struct vm_space *space, const char *name)
 	return true;
 }
 
+/* How many of the frames the zone has got. */
+static uint64_t fund_give(const struct vm_space *space, exo_frame_t first, uint64_t count)
+{
+	uint64_t done = 0;
+
+	while (done < count) {
+		uint64_t part = count - done < EXO_FUND_MAX ? count - done : EXO_FUND_MAX;
+
+		if (exo_zone_fund(space->zone, libos.boot->memory, first + done, part, NULL) != EXO_OK)
+			break;
+		done += part;
+	}
+	return done;
+}
+
 int vm_fund(struct vm_space *space)
 {
-	uint64_t count = FUND_FIRST << (space->fund_count / 2);
+	uint64_t count = FUND_FIRST << (space->fund_count / 2), given;
 	exo_frame_t first;
 
 	if (space->fund_count == FUND_STEPS)
@@ -77,11 +92,12 @@ int vm_fund(struct vm_space *space)
 	first = fund_alloc(&count);
 	if (first == FRAME_NONE)
 		return -ENOMEM;
-	if (exo_zone_fund(space->zone, libos.boot->memory, first, count, NULL) != EXO_OK) {
-		frames_put(first, count);
+	given = fund_give(space, first, count);
+	if (given < count)
+		frames_put(first + given, count - given);
+	if (given == 0)
 		return -ENOMEM;
-	}
-	space->fund[space->fund_count++] = (struct frame_run){ first, count };
+	space->fund[space->fund_count++] = (struct frame_run){ first, given };
 	return 0;
 }
 

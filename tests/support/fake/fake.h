@@ -72,6 +72,9 @@ struct fake {
 	bool no_mmio_maps;        /* registers cannot be mapped; before fake_boot() */
 	uint64_t thunks;          /* bytes that each prepared text uses for them; it then begins with FAKE_TEXT, their pages with FAKE_THUNK */
 	bool runs_programs;       /* what hal_space_program() says; none is run */
+	bool slow_console;        /* it has room for so many bytes only, until fake_console_drain() */
+	bool console_full;        /* it had none for a write */
+	uint64_t console_room;
 	const char *input;        /* console input not yet read */
 	uint64_t input_size;
 	uint16_t rows, columns;
@@ -132,6 +135,9 @@ void fake_irq(uint32_t line);
 
 /* The disks finish up to `count` transfers, the lowest number first. */
 void fake_disk_step(uint32_t count);
+
+/* So many bytes of the console's have gone out. */
+void fake_console_drain(uint64_t bytes);
 
 /* Ends fake_boot() from anywhere inside it. */
 EXO_NORETURN void fake_end(enum fake_end end);

@@ -472,21 +472,34 @@ bool hal_disk_take(uint32_t *number, enum exo_status *status)
 
 /* ---- Console, entropy ------------------------------------------------- */
 
-void hal_console_write(const void *bytes, uint64_t size)
+uint64_t hal_console_write(const void *bytes, uint64_t size)
 {
-	uint64_t room = sizeof(fake.output) - fake.output_size;
+	uint64_t room = sizeof(fake.output) - fake.output_size, taken = size;
 
-	if (size > room)
-		size = room;
-	memcpy(fake.output + fake.output_size, bytes, size);
-	fake.output_size += size;
+	if (fake.slow_console && taken > fake.console_room)
+		taken = fake.console_room;
+	fake.console_room -= fake.slow_console ? taken : 0;
+	fake.console_full = taken == 0 && size > 0;
+	if (room > taken)
+		room = taken;
+	memcpy(fake.output + fake.output_size, bytes, room);
+	fake.output_size += room;
+	return taken;
+}
+
+void fake_console_drain(uint64_t bytes)
+{
+	fake.console_room += bytes;
+	if (fake.console_full)
+		__atomic_fetch_or(&fake.events, EXO_PEND_ROOM, __ATOMIC_RELAXED);
+	fake.console_full = false;
 }
 
 /* Nothing of the operator's is looked at. */
-void hal_log_write(const void *bytes, uint64_t size)
+uint64_t hal_log_write(const void *bytes, uint64_t size)
 {
 	(void)bytes;
-	(void)size;
+	return size;
 }
 
 uint64_t hal_console_read(void *bytes, uint64_t size)
