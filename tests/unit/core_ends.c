@@ -67,11 +67,11 @@ CORE_TEST(ends, not_by_itself_nor_by_what_is_below)
 BIG_TEST(revoking_its_memory_waits_for_the_last_frame)
 {
 	exo_frame_t first = frames_take(BIG);
-	exo_cap_t top = derive(boot->memory, EXO_R_ALL, first, BIG), below = derive(top, EXO_R_ALL, first, BIG), zone;
+	exo_cap_t top = derive(boot->memory, EXO_R_ALL, first, BIG), below = derive(top, EXO_R_ALL, first, BIG);
+	exo_cap_t zone = zone_make_of(below, first, BIG);
 	enum exo_status status;
 	unsigned calls = 1;
 
-	OK(exo_zone_create(boot->zone, below, first, BIG, "big", 3, &zone));
 	while ((status = exo_cap_revoke(top, NULL)) == EXO_E_AGAIN && calls < 10000)
 		calls++;
 	OK(status);
@@ -83,11 +83,10 @@ BIG_TEST(revoking_its_memory_waits_for_the_last_frame)
 BIG_TEST(a_fund_comes_back_in_pieces)
 {
 	exo_frame_t first = frames_take(BIG);
-	exo_cap_t zone;
+	exo_cap_t zone = zone_make_of(boot->memory, first, BIG);
 	uint64_t before, most = 0;
 	enum exo_status status;
 
-	OK(exo_zone_create(boot->zone, boot->memory, first, BIG, "big", 3, &zone));
 	do {
 		before = stats().frames_funded;
 		status = exo_zone_destroy(zone, NULL);

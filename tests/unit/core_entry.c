@@ -212,17 +212,17 @@ CORE_TEST(entry, not_with_a_fund_that_has_expired)
 /* Neither with the rest of it, when it is more than one call may unmap. */
 CORE_TEST(entry, not_before_all_that_has_expired_is_gone)
 {
-	exo_frame_t first = frames_take(1000);
+	exo_frame_t first = frames_take(EXO_MAP_MAX);
 	uint64_t end = hal_time_ns() + 1000 * MS, event;
-	exo_cap_t lease = until(boot->memory, end, first, 1000);
+	exo_cap_t lease = until(boot->memory, end, first, EXO_MAP_MAX);
 	const struct zone *in_core;
 	unsigned calls = 0;
 
 	app_make(boot->memory);
 	OK(exo_zone_fund(zone, boot->memory, frames_take(64), 64, NULL));
 	in_core = cap_at((cap_slot_t)zone)->zone;
-	for (unsigned i = 0; i < 20; i++)
-		OK(map_under(zone, lease, BASE + i * UINT64_C(0x1000000), first, 1000, EXO_PROT_READ));
+	for (unsigned i = 0; i < 40; i++)
+		OK(map_under(zone, lease, BASE + i * UINT64_C(0x1000000), first, EXO_MAP_MAX, EXO_PROT_READ));
 	fake.timer_at = UINT64_MAX;
 	fake.now_ns = end;
 	for (fake.enters = 0; fake.enters == 0 && calls < 100; calls++) {

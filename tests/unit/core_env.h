@@ -60,17 +60,23 @@ static inline exo_cap_t derive(exo_cap_t cap, uint32_t rights, uint64_t first, u
 	return out;
 }
 
-static inline exo_cap_t zone_make(uint64_t frames)
+/* With these frames of `memory` as its fund. */
+static inline exo_cap_t zone_make_of(exo_cap_t memory, exo_frame_t first, uint64_t frames)
 {
 	uint64_t part = frames < EXO_FUND_MAX ? frames : EXO_FUND_MAX;
 	exo_cap_t out = 0;
 
-	OK(exo_zone_create(boot->zone, boot->memory, frames_take(part), part, "app", 3, &out));
+	OK(exo_zone_create(boot->zone, memory, first, part, "app", 3, &out));
 	for (uint64_t done = part; done < frames; done += part) {
 		part = frames - done < EXO_FUND_MAX ? frames - done : EXO_FUND_MAX;
-		OK(exo_zone_fund(out, boot->memory, frames_take(part), part, NULL));
+		OK(exo_zone_fund(out, memory, first + done, part, NULL));
 	}
 	return out;
+}
+
+static inline exo_cap_t zone_make(uint64_t frames)
+{
+	return zone_make_of(boot->memory, frames_take(frames), frames);
 }
 
 /* The share of a table that a zone has which was made below the LibOS's. */
