@@ -296,7 +296,7 @@ static const char *check_fund(const struct zone *zone)
 
 	for (uint64_t i = 0; i < pooled; i++)
 		ENSURE(frame_at(zone->pool.fresh + i)->fund == zone->number, "fund: a fresh frame of the pool is not funded");
-	for (uint64_t link = zone->pool.head; link; link = *(uint64_t *)hal_phys_ptr(link - 1)) {
+	for (uint64_t link = zone->pool.head; link; link = hal_pool_under(link - 1)) {
 		ENSURE(pooled++ < zone->pool.count, "fund: pool is longer than its count");
 		ENSURE(frame_at(link - 1)->fund == zone->number, "fund: a frame of the pool is not funded");
 	}

@@ -98,9 +98,15 @@ struct hal_pool {
 static inline void hal_pool_give(struct hal_pool *pool, exo_frame_t frame)
 {
 	uint64_t *link = hal_phys_ptr(frame);
-	*link = pool->head;
+	*link = pool->head << 1; /* even: nothing that a machine takes for an entry of a table, if it was one */
 	pool->head = frame + 1;
 	pool->count++;
+}
+
+/* What is under it on the stack: as pool->head. */
+static inline uint64_t hal_pool_under(exo_frame_t frame)
+{
+	return *(const uint64_t *)hal_phys_ptr(frame) >> 1;
 }
 
 /* The pool must not be empty: the core checked hal_space_cost() before. */
@@ -113,7 +119,7 @@ static inline exo_frame_t hal_pool_take(struct hal_pool *pool)
 		pool->fresh_count--;
 		return pool->fresh++;
 	}
-	pool->head = *(uint64_t *)hal_phys_ptr(frame);
+	pool->head = hal_pool_under(frame);
 	return frame;
 }
 

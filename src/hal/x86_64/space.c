@@ -47,14 +47,19 @@ enum exo_status hal_space_init(struct hal_space *space, struct hal_pool *pool)
 	return EXO_OK;
 }
 
+static bool is_loaded(const struct cpu *cpu, const struct space *s)
+{
+	return (cpu->cr3 & PT_ADDRESS) == s->pml4;
+}
+
 void hal_space_stop(struct hal_space *space)
 {
 	struct space *s = of(space);
 	struct cpu *cpu = this_cpu(), *worker = split_worker();
 
-	if (worker && worker->cr3 == s->pml4)
+	if (worker && is_loaded(worker, s))
 		split_leave_space();
-	if ((cpu->cr3 & PT_ADDRESS) == s->pml4)
+	if (is_loaded(cpu, s))
 		space_leave();
 	if (cpu->pcid_owner[s->pcid] == s->id)
 		cpu->pcid_owner[s->pcid] = 0;
@@ -94,20 +99,43 @@ void hal_space_map(struct hal_space *space, exo_vaddr_t vaddr, exo_frame_t frame
 	}
 }
 
+/*
+ * What was a table is used for something else as soon as it is in the pool. Until it is flushed the machine may still go
+ * through it, where the space is loaded, and set accessed bits in it (SDM vol. 3, 4.8 and 4.10.3). Kept out of ring 3's
+ * tables, the kernel never has the space loaded.
+ */
+static void give_tables(struct space *s, struct hal_pool *emptied, struct hal_pool *pool)
+{
+	struct cpu *cpu = this_cpu(), *worker = split_worker();
+
+	if (emptied->count == 0)
+		return;
+	if (!machine.isolated) {
+		if (worker && is_loaded(worker, s))
+			split_leave_space();
+		if (is_loaded(cpu, s))
+			cr3_write(cpu->cr3);
+	}
+	while (emptied->count > 0)
+		hal_pool_give(pool, hal_pool_take(emptied));
+}
+
 uint64_t hal_space_unmap(struct hal_space *space, exo_vaddr_t *vaddr, exo_vaddr_t end, exo_frame_t *frames,
                          uint64_t count, uint32_t *words, struct hal_pool *pool)
 {
 	struct space *s = of(space);
+	struct hal_pool emptied = { 0 };
 	uint64_t done = 0;
 
 	while (*vaddr < end && done < count && *words > 0) {
 		*vaddr = tables_next(root_of(s), *vaddr, end, words);
 		if (*vaddr == end)
 			break;
-		frames[done++] = (tables_clear(root_of(s), *vaddr, pool) & PT_ADDRESS) >> EXO_FRAME_SHIFT;
+		frames[done++] = (tables_clear(root_of(s), *vaddr, &emptied) & PT_ADDRESS) >> EXO_FRAME_SHIFT;
 		s->stale = 1;
 		*vaddr += EXO_FRAME_SIZE;
 	}
+	give_tables(s, &emptied, pool);
 	return done;
 }
 
@@ -143,7 +171,7 @@ void hal_space_flush(struct hal_space *space)
 	struct space *s = of(space);
 	struct cpu *cpu = this_cpu();
 
-	if (s->stale && !machine.isolated && (cpu->cr3 & PT_ADDRESS) == s->pml4) {
+	if (s->stale && !machine.isolated && is_loaded(cpu, s)) {
 		cr3_write(cpu->cr3);
 		s->stale = 0;
 	}
@@ -178,7 +206,7 @@ void space_load(struct space *s)
 	struct cpu *cpu = this_cpu();
 	bool good = false;
 
-	if ((cpu->cr3 & PT_ADDRESS) == s->pml4 && !s->stale)
+	if (is_loaded(cpu, s) && !s->stale)
 		return;
 	if (machine.can.pcid)
 		good = pick_pcid(cpu, s);
