@@ -7,7 +7,7 @@
 
 #define PAGES   200 /* each under a capability of its own */
 #define LARGE   UINT64_C(16384) /* pages that the stranger has to lose, four times */
-#define PART    UINT32_C(512)   /* that are mapped with one call */
+#define PART    UINT32_C(256)   /* that are mapped with one call */
 #define FUND    200
 
 static int ends[2], back[2];
