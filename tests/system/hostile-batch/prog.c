@@ -122,7 +122,8 @@ static void forged(void)
 	CHECK("gone at the next entry", ops[2].status == EXO_E_CAP && ops[3].status == EXO_E_CAP && ops[4].status == EXO_OK);
 }
 
-/* Entries whose answers go over entries that come later, their own included. */
+/* Entries whose answers go over entries that come later, their own included. Where the batch is interrupted, those are read
+ * again, and are whatever the answers have made of them. */
 static void over_itself(void)
 {
 	struct exo_result r;
@@ -133,7 +134,7 @@ static void over_itself(void)
 	for (int i = 16; i < 32; i++)
 		ops[i] = entry(EXO_NR_STATS_READ, mine, (uint64_t)&ops[i + 16], 0);
 	r = whole(64);
-	CHECK("answers over entries", r.status == EXO_OK && r.value == 64 && all_are(0, 16, EXO_OK));
+	CHECK("answers over entries", r.status == EXO_OK && r.value == 64 && all_are(0, 1, EXO_OK));
 }
 
 /* Long calls: a batch of them ends in time, and goes on where it ended. */
