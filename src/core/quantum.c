@@ -27,10 +27,18 @@ bool quantum_is_mine(const struct zone *caller, uint64_t *number)
 	return slot->context && slot->context->zone == caller && !slot->inner;
 }
 
-/* The first LibOS's turn begins: it lasts until somebody else wants one. */
-CORE_LOCKED static void first_begins(struct quantum *vector)
+/* The first LibOS's turn begins, shorter by what it owes: it lasts until somebody else wants one. */
+CORE_LOCKED static void first_begins(struct quantum *vector, uint64_t debt)
 {
-	vector->turn_end = vector->bound > 0 ? hal_time_ns() + QUANTUM_FIRST_NS : UINT64_MAX;
+	vector->turn_end = vector->bound > 0 ? hal_time_ns() + QUANTUM_FIRST_NS - debt : UINT64_MAX;
+}
+
+/* What was taken of others' time by a turn that should have ended at `end`. */
+static uint64_t taken_after(uint64_t end)
+{
+	uint64_t now = hal_time_ns(), over = now < end ? 0 : now - end;
+
+	return over < QUANTUM_DEBT_NS ? over : QUANTUM_DEBT_NS;
 }
 
 /* ---- Binding ----------------------------------------------------------- */
@@ -52,7 +60,7 @@ void quantum_bind(uint64_t number, struct context *context, struct cap *cap, str
 	context->in_slot = true;
 	vector->bound++;
 	if (vector->current == 0 && vector->bound == 1)
-		first_begins(vector);
+		first_begins(vector, 0);
 	cpus_notify(context->zone); /* it may be another CPU's */
 }
 
@@ -236,7 +244,7 @@ CORE_LOCKED static void turn(struct quantum *vector, struct quantum_slot *slot)
 		.cap = cap_at(slot->by_context.slot), .name = cap_name(cap_at(slot->by_context.slot)),
 		.cpu = cap_at(slot->by_cpu.slot), .cpu_name = cap_name(cap_at(slot->by_cpu.slot)),
 	};
-	uint64_t cycles = hal_cycles(), end = hal_time_ns() + slot->ns - slot->debt, now, over;
+	uint64_t cycles = hal_cycles(), end = hal_time_ns() + slot->ns - slot->debt, over;
 
 	context_pin(run.context);
 	vector->current = (uint32_t)(slot - vector->slots);
@@ -254,8 +262,7 @@ CORE_LOCKED static void turn(struct quantum *vector, struct quantum_slot *slot)
 		;
 	slot->used += hal_cycles() - cycles;
 	/* Whatever went on at its end, a notice or a call: turns that it has had already, and part of one. */
-	now = hal_time_ns();
-	over = now < end ? 0 : now - end < QUANTUM_DEBT_NS ? now - end : QUANTUM_DEBT_NS;
+	over = taken_after(end);
 	slot->next = vector->round + 1 + over / slot->ns;
 	slot->debt = over % slot->ns;
 	vector->current = 0;
@@ -276,13 +283,14 @@ bool quantum_turn(struct quantum *vector)
 	/* Time in which nobody calls the kernel would leave what revocation began, and what is due. */
 	if (reap_has_work())
 		reap_help(NULL);
-	first_begins(vector);
+	first_begins(vector, 0);
 	return slot != NULL;
 }
 
 void quantum_round(struct quantum *vector)
 {
 	struct quantum_slot *slot;
+	uint64_t debt = taken_after(vector->turn_end);
 
 	while ((slot = pick(vector)) != NULL && slot->next <= vector->round) {
 		turn(vector, slot);
@@ -290,7 +298,7 @@ void quantum_round(struct quantum *vector)
 			reap_help(NULL);
 	}
 	vector->round++;
-	first_begins(vector);
+	first_begins(vector, debt);
 }
 
 GUARD_UNCHECKED uint64_t core_turn_end(void)

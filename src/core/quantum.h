@@ -6,7 +6,7 @@
  * while `current` is 0. The others have their turns inside of that: when the first LibOS's turn is over
  * (at its exo_run(), or when it is interrupted), when it waits, and on a CPU that has nothing else. In a round each slot that is ready
  * has one turn, so priority decides about order, not about share, and nobody starves. What a turn takes beyond its length
- * comes off the slot's next ones.
+ * comes off the slot's next ones; the first LibOS's, too.
  */
 #ifndef CORE_QUANTUM_H
 #define CORE_QUANTUM_H

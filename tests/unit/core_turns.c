@@ -221,3 +221,29 @@ CORE_TEST(turns, who_keeps_to_its_time_owes_nothing)
 	cr_assert_lt(core.cpus[0].quantum.slots[1].debt, TURN_NS / 1000, "some looks at the clock");
 	guest_end(&g);
 }
+
+/* Stops only so long after the end of the first LibOS's turn, each time. */
+#define LATE_NS UINT64_C(300000)
+
+static void stops_late(struct fake_entry *entry, unsigned step)
+{
+	if (step < 4)
+		lengths[step] = entry->deadline - fake.now_ns;
+	length_count = step + 1;
+	fake.now_ns = entry->deadline + (step < 2 ? LATE_NS : 0);
+	entry->trap->event = EXO_EV_QUANTUM;
+}
+
+CORE_TEST(turns, what_the_first_libos_takes_comes_off_its_next_one)
+{
+	struct guest g = guest_make(1, 0, endless, NULL);
+	exo_cap_t context = program_make(stops_late);
+	uint64_t event;
+
+	bind_turn(&g, TURN_NS, 0);
+	OK(exo_run(context, boot->cpu, 10 * QUANTUM_FIRST_NS, &event));
+	cr_assert_geq(length_count, 4);
+	for (unsigned i = 1; i < 4; i++)
+		cr_assert_lt(QUANTUM_FIRST_NS - (i < 3 ? LATE_NS : 0) - lengths[i], 1000, "turn %u: %lu", i, lengths[i]);
+	guest_end(&g);
+}
