@@ -667,10 +667,12 @@ static void do_ptes1(void)
 	usleep(20000);
 }
 
+#define FILLER 'X' /* which tools/bench-held drops: a line of a gigabyte is too much for its pattern */
+
 static void do_console(void)
 {
 	char *b = malloc(16 * MB);
-	memset(b, 'x', 16 * MB);
+	memset(b, FILLER, 16 * MB);
 	for (int i = 0; i < 20; i++)
 		write(1, b, 16 * MB);
 }
@@ -714,7 +716,7 @@ static void do_massexit(void)
 static void do_console_v(void)
 {
 	char *b = malloc(16 * MB);
-	memset(b, 'x', 16 * MB);
+	memset(b, FILLER, 16 * MB);
 	struct iovec v[64];
 	for (int i = 0; i < 64; i++)
 		v[i] = (struct iovec){ b, 16 * MB };
