@@ -71,7 +71,7 @@ static int check_type(const struct map_request *m, int flags, struct file *file)
 	case MAP_PRIVATE:
 		return 0;
 	case MAP_DROPPABLE:
-		return file != NULL || (flags & MAP_LOCKED) != 0 ? -EINVAL : 0;
+		return file != NULL || (flags & MAP_LOCKED) != 0 || (m->flags & REGION_GROWSDOWN) != 0 ? -EINVAL : 0;
 	default:
 		return -EINVAL;
 	}

@@ -29,6 +29,8 @@ static char *area(int n, int pages, int prot, int flags)
 
 static void map_arguments(void)
 {
+	FAILS("mmap: droppable memory that grows down", EINVAL,
+	      syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_DROPPABLE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0));
 	FAILS("mmap: no length, no file", EBADF, syscall(SYS_mmap, 0L, 0L, 3L, MAP_PRIVATE, 99L, 0L));
 	FAILS("mmap: odd offset, no file", EINVAL, syscall(SYS_mmap, 0L, 4096L, 3L, MAP_PRIVATE, 99L, 1L));
 	FAILS("mmap: no length, no type", EINVAL, syscall(SYS_mmap, 0L, 0L, 3L, MAP_ANONYMOUS, -1L, 0L));
