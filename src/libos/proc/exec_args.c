@@ -80,7 +80,8 @@ int strings_add(struct exec_args *a, struct strings *to, const char *s)
 	return 0;
 }
 
-#define PIECE UINT64_C(512)
+#define PIECE       UINT64_C(512)
+#define IMAGE_PIECE (SCHED_WORK_UNITS * PAGE_SIZE)
 
 /* Strings are mostly short: they are read in pieces straight into the buffer. */
 static int add_user_string(struct exec_args *a, struct strings *to, struct vm_space *space, uint64_t from)
@@ -104,6 +105,7 @@ static int add_user_string(struct exec_args *a, struct strings *to, struct vm_sp
 		if (user_read(space, to->bytes + to->size + length, from + length, PIECE - 1))
 			return -EFAULT;
 		length += PIECE - 1;
+		(void)sched_worked(&libos.sched, 1);
 		if (length > STRING_MAX || used(a) + length > a->limit)
 			return -E2BIG;
 	}
@@ -130,6 +132,7 @@ int strings_add_user(struct exec_args *a, struct strings *to, struct vm_space *s
 		error = add_user_string(a, to, space, pointer);
 		if (error)
 			return error;
+		(void)sched_worked(&libos.sched, 1);
 	}
 }
 
@@ -213,6 +216,18 @@ static void put_bytes(struct layout *l, uint64_t at, const void *bytes, uint64_t
 		memcpy(l->image + (at - l->bottom), bytes, size);
 }
 
+static int write_image(struct vm_space *space, const struct layout *l)
+{
+	int error = 0;
+
+	for (uint64_t done = 0, size; done < l->size && !error; done += size) {
+		size = l->size - done < IMAGE_PIECE ? l->size - done : IMAGE_PIECE;
+		error = user_write(space, l->bottom + done, l->image + done, size);
+		(void)sched_worked(&libos.sched, SCHED_WORK_UNITS);
+	}
+	return error;
+}
+
 int64_t exec_stack_build(struct exec_args *a, struct vm_space *space, uint64_t top, const struct elf_image *image,
                          const struct credentials *cred, bool secure)
 {
@@ -246,7 +261,7 @@ int64_t exec_stack_build(struct exec_args *a, struct vm_space *space, uint64_t t
 	put_bytes(&l, where.execfn, a->path, execfn_size);
 	if (exo_entropy_read(libos.boot->entropy, l.image + (where.random - sp), RANDOM_SIZE, NULL) != EXO_OK)
 		libos_log("feuerbird: no entropy for a new program");
-	error = user_write(space, sp, l.image, l.size);
+	error = write_image(space, &l);
 	heap_free(l.image);
 	if (error)
 		return -ENOMEM;
