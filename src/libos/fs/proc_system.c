@@ -4,6 +4,7 @@
 
 #define TICK_NS    UINT64_C(10000000)
 #define FRAME_KIB  (EXO_FRAME_SIZE / 1024)
+#define VMALLOC_KIB UINT64_C(34359738367) /* of x86-64's Linux with four levels of page tables */
 
 static uint64_t cached_pages(void)
 {
@@ -16,20 +17,32 @@ static uint64_t cached_pages(void)
 	return pages;
 }
 
+/* Linux's names in Linux's order. What FeuerBird does not have (swap, disks, large pages) or does not count is 0. */
 static void show_meminfo(struct text *text, const struct proc_subject *s)
 {
-	unsigned long total = (unsigned long)(libos.frames.total * FRAME_KIB);
-	unsigned long unused = (unsigned long)(libos.frames.free_count * FRAME_KIB);
-	unsigned long cached = (unsigned long)(cached_pages() * FRAME_KIB), heap = (unsigned long)(heap_bytes_in_use() / 1024);
+	uint64_t total = libos.frames.total * FRAME_KIB, unused = libos.frames.free_count * FRAME_KIB;
+	uint64_t cached = cached_pages() * FRAME_KIB, heap = heap_bytes_in_use() / 1024;
+	uint64_t anonymous = total - unused > cached + heap ? total - unused - cached - heap : 0;
+	const struct {
+		const char *name;
+		uint64_t kib;
+	} lines[] = {
+		{ "MemTotal:", total }, { "MemFree:", unused }, { "MemAvailable:", unused }, { "Buffers:", 0 }, { "Cached:", cached },
+		{ "SwapCached:", 0 }, { "Active:", cached + anonymous }, { "Inactive:", 0 },
+		{ "Active(anon):", cached + anonymous }, { "Inactive(anon):", 0 }, { "Active(file):", 0 }, { "Inactive(file):", 0 },
+		{ "Unevictable:", 0 }, { "Mlocked:", 0 }, { "SwapTotal:", 0 }, { "SwapFree:", 0 }, { "Zswap:", 0 }, { "Zswapped:", 0 },
+		{ "Dirty:", 0 }, { "Writeback:", 0 }, { "AnonPages:", anonymous }, { "Mapped:", 0 }, { "Shmem:", cached },
+		{ "KReclaimable:", 0 }, { "Slab:", heap }, { "SReclaimable:", 0 }, { "SUnreclaim:", heap },
+		{ "KernelStack:", 0 }, { "PageTables:", 0 }, { "SecPageTables:", 0 }, { "NFS_Unstable:", 0 }, { "Bounce:", 0 },
+		{ "WritebackTmp:", 0 }, { "CommitLimit:", total / 2 }, { "Committed_AS:", 0 }, { "VmallocTotal:", VMALLOC_KIB },
+		{ "VmallocUsed:", 0 }, { "VmallocChunk:", 0 }, { "Percpu:", 0 }, { "AnonHugePages:", 0 }, { "ShmemHugePages:", 0 },
+		{ "ShmemPmdMapped:", 0 }, { "FileHugePages:", 0 }, { "FilePmdMapped:", 0 },
+	};
 	(void)s;
-	text_printf(text, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\nBuffers:        %8lu kB\n",
-	            total, unused, unused, 0ul);
-	text_printf(text, "Cached:         %8lu kB\nSwapCached:     %8lu kB\nActive:         %8lu kB\nInactive:       %8lu kB\n",
-	            cached, 0ul, cached, 0ul);
-	text_printf(text, "SwapTotal:      %8lu kB\nSwapFree:       %8lu kB\nDirty:          %8lu kB\nWriteback:      %8lu kB\n",
-	            0ul, 0ul, 0ul, 0ul);
-	text_printf(text, "AnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:          %8lu kB\nSlab:           %8lu kB\n",
-	            total - unused > cached + heap ? total - unused - cached - heap : 0, 0ul, cached, heap);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		text_printf(text, "%-15s %8lu kB\n", lines[i].name, (unsigned long)lines[i].kib);
+	text_printf(text, "HugePages_Total:   %5u\nHugePages_Free:    %5u\nHugePages_Rsvd:    %5u\nHugePages_Surp:    %5u\n", 0u, 0u, 0u, 0u);
+	text_printf(text, "Hugepagesize:   %8u kB\nHugetlb:        %8u kB\n", 2048u, 0u);
 }
 
 /* User time of everything that ran: of the living, and of those that were waited for. */

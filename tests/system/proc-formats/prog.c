@@ -6,7 +6,8 @@
 #include <ctype.h>
 
 static const char *const skip[] = {
-	"Speculation_Store_Bypass:", "SpeculationIndirectBranch:", "HugetlbPages:", "x86_Thread_features", "Cpus_allowed_list:", "Seccomp_filters:", "Mems_allowed", NULL,
+	"Speculation_Store_Bypass:", "SpeculationIndirectBranch:", "HugetlbPages:", "x86_Thread_features", "Cpus_allowed_list:", "Seccomp_filters:", "Mems_allowed",
+	"Zswap", "SecPageTables:", "File", "Balloon:", "DirectMap", "Cma", "HardwareCorrupted:", "Unaccepted:", NULL,
 };
 
 static int skipped(const char *line)
@@ -62,5 +63,6 @@ int main(void)
 	show("/proc/loadavg");
 	show("/proc/self/schedstat");
 	show("/proc/self/comm");
+	show("/proc/meminfo");
 	return 0;
 }
