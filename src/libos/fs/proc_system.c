@@ -75,7 +75,8 @@ static void show_stat(struct text *text, const struct proc_subject *s)
 	for (int i = 0; i < 2; i++)
 		text_printf(text, "%s %lu 0 %lu %lu 0 0 0 0 0 0\n", i ? "cpu0" : "cpu ", (unsigned long)(user / TICK_NS),
 		            (unsigned long)(system / TICK_NS), (unsigned long)(idle / TICK_NS));
-	text_printf(text, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
+	text_printf(text, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n"
+	            "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
 	            (unsigned long)libos.sched.switches, (unsigned long)((libos_realtime() - now) / 1000000000),
 	            (unsigned long)libos.procs.forks, running_threads());
 }

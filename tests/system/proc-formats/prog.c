@@ -7,7 +7,8 @@
 
 static const char *const skip[] = {
 	"Speculation_Store_Bypass:", "SpeculationIndirectBranch:", "HugetlbPages:", "x86_Thread_features", "Cpus_allowed_list:", "Seccomp_filters:", "Mems_allowed",
-	"Zswap", "SecPageTables:", "File", "Balloon:", "DirectMap", "Cma", "HardwareCorrupted:", "Unaccepted:", NULL,
+	"Zswap", "SecPageTables:", "File", "Balloon:", "DirectMap", "Cma", "intr ", "cpu1", "cpu2", "cpu3", "cpu4", "cpu5", "cpu6", "cpu7", "cpu8", "cpu9",
+	"HardwareCorrupted:", "Unaccepted:", NULL,
 };
 
 static int skipped(const char *line)
@@ -64,5 +65,6 @@ int main(void)
 	show("/proc/self/schedstat");
 	show("/proc/self/comm");
 	show("/proc/meminfo");
+	show("/proc/stat");
 	return 0;
 }
