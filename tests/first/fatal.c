@@ -41,10 +41,18 @@ static void use(exo_frame_t first, uint64_t count, exo_frame_t target)
 static uint64_t funded(uint64_t run, uint64_t align, uint64_t at, uint64_t count, uint64_t target)
 {
 	exo_frame_t first = take(run, align);
+	uint64_t part = count < EXO_FUND_MAX ? count : EXO_FUND_MAX;
+	exo_cap_t zone;
 
 	use(first, run, first + target);
-	if (zone_at(first + at, count) == EXO_CAP_NONE)
+	zone = zone_at(first + at, part);
+	if (zone == EXO_CAP_NONE)
 		say("no zone\n");
+	for (uint64_t done = part; done < count; done += part) {
+		part = count - done < EXO_FUND_MAX ? count - done : EXO_FUND_MAX;
+		if (exo_zone_fund(zone, boot->memory, first + at + done, part, NULL) != EXO_OK)
+			say("no fund\n");
+	}
 	return window_at(first + target);
 }
 
