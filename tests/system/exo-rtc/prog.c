@@ -139,10 +139,9 @@ static unsigned bcd(unsigned v)
 	return (v >> 4) * 10 + (v & 15);
 }
 
-static void date(void)
+static struct tm read_clock(void)
 {
 	struct tm tm = { 0 };
-	long off;
 
 	for (int i = 0; i < 1000 && get(10) & 0x80; i++)
 		;
@@ -152,7 +151,22 @@ static void date(void)
 	tm.tm_mday = (int)bcd(get(7));
 	tm.tm_mon = (int)bcd(get(8)) - 1;
 	tm.tm_year = (int)(bcd(get(0x32)) * 100 + bcd(get(9))) - 1900;
+	return tm;
+}
+
+static void date(void)
+{
+	struct tm tm, before;
+	long off, tries = 0;
+
+	/* It goes on while it is read: two readings are the same, or it is read again. */
+	do {
+		before = read_clock();
+		tm = read_clock();
+	} while (memcmp(&tm, &before, sizeof tm) != 0 && ++tries < 100);
 	off = (long)(timegm(&tm) - time(NULL));
+	if (off <= -60 || off >= 60)
+		fprintf(stderr, "%ld s off, %ld tries\n", off, tries);
 	CHECK("the clock tells the time", off > -60 && off < 60);
 	CHECK("its memory keeps a byte", (set(0x40, 0x5a), get(0x40) == 0x5a) && (set(0x40, 0xa5), get(0x40) == 0xa5));
 }
