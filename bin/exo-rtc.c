@@ -113,8 +113,10 @@ static int show_date(void)
 
 	/* Read till two readings agree: then no update was going on. */
 	for (int i = 0; i < TRIES && !steady; i++) {
-		if (get(A) & A_UIP)
+		if (get(A) & A_UIP) {
+			usleep(1000); /* a machine that is itself waited for leaves the bit set for many milliseconds */
 			continue;
+		}
 		for (int k = 0; k < 7; k++)
 			now[k] = get(regs[k]);
 		steady = memcmp(now, last, sizeof(now)) == 0;

@@ -144,7 +144,7 @@ static struct tm read_clock(void)
 	struct tm tm = { 0 };
 
 	for (int i = 0; i < 1000 && get(10) & 0x80; i++)
-		;
+		usleep(1000);
 	tm.tm_sec = (int)bcd(get(0));
 	tm.tm_min = (int)bcd(get(2));
 	tm.tm_hour = (int)bcd(get(4));
