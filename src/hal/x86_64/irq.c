@@ -142,7 +142,7 @@ void hal_idle(uint64_t until_ns)
 
 	until_ns = console_look(disk_look(until_ns));
 	if (cpu->pending || hal_time_ns() >= until_ns) {
-		__asm__ volatile("sti; nop; cli" : : : "memory");
+		interrupts_take();
 		return;
 	}
 	if (until_ns > cpu->timer_at)

@@ -181,7 +181,7 @@ static bool interrupted(uint64_t deadline)
 {
 	struct cpu *cpu = this_cpu();
 
-	__asm__ volatile("sti; nop; cli" : : : "memory");
+	interrupts_take();
 	if (cpu->armed_at == UINT64_MAX)
 		timer_need(deadline < cpu->timer_at ? deadline : cpu->timer_at);
 	return cpu->pending || hal_time_ns() >= deadline;

@@ -325,7 +325,7 @@ static bool fires(void)
 	cpu->armed_at = 0;
 	program(1);
 	while (cpu->armed_at == 0 && hal_time_ns() < give_up)
-		__asm__ volatile("sti; nop; cli" : : : "memory");
+		interrupts_take();
 	return cpu->armed_at != 0;
 }
 

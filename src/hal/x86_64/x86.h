@@ -161,6 +161,12 @@ static inline uint64_t cr3_read(void)
 	return value;
 }
 
+/* Takes the interrupts that wait, here. */
+static inline void interrupts_take(void)
+{
+	__asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
 static inline void cr3_write(uint64_t value)
 {
 	__asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
