@@ -432,7 +432,7 @@ static bool attend(struct wait *wait, uint64_t now)
 		if (host_zone_is_dead(zone))
 			return host_accuse("has ended");
 		if (is_overdue(wait))
-			return host_accuse(wait->mapper ? "the mapper takes too long" : "does not stop");
+			return wait->final && host_accuse(wait->mapper ? "the mapper takes too long" : "does not stop");
 		nudge(wait);
 		/* Several times in a row: a wake-up may be under way. */
 		*sleepy = sleeps(zone) ? *sleepy + 1 : 0;

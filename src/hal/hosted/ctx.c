@@ -119,7 +119,6 @@ static void copy_fast_regs(const struct ctx *ctx, struct exo_regs *regs)
 }
 
 static bool stopped(struct ctx *ctx, struct hal_trap *trap, uint64_t deadline);
-
 static bool save(struct ctx *ctx);
 
 /* Its LibOS has been told that the turn was over, and expects no other stop: a call or a breakpoint is met again when it goes on. */

@@ -231,10 +231,10 @@ bool host_window_allows(exo_vaddr_t address, uint64_t size);
 /* hal_space_reach() for the LibOS's space. */
 bool host_window_reach(exo_vaddr_t *vaddr, exo_frame_t *frame, uint64_t *count);
 
-/* The zone has broken its machine. */
 /* Why the next zone that this CPU kills must die; with --check that is printed (a program that dies without
  * having deserved it is a bug of ours). A text that lives for ever. Returns false. */
 bool host_accuse(const char *why);
+/* The zone has broken its machine. */
 void host_space_kill(struct space *space);
 /* The process died in its first turn, before it began with this program: of what an earlier one had left in it. The space gets
  * a new one, and the turn can be tried again. False: it did not, or there is none. */
