@@ -97,15 +97,23 @@ CORE_TEST(turns, nor_the_quantum_of_a_program)
 	cr_assert_not(core.cpus[0].place.kicked, "it was heard");
 }
 
-CORE_TEST(turns, nor_the_turns_of_others)
+/* A program of the first LibOS's computes for so long, beside a slot that computes as well. */
+static struct guest compute_beside(actor_fn *play, uint64_t ns)
 {
 	struct guest g = guest_make(1, 0, endless, NULL);
-	exo_cap_t context = program_make(is_kicked);
+	exo_cap_t context = program_make(play);
 	uint64_t event;
 
 	bind_turn(&g, TURN_NS, 0);
-	OK(exo_run(context, boot->cpu, 5 * QUANTUM_FIRST_NS, &event));
+	OK(exo_run(context, boot->cpu, ns, &event));
 	cr_assert_eq(event, EXO_EV_QUANTUM);
+	return g;
+}
+
+CORE_TEST(turns, nor_the_turns_of_others)
+{
+	struct guest g = compute_beside(is_kicked, 5 * QUANTUM_FIRST_NS);
+
 	cr_assert_geq(quantum_info(1).turns, 4);
 	guest_end(&g);
 }
@@ -236,12 +244,8 @@ static void stops_late(struct fake_entry *entry, unsigned step)
 
 CORE_TEST(turns, what_the_first_libos_takes_comes_off_its_next_one)
 {
-	struct guest g = guest_make(1, 0, endless, NULL);
-	exo_cap_t context = program_make(stops_late);
-	uint64_t event;
+	struct guest g = compute_beside(stops_late, 10 * QUANTUM_FIRST_NS);
 
-	bind_turn(&g, TURN_NS, 0);
-	OK(exo_run(context, boot->cpu, 10 * QUANTUM_FIRST_NS, &event));
 	cr_assert_geq(length_count, 4);
 	for (unsigned i = 1; i < 4; i++)
 		cr_assert_lt(QUANTUM_FIRST_NS - (i < 3 ? LATE_NS : 0) - lengths[i], 1000, "turn %u: %lu", i, lengths[i]);

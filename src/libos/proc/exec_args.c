@@ -80,8 +80,7 @@ int strings_add(struct exec_args *a, struct strings *to, const char *s)
 	return 0;
 }
 
-#define PIECE       UINT64_C(512)
-#define IMAGE_PIECE (SCHED_WORK_UNITS * PAGE_SIZE)
+#define PIECE UINT64_C(512)
 
 /* Strings are mostly short: they are read in pieces straight into the buffer. */
 static int add_user_string(struct exec_args *a, struct strings *to, struct vm_space *space, uint64_t from)
@@ -215,6 +214,8 @@ static void put_bytes(struct layout *l, uint64_t at, const void *bytes, uint64_t
 	if (size)
 		memcpy(l->image + (at - l->bottom), bytes, size);
 }
+
+#define IMAGE_PIECE (SCHED_WORK_UNITS * PAGE_SIZE)
 
 static int write_image(struct vm_space *space, const struct layout *l)
 {
