@@ -330,10 +330,10 @@ static bool has_sleeper(void *word)
 	return move_sleeper(word, load32(word, 0), word);
 }
 
-/* Do both of the zone's threads sleep? When one was told to run, only the wrong place
- * in the stub, entered by the program on purpose, lets them; a thread that
+/* When one of its threads was told to run, only the wrong place
+ * in the stub, entered by the program on purpose, lets both sleep; a thread that
  * waits for a core on a busy machine does not sleep. The words are all that their filters let them sleep on. */
-static bool sleeps(const struct host_zone *zone)
+bool host_cross_sleeps(const struct host_zone *zone)
 {
 	return has_sleeper(zone->r + R_MPOSTED) &&
 	       (has_sleeper(bell_of(zone)) || has_sleeper(zone->r + R_MDONE) || has_sleeper(zone->sleeps_on));
@@ -359,9 +359,7 @@ static void preempt(const struct host_zone *zone)
 	syscall(SYS_rt_tgsigqueueinfo, zone->pid, zone->pid, SIG_PREEMPT, &info);
 }
 
-/* Returns when each zone's thread that has a core now has been interrupted, and so has seen its signals. The clock of a thread runs on
- * while the host of a virtual machine has taken its core away. */
-static bool interrupt_zones(void)
+bool host_cross_interrupt(void)
 {
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0;
 }
@@ -399,7 +397,7 @@ static bool is_overdue(struct wait *wait)
 	wait->cpu_seen = cpu;
 	if (!wait->final)
 		return host_machine.impatient || (wait->rounds >= LATE_ROUNDS && used > LATE_CPU_NS);
-	if (!interrupt_zones())
+	if (!host_cross_interrupt())
 		wait->blind = true;
 	return wait->rounds >= ANSWER_ROUNDS && used > (wait->blind ? BLIND_CPU_NS : ANSWER_CPU_NS);
 }
@@ -435,7 +433,7 @@ static bool attend(struct wait *wait, uint64_t now)
 			return wait->final && host_accuse(wait->mapper ? "the mapper takes too long" : "does not stop");
 		nudge(wait);
 		/* Several times in a row: a wake-up may be under way. */
-		*sleepy = sleeps(zone) ? *sleepy + 1 : 0;
+		*sleepy = host_cross_sleeps(zone) ? *sleepy + 1 : 0;
 		wait->result = CROSS_DEAD;
 		if (*sleepy > SLEEPER_CHECKS)
 			return host_accuse("sleeps in its turn");
@@ -503,8 +501,10 @@ static enum cross_result await_turn(struct host_zone *zone, uint64_t deadline, b
 		zone->sleepy = 0;
 	else
 		set_active(0);
+	if (zone->sleeps_on == bell_of(zone))
+		return result;
 	/* One that was not waited for may not even have woken. */
-	if (result != CROSS_STOPPED && zone->sleeps_on != bell_of(zone))
+	if (result != CROSS_STOPPED)
 		move_sleeper(zone->sleeps_on, load32(zone->sleeps_on, 0), bell_of(zone));
 	zone->sleeps_on = bell_of(zone);
 	return result;

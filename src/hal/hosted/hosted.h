@@ -61,7 +61,8 @@ struct host_zone {
 		bool known;        /* the rest says something */
 		bool running;      /* a CPU waits for its program */
 		bool shot;         /* it was killed, since it was a ghost */
-		uint32_t suspicion;
+		uint32_t suspicion; /* looks that found too much */
+		uint32_t caught;   /* how sure it is that it computes without a turn */
 		uint64_t entries;  /* turns since the last look */
 		uint64_t turn_ns;  /* that they took, the short ones not counted */
 		uint64_t seen_ns;  /* when the last look was */
@@ -96,6 +97,9 @@ void host_zone_shoot(const struct host_zone *zone);
 bool host_zones_visit(uint32_t count, void (*visit)(struct host_zone *zone, uint64_t now));
 /* Is the process gone? Cheap while no child has died. */
 bool host_zone_is_dead(struct host_zone *zone);
+/* CPU time that the zone's process has used; 0: the host does not tell. It runs on while the host of a virtual machine has taken
+ * the process's core away. */
+uint64_t host_zone_cpu_ns(const struct host_zone *zone);
 /* Ends all host processes. Safe in a signal handler. */
 void host_zones_end(void);
 
@@ -141,13 +145,15 @@ bool host_cross_map_done(const struct host_zone *zone);
 /* Its program has ended: does its thread sleep? Says the host. Then it sleeps until the next host_cross_enter(), whatever
  * the program had in mind. */
 bool host_cross_is_at_rest(struct host_zone *zone);
+/* Do both of the zone's threads sleep? Says the host. Then they do so until they are woken. */
+bool host_cross_sleeps(const struct host_zone *zone);
+/* Returns when each zone's thread that has a core now has been interrupted, and so has had its core. False: the host cannot do that. */
+bool host_cross_interrupt(void);
 /* The zone's process is gone. */
 void host_cross_forget(const struct host_zone *zone);
 
 /* ---- Who says that it has stopped (watch.c) ---- */
 
-/* CPU time that the zone's process has used; 0: the host does not tell. */
-uint64_t host_zone_cpu_ns(const struct host_zone *zone);
 /* Its turn begins, and has ended: with the time that it took, 0 if it was short. */
 void host_watch_begin(struct host_zone *zone);
 void host_watch_end(struct host_zone *zone, uint64_t ns);

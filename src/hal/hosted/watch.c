@@ -5,8 +5,10 @@
  * cannot be written. Once in a while each process is looked at: has it used more CPU time than it can have used honestly
  * since the last look? That is the time of its own turns, and for each of them a little more (it looks for its next turn before it sleeps,
  * wakes others, reports); and on the one core that all zones have, not the time that others had there.
- * The clock of a thread also runs while the host of a virtual machine has taken its core away; so only who is found in several looks
- * is a ghost, and dies.
+ * The clock of a thread also runs while the host of a virtual machine has taken its core away, and that may be at the end of a turn, for
+ * any time. So who has used too much in several looks is only suspected, and tried: does it compute just now? Its core is interrupted, which
+ * is over when it is there again; who is honest sleeps soon after. A ghost cannot sleep and go on by itself: its threads sleep without
+ * a limit, in calls that name the word. Who was caught several times dies.
  */
 #include "hosted.h"
 
@@ -20,24 +22,20 @@
 #define TURN_NS      200000  /* beside its turn, for each */
 #define OVERLAP_NS   50000   /* …and of these in others' turns */
 #define SLACK_NS     500000  /* in a look */
-#define SUSPICION    6       /* so many looks found too much */
+#define SUSPICION    6       /* so many looks found too much: whoever does so again is tried */
+#define TRIAL_NS     400000  /* several times as long as a zone looks for its next turn */
+#define COMPUTES_NS  200000  /* who uses more in that, and does not sleep then, is caught */
+#define SURE         10      /* what it counts to be caught after an interruption */
+#define UNSURE       1       /* …if the host cannot interrupt: its core may have been away all the time */
+#define GUILTY       30
 
 static struct {
 	uint64_t total_ns; /* of all turns */
 	bool uneasy;       /* somebody ran since the last look that found all quiet */
 	bool found;        /* …in this one */
+	bool tried;        /* somebody was: it takes a while */
 } watch;
 static struct host_lock watch_lock = HOST_LOCK_INIT;
-
-uint64_t host_zone_cpu_ns(const struct host_zone *zone)
-{
-	struct timespec used;
-	clockid_t clock = (clockid_t)((~(unsigned)zone->pid << 3) | 2); /* as clock_getcpuclockid() makes it, which looks at the clock first */
-
-	if (clock_gettime(clock, &used) != 0)
-		return 0;
-	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
-}
 
 GUARD_UNCHECKED void host_watch_begin(struct host_zone *zone)
 {
@@ -102,11 +100,12 @@ static uint64_t honest_ns(const struct host_watched *watched, uint64_t span)
 	return own < span ? own : span;
 }
 
-/* True: it is a ghost. */
+/* True: it is to be tried. */
 static bool look(struct host_zone *zone, uint64_t now)
 {
 	struct host_watched *watched = &zone->watched;
 	uint64_t cpu, used, span;
+	bool too_much = false;
 
 	if (host_watch_has_shot(zone))
 		return false;
@@ -125,15 +124,41 @@ static bool look(struct host_zone *zone, uint64_t now)
 	used = cpu - watched->cpu_ns;
 	span = now - watched->seen_ns;
 	if (watched->known && cpu != 0) {
-		if (used > honest_ns(watched, span) + SLACK_NS)
-			watched->suspicion++;
-		else if (span < CLEAN_NS)
+		too_much = used > honest_ns(watched, span) + SLACK_NS;
+		if (!too_much && span < CLEAN_NS)
 			return false;
-		else if (watched->suspicion)
+		if (too_much && watched->suspicion < SUSPICION)
+			watched->suspicion++;
+		else if (!too_much && watched->suspicion)
 			watched->suspicion--;
 	}
 	begin_look(watched, now, cpu);
 	if (watched->suspicion < SUSPICION)
+		watched->caught = 0;
+	if (!too_much || watched->suspicion < SUSPICION || watch.tried)
+		return false;
+	watch.tried = true;
+	return true;
+}
+
+/* It has no turn: does it compute? Says how sure that is, 0: no. */
+static uint32_t trial(const struct host_zone *zone)
+{
+	const struct timespec pause = {.tv_nsec = TRIAL_NS};
+	uint32_t count = host_cross_interrupt() ? SURE : UNSURE;
+	uint64_t before = host_zone_cpu_ns(zone);
+
+	nanosleep(&pause, 0);
+	return host_zone_cpu_ns(zone) - before > COMPUTES_NS && !host_cross_sleeps(zone) ? count : 0;
+}
+
+/* True: it is a ghost. */
+static bool judge(struct host_watched *watched, uint32_t count)
+{
+	if (watched->running || !watched->known || watched->entries) /* it had a turn meanwhile */
+		return false;
+	watched->caught += count;
+	if (watched->caught < GUILTY)
 		return false;
 	__atomic_store_n(&watched->shot, true, __ATOMIC_RELAXED);
 	return true;
@@ -146,10 +171,17 @@ bool host_watch_has_shot(const struct host_zone *zone)
 
 static void visit(struct host_zone *zone, uint64_t now)
 {
-	bool ghost;
+	uint32_t count;
+	bool suspect, ghost;
 
 	host_lock_take(&watch_lock);
-	ghost = look(zone, now);
+	suspect = look(zone, now);
+	host_lock_give(&watch_lock);
+	if (!suspect)
+		return;
+	count = trial(zone);
+	host_lock_take(&watch_lock);
+	ghost = judge(&zone->watched, count);
 	host_lock_give(&watch_lock);
 	/* Its space hears of it when the program is to go on. */
 	if (ghost)
@@ -158,6 +190,9 @@ static void visit(struct host_zone *zone, uint64_t now)
 
 void host_watch(void)
 {
+	host_lock_take(&watch_lock);
+	watch.tried = false;
+	host_lock_give(&watch_lock);
 	(void)host_zones_visit(LOOKS, visit);
 }
 
@@ -166,7 +201,7 @@ bool host_watch_is_quiet(void)
 	bool all;
 
 	host_lock_take(&watch_lock);
-	watch.found = false;
+	watch.found = watch.tried = false;
 	all = !watch.uneasy;
 	host_lock_give(&watch_lock);
 	if (all)

@@ -335,6 +335,16 @@ static void end(struct host_zone *zone)
 	zone->ready = false;
 }
 
+uint64_t host_zone_cpu_ns(const struct host_zone *zone)
+{
+	struct timespec used;
+	clockid_t clock = (clockid_t)((~(unsigned)zone->pid << 3) | 2); /* as clock_getcpuclockid() makes it, which looks at the clock first */
+
+	if (clock_gettime(clock, &used) != 0)
+		return 0;
+	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+}
+
 /* A new process is ready when its mapper has reported and its thread waits. */
 static bool zone_ready(struct host_zone *zone)
 {
