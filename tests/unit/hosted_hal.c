@@ -100,10 +100,15 @@ static uint64_t prepare(void *code, size_t size)
 	return used / 24;
 }
 
+static uint32_t enter_for(uint64_t ns)
+{
+	hal_ctx_enter(&ctx, hal_time_ns() + ns, &trap);
+	return trap.event;
+}
+
 static uint32_t enter(void)
 {
-	hal_ctx_enter(&ctx, hal_time_ns() + 2000000000, &trap);
-	return trap.event;
+	return enter_for(2000000000);
 }
 
 Test(hosted, tables_are_paid_for)
@@ -472,7 +477,7 @@ Test(hosted, contexts_of_a_space_keep_their_registers)
 	cr_assert_eq(other_page->regs.r15, 51);
 }
 
-/* Each silence costs CPU time until it counts as death: minutes, on a busy machine. */
+/* …or computes until its turn ends. Each silence costs CPU time until it counts as death. */
 Test(hosted, who_enters_the_stub_is_dead, .timeout = 280)
 {
 	/* movabs $STUB_TEXT+n,%rcx; jmp *%rcx with rax = 9 */
@@ -483,9 +488,9 @@ Test(hosted, who_enters_the_stub_is_dead, .timeout = 280)
 		uint64_t text = STUB_TEXT + at;
 		memcpy(code + 2, &text, 8);
 		program(code, sizeof(code));
-		event = enter();
+		event = enter_for(20000000);
 		for (int i = 0; i < 20 && event != EXO_EV_DEAD && event != EXO_EV_EXCEPTION && event != EXO_EV_FAULT; i++)
-			event = enter();
+			event = enter_for(20000000);
 		hal_ctx_fini(&ctx);
 		space_end();
 		cr_assert_eq(pool.count, FUND);
