@@ -75,6 +75,18 @@
 #define SEEK_END                 2
 #define SEEK_DATA                3
 #define SEEK_HOLE                4
+
+/* preadv2, pwritev2 */
+#define RWF_HIPRI     UINT32_C(0x01)
+#define RWF_DSYNC     UINT32_C(0x02)
+#define RWF_SYNC      UINT32_C(0x04)
+#define RWF_NOWAIT    UINT32_C(0x08)
+#define RWF_APPEND    UINT32_C(0x10)
+#define RWF_NOAPPEND  UINT32_C(0x20)
+#define RWF_ATOMIC    UINT32_C(0x40)
+#define RWF_DONTCACHE UINT32_C(0x80)
+#define RWF_NOSIGNAL  UINT32_C(0x100)
+#define RWF_FILE      (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND | RWF_NOSIGNAL) /* what most files take */
 #define RENAME_NOREPLACE         1
 #define RENAME_WHITEOUT          (1 << 2)
 #define RENAME_EXCHANGE          2

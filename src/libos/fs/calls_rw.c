@@ -39,24 +39,48 @@ static int check_writable(const struct file *file)
 	return file->ops->write ? 0 : -EINVAL;
 }
 
-static int64_t do_read(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position)
+/* preadv2, pwritev2: what they ask for beside. */
+static int check_flags(const struct file *file, uint32_t flags)
+{
+	const uint32_t both = RWF_APPEND | RWF_NOAPPEND;
+	bool known = !(flags & ~(file->ops->rwf | RWF_NOWAIT | RWF_HIPRI));
+	if (!known || (flags & both) == both)
+		return known ? -EINVAL : -EOPNOTSUPP;
+	if (!(flags & RWF_NOWAIT))
+		return 0;
+	/* A FIFO has the calls of a pipe, but for this. */
+	bool fifo = file->path.inode->pipe && file->path.inode->super != &libos.vfs.pipes;
+	return (file->ops->rwf & RWF_NOWAIT) && !fifo ? 0 : -EOPNOTSUPP;
+}
+
+static int64_t do_read(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position,
+                       uint32_t flags)
 {
 	struct io io;
 	io_init(&io, self->process->space, vec, count);
+	io.flags = flags;
 	if (ends_too_far(file, &io, position))
 		return -EINVAL;
+	int error = flags ? check_flags(file, flags) : 0;
+	if (error)
+		return error;
 	bool held = file_hold(self, file);
 	int64_t r = file->ops->read(file, self, &io, position);
 	file_unhold(file, held);
 	return r;
 }
 
-static int64_t do_write(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position)
+static int64_t do_write(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position,
+                        uint32_t flags)
 {
 	struct io io;
 	io_init(&io, self->process->space, vec, count);
+	io.flags = flags;
 	if (ends_too_far(file, &io, position))
 		return -EINVAL;
+	int error = flags ? check_flags(file, flags) : 0;
+	if (error)
+		return error;
 	bool held = file_hold(self, file);
 	int64_t r = file->ops->write(file, self, &io, position);
 	file_unhold(file, held);
@@ -83,7 +107,7 @@ int64_t sys_read(struct thread *self, const uint64_t *args_)
 		return r;
 	if (file->ops->always)
 		consider(self, file, args_[0]);
-	return do_read(self, file, &vec, 1, &file->position);
+	return do_read(self, file, &vec, 1, &file->position, 0);
 }
 
 int64_t sys_write(struct thread *self, const uint64_t *args_)
@@ -97,7 +121,7 @@ int64_t sys_write(struct thread *self, const uint64_t *args_)
 		return r;
 	if (file->ops->always)
 		consider(self, file, args_[0]);
-	return do_write(self, file, &vec, 1, &file->position);
+	return do_write(self, file, &vec, 1, &file->position, 0);
 }
 
 /* Takes the list over from the program: lengths are checked, and their sum cut to IO_SIZE_MAX as Linux does. */
@@ -134,35 +158,36 @@ static void vec_put(struct user_vec *v)
 		heap_free(v->vec);
 }
 
-typedef int64_t (*mover)(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position);
+typedef int64_t (*mover)(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position,
+                         uint32_t flags);
 
 static int check_direction(const struct file *file, mover move)
 {
 	return move == do_read ? check_readable(file) : check_writable(file);
 }
 
-static int64_t move_vec(struct thread *self, const uint64_t *args, mover move)
+/* position NULL: the file's own. */
+static int64_t move_vec(struct thread *self, const uint64_t *args, struct file *file, mover move, uint64_t *position, uint32_t flags)
 {
-	struct file *file = fd_io_file(self, args[0]);
 	struct user_vec v;
 	int64_t r = check_direction(file, move);
 	if (!r)
 		r = vec_get(self, args[1], (uint32_t)args[2], &v);
 	if (r)
 		return r;
-	r = v.total ? move(self, file, v.vec, v.count, &file->position) : 0;
+	r = v.total ? move(self, file, v.vec, v.count, position ? position : &file->position, flags) : 0;
 	vec_put(&v);
 	return r;
 }
 
 int64_t sys_readv(struct thread *self, const uint64_t *args_)
 {
-	return move_vec(self, args_, do_read);
+	return move_vec(self, args_, fd_io_file(self, args_[0]), do_read, NULL, 0);
 }
 
 int64_t sys_writev(struct thread *self, const uint64_t *args_)
 {
-	return move_vec(self, args_, do_write);
+	return move_vec(self, args_, fd_io_file(self, args_[0]), do_write, NULL, 0);
 }
 
 /* Positioned calls need a file that can seek, and leave its own position alone. */
@@ -185,7 +210,7 @@ static int64_t move_at(struct thread *self, const uint64_t *args, mover move)
 		r = check_direction(file, move);
 	if (!r && !address_good(args[1], args[2]))
 		r = -EFAULT;
-	return r ? r : move(self, file, &vec, 1, &position);
+	return r ? r : move(self, file, &vec, 1, &position, 0);
 }
 
 int64_t sys_pread64(struct thread *self, const uint64_t *args_)
@@ -198,31 +223,41 @@ int64_t sys_pwrite64(struct thread *self, const uint64_t *args_)
 	return move_at(self, args_, do_write);
 }
 
-static int64_t move_vec_at(struct thread *self, const uint64_t *args, mover move)
+static int64_t move_vec_at(struct thread *self, const uint64_t *args, mover move, uint32_t flags)
 {
 	struct file *file = fd_io_file(self, args[0]);
 	uint64_t position = args[3];
-	struct user_vec v;
-	int64_t r = check_positioned(file, position);
-	if (!r)
-		r = check_direction(file, move);
-	if (!r)
-		r = vec_get(self, args[1], (uint32_t)args[2], &v);
-	if (r)
-		return r;
-	r = v.total ? move(self, file, v.vec, v.count, &position) : 0;
-	vec_put(&v);
-	return r;
+	int r = check_positioned(file, position);
+	return r ? r : move_vec(self, args, file, move, &position, flags);
 }
 
 int64_t sys_preadv(struct thread *self, const uint64_t *args_)
 {
-	return move_vec_at(self, args_, do_read);
+	return move_vec_at(self, args_, do_read, 0);
 }
 
 int64_t sys_pwritev(struct thread *self, const uint64_t *args_)
 {
-	return move_vec_at(self, args_, do_write);
+	return move_vec_at(self, args_, do_write, 0);
+}
+
+/* At -1 they are readv() and writev() with flags. */
+static int64_t move_vec_with_flags(struct thread *self, const uint64_t *args, mover move)
+{
+	uint32_t flags = (uint32_t)args[5];
+	if (args[3] == UINT64_MAX)
+		return move_vec(self, args, fd_io_file(self, args[0]), move, NULL, flags);
+	return move_vec_at(self, args, move, flags);
+}
+
+int64_t sys_preadv2(struct thread *self, const uint64_t *args_)
+{
+	return move_vec_with_flags(self, args_, do_read);
+}
+
+int64_t sys_pwritev2(struct thread *self, const uint64_t *args_)
+{
+	return move_vec_with_flags(self, args_, do_write);
 }
 
 int64_t sys_lseek(struct thread *self, const uint64_t *args_)

@@ -59,8 +59,8 @@ static int64_t zero_read(struct file *file, struct thread *thread, struct io *io
 
 static int64_t full_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
-	(void)file, (void)thread, (void)io, (void)position;
-	return -ENOSPC;
+	(void)file, (void)thread, (void)position;
+	return io->flags & ~RWF_HIPRI ? -EOPNOTSUPP : -ENOSPC;
 }
 
 static int64_t random_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
@@ -124,11 +124,12 @@ static int zero_mmap(struct file *file, bool *anonymous)
 }
 
 static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = device_seek,
-                                           .always = FILE_SWALLOWS | FILE_EMPTY };
+                                           .always = FILE_SWALLOWS | FILE_EMPTY, .rwf = RWF_FILE | RWF_NOWAIT };
 static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = device_seek, .mmap = zero_mmap,
-                                           .always = FILE_SWALLOWS | FILE_ZEROES };
-static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = device_seek };
-static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = device_seek, .ioctl = random_ioctl };
+                                           .always = FILE_SWALLOWS | FILE_ZEROES, .rwf = RWF_FILE | RWF_NOWAIT };
+static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = device_seek, .rwf = RWF_FILE };
+static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = device_seek, .ioctl = random_ioctl,
+                                             .rwf = RWF_FILE | RWF_NOWAIT };
 
 /* ---- opening by number ---- */
 

@@ -24,6 +24,7 @@ struct io {
 	uint32_t count, at;
 	uint64_t offset;    /* inside vec[at] */
 	uint64_t remaining; /* bytes in all */
+	uint32_t flags;     /* RWF_*, of this call alone */
 };
 void io_init(struct io *io, struct vm_space *space, const struct io_vec *vec, uint32_t count);
 /* Moves `size` bytes to / from the program; the number moved, short only at a bad address, then -EFAULT if none. */
@@ -45,7 +46,7 @@ enum {
 };
 
 struct file_ops {
-	/* Bytes moved or -errno. position: read and advanced. Blocks unless file->flags has O_NONBLOCK.
+	/* Bytes moved or -errno. position: read and advanced. Blocks unless file_nonblocking().
 	 * -ERESTARTSYS when a signal came before any byte moved. */
 	int64_t (*read)(struct file *file, struct thread *thread, struct io *io, uint64_t *position);
 	int64_t (*write)(struct file *file, struct thread *thread, struct io *io, uint64_t *position);
@@ -58,6 +59,7 @@ struct file_ops {
 	/* May it be mapped? NULL: -ENODEV unless inode->ops->page. /dev/zero: *anonymous = true. */
 	int (*mmap)(struct file *file, bool *anonymous);
 	uint8_t always; /* FILE_*; 0: it depends */
+	uint32_t rwf;   /* RWF_* that it takes, beside RWF_HIPRI */
 };
 
 struct file {

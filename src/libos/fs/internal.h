@@ -184,6 +184,11 @@ void dev_exo_open(struct file *file, struct thread *thread); /* /dev/exo */
 int fd_replace(struct fd_table *table, struct file *file, int fd, bool cloexec);
 void fd_set_cloexec(struct fd_table *table, int fd, bool on); /* fd is open */
 
+/* Is this call not to wait? */
+static inline bool file_nonblocking(const struct file *file, const struct io *io)
+{
+	return (file->flags & O_NONBLOCK) || (io->flags & RWF_NOWAIT);
+}
 /* A file whose inode only has a path (O_PATH). */
 extern const struct file_ops path_only_file_ops;
 

@@ -9,6 +9,7 @@ void io_init(struct io *io, struct vm_space *space, const struct io_vec *vec, ui
 	io->at = 0;
 	io->offset = 0;
 	io->remaining = 0;
+	io->flags = 0;
 	for (uint32_t i = 0; i < count; i++)
 		io->remaining += vec[i].size;
 }

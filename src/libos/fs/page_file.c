@@ -64,7 +64,7 @@ static int64_t allowed(struct thread *thread, uint64_t at, uint64_t want)
 static int64_t write_pages(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
 	struct inode *inode = file->path.inode;
-	if (file->flags & O_APPEND)
+	if ((io->flags & RWF_APPEND) || ((file->flags & O_APPEND) && !(io->flags & RWF_NOAPPEND)))
 		*position = inode->size;
 	uint64_t at = *position, first = at >> PAGE_SHIFT, done = 0;
 	int64_t r = io->remaining ? allowed(thread, at, io->remaining) : 0;
@@ -160,4 +160,5 @@ const struct file_ops page_file_ops = {
 	.read = page_file_read,
 	.write = page_file_write,
 	.seek = page_file_seek,
+	.rwf = RWF_FILE,
 };

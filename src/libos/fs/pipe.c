@@ -158,7 +158,7 @@ static int64_t pipe_read(struct file *file, struct thread *thread, struct io *io
 	while (!used(p)) {
 		if (!p->writers)
 			return 0;
-		if (file->flags & O_NONBLOCK)
+		if (file_nonblocking(file, io))
 			return -EAGAIN;
 		int r = wait_on(thread, &p->read_wait, NO_DEADLINE, true);
 		if (r) {
@@ -207,11 +207,12 @@ static int64_t give(struct pipe *p, struct io *io, uint64_t want)
 	return (int64_t)done;
 }
 
-static int64_t broken(struct thread *thread)
+static int64_t broken(struct thread *thread, const struct io *io)
 {
 	struct process *p = thread->process;
 	struct signal_info info = { .signo = SIGPIPE, .code = SI_USER, .pid = p->pid, .uid = p->cred.uid };
-	signal_send_thread(thread, &info);
+	if (!(io->flags & RWF_NOSIGNAL))
+		signal_send_thread(thread, &info);
 	return -EPIPE;
 }
 
@@ -223,7 +224,7 @@ static int64_t pipe_write(struct file *file, struct thread *thread, struct io *i
 	(void)position;
 	while (io->remaining) {
 		if (!p->readers) {
-			r = broken(thread);
+			r = broken(thread, io);
 			break;
 		}
 		uint64_t want = io->remaining;
@@ -241,7 +242,7 @@ static int64_t pipe_write(struct file *file, struct thread *thread, struct io *i
 			wake_readers(p);
 			continue;
 		}
-		if (file->flags & O_NONBLOCK) {
+		if (file_nonblocking(file, io)) {
 			r = -EAGAIN;
 			break;
 		}
@@ -309,6 +310,7 @@ static const struct file_ops pipe_file_ops = {
 	.ioctl = pipe_ioctl,
 	.poll = pipe_poll,
 	.release = pipe_release,
+	.rwf = RWF_FILE | RWF_NOWAIT,
 };
 
 static struct inode *pipe_node_release(struct inode *inode)

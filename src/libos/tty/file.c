@@ -217,6 +217,7 @@ static const struct file_ops tty_file_ops = {
 	.write = tty_write,
 	.ioctl = tty_ioctl,
 	.poll = tty_poll,
+	.rwf = RWF_FILE,
 };
 
 int tty_open(struct tty *tty, struct file *file, struct thread *thread)
