@@ -612,6 +612,7 @@
 #define RAMFS_MAGIC              0x858458f6
 #define PROC_SUPER_MAGIC         0x9fa0
 #define PIPEFS_MAGIC             0x50495045
+#define ANON_INODE_FS_MAGIC      0x9041934
 
 /* getrandom(2), memfd, reboot, statx */
 #define GRND_NONBLOCK            1

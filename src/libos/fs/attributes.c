@@ -72,7 +72,7 @@ int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode)
 {
 	const struct credentials *cred = &thread->cred;
 	struct inode *inode = path->inode;
-	int r = path_writable(path);
+	int r = inode_is_anon(inode) ? -EOPNOTSUPP : path_writable(path);
 	if (r)
 		return r;
 	if (!inode_owned(inode, cred))
@@ -91,7 +91,7 @@ int vfs_chown(struct thread *thread, const struct path *path, uint32_t uid, uint
 {
 	const struct credentials *cred = &thread->cred;
 	struct inode *inode = path->inode;
-	int r = path_writable(path);
+	int r = inode_is_anon(inode) ? -EOPNOTSUPP : path_writable(path);
 	if (r)
 		return r;
 	if (!privileged(cred, PRIV_CHOWN)) {

@@ -113,6 +113,8 @@ static int change_times(struct thread *self, const struct path *path, const stru
 		if (r)
 			return r;
 	}
+	if (inode_is_anon(inode))
+		return -EOPNOTSUPP;
 	if (t->set_atime)
 		inode->atime = t->atime;
 	if (t->set_mtime)

@@ -8,6 +8,7 @@
 #include <libos/sched/sched.h>
 
 struct process;
+struct text;
 struct vm_space;
 struct thread;
 
@@ -56,6 +57,7 @@ struct file_ops {
 	int64_t (*seek)(struct file *file, int64_t offset, int whence); /* NULL: -ESPIPE */
 	void (*release)(struct file *file);  /* last reference gone */
 	int (*fsync)(struct file *file);     /* NULL: nothing to do, 0 */
+	void (*info)(const struct file *file, struct text *text); /* further lines of /proc/PID/fdinfo; may be NULL */
 	/* May it be mapped? NULL: -ENODEV unless inode->ops->page. /dev/zero: *anonymous = true. */
 	int (*mmap)(struct file *file, bool *anonymous);
 	uint8_t always; /* FILE_*; 0: it depends */

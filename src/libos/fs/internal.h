@@ -140,7 +140,7 @@ bool cred_may_setgid(const struct credentials *cred, uint32_t gid);
 /* ---- path_text.c ---- */
 /* path_text(), and whether the path is below the context's root; if not, the text begins at the root of the tree. */
 int64_t path_text_below(const struct fs_context *fs, const struct path *path, char *to, size_t size, bool *below);
-/* Like path_text(), with " (deleted)" and "pipe:[n]" for /proc. */
+/* Like path_text(), with " (deleted)", "pipe:[n]" and "anon_inode:NAME" for /proc. */
 int64_t path_describe(const struct fs_context *fs, const struct path *path, char *to, size_t size);
 
 /* ---- user_path.c ---- */
@@ -216,6 +216,16 @@ static inline void file_unhold(struct file *file, bool held)
 
 /* ---- directory.c ---- */
 int64_t directory_list(struct file *file, struct io *io, bool old_layout);
+
+/* ---- anon.c ---- */
+/*
+ * A file without a place: /proc/PID/fd shows "anon_inode:NAME" (name: a literal, with the brackets that Linux has). One
+ * reference; NULL: no memory, and private_data stays the caller's. Else the ops' release() frees it. Whoever makes one for a
+ * program asks files_check() first.
+ */
+struct file *anon_file_new(const struct file_ops *ops, const char *name, uint32_t flags, void *private_data);
+static inline bool inode_is_anon(const struct inode *inode) { return inode->super == &libos.vfs.anon; }
+const char *anon_name(const struct inode *inode); /* NULL: it is none */
 
 /* ---- pipe.c ---- */
 /* /proc/sys/fs/pipe-user-pages-soft and -hard: the most pages of one user's pipes, UINT64_MAX none. */

@@ -278,6 +278,8 @@ int vfs_init(const void *image, uint64_t size)
 	list_init(&vfs->lock_sets);
 	vfs->pipes = (struct super){ .type = "pipefs", .source = "pipefs", .magic = PIPEFS_MAGIC, .max_bytes = UINT64_MAX };
 	vfs->pipes.device = make_device(0, (uint32_t)++vfs->next_device);
+	vfs->anon = (struct super){ .type = "anon_inodefs", .source = "anon_inodefs", .magic = ANON_INODE_FS_MAGIC };
+	vfs->anon.device = make_device(0, (uint32_t)++vfs->next_device);
 	(void)!fs_random(vfs->boot_id, sizeof(vfs->boot_id));
 	struct super *super = tmpfs_new("tmpfs", "root", UINT64_MAX, 0755);
 	int r = super ? mount_add(super, super->root, NULL, super->source, MS_RELATIME, &vfs->root) : -ENOMEM;

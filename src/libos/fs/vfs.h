@@ -116,6 +116,12 @@ struct inode {
 	struct waitq change_wait;
 };
 
+#define ANON_KINDS 8u
+struct anon_kind { /* all files of one name (fs/anon.c) share an inode */
+	struct inode inode; /* first */
+	const char *name;   /* NULL: none yet */
+};
+
 struct mount {
 	struct list node;
 	struct super *super;
@@ -163,6 +169,8 @@ struct vfs {
 	uint32_t last_mount_id;
 	uint64_t inode_live, file_live;
 	struct super pipes;        /* of the inodes that pipe(2) makes */
+	struct super anon;         /* fs/anon.c: of files without a place */
+	struct anon_kind anon_kinds[ANON_KINDS];
 	struct list lock_waiters;  /* fs/locks.c: who waits for whose record lock */
 	struct list lock_sets;     /* fs/locks.c: all that have or had locks */
 	char settings[SETTING_COUNT][SETTING_SIZE]; /* of /proc/sys; empty: never written */
