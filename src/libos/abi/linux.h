@@ -614,7 +614,8 @@
 #define PIPEFS_MAGIC             0x50495045
 #define ANON_INODE_FS_MAGIC      0x9041934
 
-/* getrandom(2), memfd, reboot, statx */
+/* eventfd2, getrandom(2), memfd, reboot, statx */
+#define EFD_SEMAPHORE            1
 #define GRND_NONBLOCK            1
 #define GRND_RANDOM              2
 #define LINUX_REBOOT_MAGIC1      0xfee1dead

@@ -21,6 +21,11 @@ static int64_t install(struct thread *self, struct file *file, int minimum, bool
 	return fd;
 }
 
+int64_t fd_give(struct thread *self, struct file *file, bool cloexec)
+{
+	return install(self, file, 0, cloexec);
+}
+
 /* Flags that make no sense together are refused before the path is looked at. */
 static int check_flags(int flags)
 {

@@ -112,6 +112,9 @@ extern const struct file_ops directory_file_ops;
 int pipe_make(uint32_t flags, const struct credentials *cred, struct file **read_end, struct file **write_end);
 int fifo_open(struct inode *inode, struct file *file, struct thread *thread);
 
+/* timerfd.c: the clock CLOCK_REALTIME was set. */
+void timerfds_clock_set(void);
+
 /* Advisory locks go when a file is closed (owner: the descriptor table) / a description dies (owner: the file). */
 void locks_release(struct inode *inode, const void *owner);
 

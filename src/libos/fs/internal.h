@@ -192,6 +192,9 @@ static inline bool file_nonblocking(const struct file *file, const struct io *io
 /* A file whose inode only has a path (O_PATH). */
 extern const struct file_ops path_only_file_ops;
 
+/* The lowest free descriptor for a new file, or -errno, then the file has gone. */
+int64_t fd_give(struct thread *self, struct file *file, bool cloexec);
+
 /* The file of a descriptor, without O_PATH ones; NULL: -EBADF. */
 static inline struct file *fd_io_file(struct thread *self, uint64_t fd)
 {

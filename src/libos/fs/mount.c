@@ -276,6 +276,7 @@ int vfs_init(const void *image, uint64_t size)
 	list_init(&vfs->mounts);
 	list_init(&vfs->lock_waiters);
 	list_init(&vfs->lock_sets);
+	list_init(&vfs->timerfds);
 	vfs->pipes = (struct super){ .type = "pipefs", .source = "pipefs", .magic = PIPEFS_MAGIC, .max_bytes = UINT64_MAX };
 	vfs->pipes.device = make_device(0, (uint32_t)++vfs->next_device);
 	vfs->anon = (struct super){ .type = "anon_inodefs", .source = "anon_inodefs", .magic = ANON_INODE_FS_MAGIC };

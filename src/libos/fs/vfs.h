@@ -169,6 +169,8 @@ struct vfs {
 	uint32_t last_mount_id;
 	uint64_t inode_live, file_live;
 	struct super pipes;        /* of the inodes that pipe(2) makes */
+	struct list timerfds;      /* all timers with a descriptor */
+	uint32_t next_eventfd;     /* a number for /proc/PID/fdinfo */
 	struct super anon;         /* fs/anon.c: of files without a place */
 	struct anon_kind anon_kinds[ANON_KINDS];
 	struct list lock_waiters;  /* fs/locks.c: who waits for whose record lock */

@@ -1,4 +1,5 @@
 /* Clocks and sleeping. */
+#include <libos/fs/file.h>
 #include <libos/proc/internal.h>
 
 uint64_t ns_add(uint64_t a, uint64_t b)
@@ -142,6 +143,7 @@ static int64_t set_realtime(struct thread *self, uint64_t ns)
 	if (!privileged(&self->cred, PRIV_TIME))
 		return -EPERM;
 	libos.realtime_offset_ns += ns - libos_realtime();
+	timerfds_clock_set();
 	return 0;
 }
 
