@@ -19,6 +19,7 @@ static struct {
 } fuzz;
 
 void waitq_wake_all(struct waitq *q) { (void)q; }
+void waitq_wake_events(struct waitq *q, uint32_t events) { (void)q; (void)events; }
 
 void signal_send_group(int32_t pgid, int signo)
 {

@@ -38,6 +38,7 @@ static struct {
 
 uint64_t libos_now(void) { return world.now; }
 void waitq_wake_all(struct waitq *q) { (void)q; }
+void waitq_wake_events(struct waitq *q, uint32_t events) { (void)q; (void)events; }
 uint32_t waitq_wake(struct waitq *q, uint32_t n) { (void)q; (void)n; return 0; }
 bool sched_work_check(void) { return false; }
 struct libos libos;

@@ -20,6 +20,7 @@ static size_t shown_size;
 static bool line_busy;
 
 void waitq_wake_all(struct waitq *q) { (void)q; }
+void waitq_wake_events(struct waitq *q, uint32_t events) { (void)q; (void)events; }
 
 void signal_send_group(int32_t pgid, int signo)
 {

@@ -119,8 +119,10 @@ void fd_table_put(struct fd_table *t)
 	for (uint32_t i = 0; i < t->capacity / 64; i++) {
 		while (t->open[i]) {
 			uint32_t bit = (uint32_t)__builtin_ctzll(t->open[i]);
+			struct file *file = t->files[i * 64 + bit];
 			t->open[i] &= t->open[i] - 1;
-			drop_file(t, t->files[i * 64 + bit]);
+			t->files[i * 64 + bit] = NULL;
+			drop_file(t, file); /* may give way */
 		}
 	}
 	if (t->files != t->first_files)

@@ -36,7 +36,7 @@ int64_t io_put_zero(struct io *io, uint64_t size);
 /* dev_exo.c: programs' zones have events (EXO_PEND_ZONE_EVENT); wakes who polls /dev/exo. */
 void dev_exo_events(void);
 
-struct poll_table; /* poll.c: collects the wait queues while polling */
+struct poll_table; /* collects the wait queues while polling: of a thread that polls, or of what watches for epoll */
 void poll_watch(struct poll_table *table, struct waitq *q); /* NULL table: just asks */
 
 /* What every read and write of some devices does: file_ops.always. The kernel may then answer them. */
@@ -57,7 +57,7 @@ struct file_ops {
 	int64_t (*seek)(struct file *file, int64_t offset, int whence); /* NULL: -ESPIPE */
 	void (*release)(struct file *file);  /* last reference gone */
 	int (*fsync)(struct file *file);     /* NULL: nothing to do, 0 */
-	void (*info)(const struct file *file, struct text *text); /* further lines of /proc/PID/fdinfo; may be NULL */
+	void (*info)(const struct file *file, struct text *text); /* further lines of /proc/PID/fdinfo; may be NULL, may give way */
 	/* May it be mapped? NULL: -ENODEV unless inode->ops->page. /dev/zero: *anonymous = true. */
 	int (*mmap)(struct file *file, bool *anonymous);
 	uint8_t always; /* FILE_*; 0: it depends */
@@ -73,6 +73,7 @@ struct file {
 	void *private_data;
 	int32_t owner_pid;       /* F_SETOWN */
 	uint32_t dir_generation;
+	struct epoll_item *watches; /* epoll.c: of those that watch it */
 	bool writes, runs;       /* its inode was told so: inode_write_start(), inode_run_start() */
 };
 

@@ -230,6 +230,25 @@ struct file *anon_file_new(const struct file_ops *ops, const char *name, uint32_
 static inline bool inode_is_anon(const struct inode *inode) { return inode->super == &libos.vfs.anon; }
 const char *anon_name(const struct inode *inode); /* NULL: it is none */
 
+/* ---- poll.c ---- */
+struct poll_table {
+	void (*watch)(struct poll_table *table, struct waitq *q); /* what poll_watch() does */
+};
+/* The monotonic time in so many ns, at most NO_DEADLINE. */
+uint64_t poll_deadline(uint64_t ns);
+/* From a program's timespec: NO_DEADLINE if there is none, 0 for nothing to wait; -EFAULT, -EINVAL. */
+int poll_get_deadline(struct thread *self, uint64_t address, uint64_t *deadline);
+/* The signal mask of a call like ppoll (address 0: it stays); 0, -EINVAL, -EFAULT. And its end: after an interruption the mask
+ * stays until the handler has been set up. */
+int poll_set_mask(struct thread *self, uint64_t address, uint64_t size);
+void poll_unset_mask(struct thread *self, int64_t result);
+
+/* ---- epoll.c ---- */
+/* /proc/sys/fs/epoll/max_user_watches: the most that one user's epoll files may watch. */
+uint64_t epoll_max_watches(void);
+/* The file's last reference is gone: nobody watches it any more. May give way. */
+void epoll_file_gone(struct file *file);
+
 /* ---- pipe.c ---- */
 /* /proc/sys/fs/pipe-user-pages-soft and -hard: the most pages of one user's pipes, UINT64_MAX none. */
 uint64_t pipe_user_pages(bool hard);

@@ -36,6 +36,8 @@ void file_put(struct file *file)
 {
 	if (!file || --file->refs)
 		return;
+	if (file->watches)
+		epoll_file_gone(file);
 	if (file->path.inode && file->path.inode->locks)
 		locks_release(file->path.inode, file);
 	if (file->ops && file->ops->release)

@@ -1,7 +1,7 @@
 /*
  * Pipes and FIFOs: a byte ring that starts with one page and takes its full capacity at once
  * when a writer needs more. Readers and writers wait each in their own queue, where one is
- * woken for one change; who polls waits in a third.
+ * woken for one change; who polls an end waits in a third and a fourth.
  */
 #include <libos/fs/internal.h>
 
@@ -19,7 +19,7 @@ struct pipe {
 	uint64_t head, tail; /* read at head, write at tail; never wrap in practice */
 	uint32_t readers, writers;
 	uint32_t reader_opens, writer_opens; /* counts of opens, for FIFOs that wait for the other side */
-	struct waitq read_wait, write_wait, poll_wait, open_wait;
+	struct waitq read_wait, write_wait, poll_read, poll_write, open_wait;
 };
 
 struct pipe_node { /* what pipe(2) makes: one block */
@@ -60,7 +60,8 @@ static void pipe_init(struct pipe *p)
 	*p = (struct pipe){ .capacity = PIPE_DEFAULT_SIZE };
 	waitq_init(&p->read_wait);
 	waitq_init(&p->write_wait);
-	waitq_init(&p->poll_wait);
+	waitq_init(&p->poll_read);
+	waitq_init(&p->poll_write);
 	waitq_init(&p->open_wait);
 }
 
@@ -103,23 +104,31 @@ static void wake_readers(struct pipe *p)
 {
 	if (!list_empty(&p->read_wait.waiters))
 		waitq_wake(&p->read_wait, 1);
-	if (!list_empty(&p->poll_wait.waiters))
-		waitq_wake_all(&p->poll_wait);
+	if (!list_empty(&p->poll_read.waiters))
+		waitq_wake_events(&p->poll_read, POLLIN | POLLRDNORM);
 }
 
-static void wake_writers(struct pipe *p)
+/* What poll() calls writable. */
+static bool has_room(const struct pipe *p)
+{
+	return p->capacity - used(p) >= PIPE_BUF_SIZE;
+}
+
+/* had_room: before the change; who polls is told only of what is new. */
+static void wake_writers(struct pipe *p, bool had_room)
 {
 	if (!list_empty(&p->write_wait.waiters))
 		waitq_wake(&p->write_wait, 1);
-	if (!list_empty(&p->poll_wait.waiters))
-		waitq_wake_all(&p->poll_wait);
+	if (!had_room && has_room(p) && !list_empty(&p->poll_write.waiters))
+		waitq_wake_events(&p->poll_write, POLLOUT | POLLWRNORM);
 }
 
 static void wake_everybody(struct pipe *p)
 {
 	waitq_wake_all(&p->read_wait);
 	waitq_wake_all(&p->write_wait);
-	waitq_wake_all(&p->poll_wait);
+	waitq_wake_all(&p->poll_read);
+	waitq_wake_all(&p->poll_write);
 	waitq_wake_all(&p->open_wait);
 }
 
@@ -164,13 +173,14 @@ static int64_t pipe_read(struct file *file, struct thread *thread, struct io *io
 		if (r) {
 			/* The wake-up may have been meant for another reader as well. */
 			if (used(p))
-				wake_readers(p);
+				waitq_wake(&p->read_wait, 1);
 			return -ERESTARTSYS;
 		}
 	}
+	bool had_room = has_room(p);
 	int64_t r = take(p, io);
 	if (r > 0)
-		wake_writers(p);
+		wake_writers(p, had_room);
 	if (used(p) && !list_empty(&p->read_wait.waiters))
 		waitq_wake(&p->read_wait, 1);
 	return r;
@@ -248,7 +258,7 @@ static int64_t pipe_write(struct file *file, struct thread *thread, struct io *i
 		}
 		if (wait_on(thread, &p->write_wait, NO_DEADLINE, true)) {
 			if (used(p) < p->size)
-				wake_writers(p);
+				waitq_wake(&p->write_wait, 1);
 			r = -ERESTARTSYS;
 			break;
 		}
@@ -262,8 +272,8 @@ static uint32_t pipe_poll(struct file *file, struct poll_table *table)
 {
 	struct pipe *p = file->path.inode->pipe;
 	uint32_t mask = 0;
-	poll_watch(table, &p->poll_wait);
 	if (file_readable(file)) {
+		poll_watch(table, &p->poll_read);
 		if (used(p))
 			mask |= POLLIN | POLLRDNORM;
 		/* A FIFO that has had no writer yet is not hung up. */
@@ -271,7 +281,8 @@ static uint32_t pipe_poll(struct file *file, struct poll_table *table)
 			mask |= POLLHUP;
 	}
 	if (file_writable(file)) {
-		if (p->capacity - used(p) >= PIPE_BUF_SIZE)
+		poll_watch(table, &p->poll_write);
+		if (has_room(p))
 			mask |= POLLOUT | POLLWRNORM;
 		if (!p->readers)
 			mask |= POLLERR;
@@ -408,7 +419,7 @@ int fifo_open(struct inode *inode, struct file *file, struct thread *thread)
 	p->reader_opens += reads;
 	p->writer_opens += writes;
 	waitq_wake_all(&p->open_wait);
-	waitq_wake_all(&p->poll_wait);
+	waitq_wake_all(&p->poll_read);
 	/* On failure the caller drops the file, and release() undoes the counts. */
 	if (reads && !writes && waits)
 		return wait_for_other(thread, p, &p->writers, &p->writer_opens);
@@ -447,7 +458,8 @@ int64_t pipe_set_size(struct inode *inode, uint64_t size, const struct credentia
 	if (!user_charge(p->uid, USER_PIPE_PAGES, more, limited && more ? min_u64(pipe_user_pages(false), pipe_user_pages(true)) : UINT64_MAX))
 		return -EPERM;
 	user_uncharge(p->uid, USER_PIPE_PAGES, less);
+	bool had_room = has_room(p);
 	p->capacity = capacity;
-	wake_writers(p);
+	wake_writers(p, had_room);
 	return capacity;
 }

@@ -11,7 +11,8 @@ struct poll_chunk {
 	struct wait_entry entry[POLL_CHUNK];
 };
 
-struct poll_table {
+struct poll_set { /* of a thread that polls */
+	struct poll_table table;
 	struct thread *thread;
 	uint32_t count;
 	bool failed; /* no memory for an entry */
@@ -21,8 +22,13 @@ struct poll_table {
 
 void poll_watch(struct poll_table *table, struct waitq *q)
 {
-	if (!table)
-		return;
+	if (table)
+		table->watch(table, q);
+}
+
+static void set_watch(struct poll_table *base, struct waitq *q)
+{
+	struct poll_set *table = LIST_ENTRY(base, struct poll_set, table);
 	if (table->count < POLL_INLINE) {
 		waitq_add(q, &table->entry[table->count++], table->thread);
 		return;
@@ -41,15 +47,16 @@ void poll_watch(struct poll_table *table, struct waitq *q)
 	waitq_add(q, &c->entry[c->count++], table->thread);
 }
 
-static void table_init(struct poll_table *table, struct thread *thread)
+static void table_init(struct poll_set *table, struct thread *thread)
 {
+	table->table.watch = set_watch;
 	table->thread = thread;
 	table->count = 0;
 	table->failed = false;
 	table->chunks = NULL;
 }
 
-static void table_clear(struct poll_table *table)
+static void table_clear(struct poll_set *table)
 {
 	for (uint32_t i = 0; i < table->count; i++)
 		waitq_remove(&table->entry[i]);
@@ -107,7 +114,7 @@ static void hold_all(struct thread *self, const struct pollfd *fds, uint32_t cou
 /* Until something is ready (how many), the deadline passes (0), or a signal comes (-EINTR). */
 static int64_t poll_wait(struct thread *self, struct pollfd *fds, uint32_t count, uint32_t always, uint64_t deadline)
 {
-	struct poll_table table;
+	struct poll_set table;
 	struct file **held = NULL;
 	int64_t ready;
 	if (count && deadline && fd_table_shared(self->process->fds)) {
@@ -117,7 +124,7 @@ static int64_t poll_wait(struct thread *self, struct pollfd *fds, uint32_t count
 	}
 	table_init(&table, self);
 	for (;;) {
-		ready = pass(self, fds, count, always, deadline ? &table : NULL);
+		ready = pass(self, fds, count, always, deadline ? &table.table : NULL);
 		if (ready || !deadline)
 			break;
 		if (table.failed) {
@@ -147,7 +154,7 @@ static int64_t poll_wait(struct thread *self, struct pollfd *fds, uint32_t count
 
 /* ---- timeouts and masks ---- */
 
-static uint64_t deadline_after(uint64_t ns)
+uint64_t poll_deadline(uint64_t ns)
 {
 	uint64_t now = libos_now();
 	return ns >= NO_DEADLINE - now ? NO_DEADLINE : now + ns;
@@ -163,7 +170,7 @@ static int deadline_from(int64_t seconds, int64_t ns, uint64_t *deadline)
 	else if (seconds > INT64_MAX / 1000000000 - 1)
 		*deadline = NO_DEADLINE;
 	else
-		*deadline = deadline_after((uint64_t)seconds * 1000000000 + (uint64_t)ns);
+		*deadline = poll_deadline((uint64_t)seconds * 1000000000 + (uint64_t)ns);
 	return 0;
 }
 
@@ -173,7 +180,7 @@ static uint64_t time_left(uint64_t deadline)
 	return deadline > now ? deadline - now : 0;
 }
 
-static int set_mask(struct thread *self, uint64_t address, uint64_t size)
+int poll_set_mask(struct thread *self, uint64_t address, uint64_t size)
 {
 	uint64_t mask;
 	if (!address)
@@ -190,8 +197,7 @@ static int set_mask(struct thread *self, uint64_t address, uint64_t size)
 	return 0;
 }
 
-/* After an interruption the mask stays until the handler has been set up. */
-static void unset_mask(struct thread *self, int64_t result)
+void poll_unset_mask(struct thread *self, int64_t result)
 {
 	if (!self->restore_blocked || result == -ERESTARTNOHAND || result == -EINTR)
 		return;
@@ -239,7 +245,7 @@ static int64_t poll_restart(struct thread *self)
 int64_t sys_poll(struct thread *self, const uint64_t *args_)
 {
 	int32_t ms = (int32_t)args_[2];
-	uint64_t deadline = ms < 0 ? NO_DEADLINE : ms ? deadline_after((uint64_t)ms * 1000000) : 0;
+	uint64_t deadline = ms < 0 ? NO_DEADLINE : ms ? poll_deadline((uint64_t)ms * 1000000) : 0;
 	int64_t r = poll_user(self, args_[0], (uint32_t)args_[1], deadline);
 	if (r != -EINTR)
 		return r;
@@ -260,7 +266,7 @@ static void put_timespec_left(struct thread *self, uint64_t address, uint64_t de
 	(void)!user_write(self->process->space, address, &ts, sizeof(ts));
 }
 
-static int get_timespec(struct thread *self, uint64_t address, uint64_t *deadline)
+int poll_get_deadline(struct thread *self, uint64_t address, uint64_t *deadline)
 {
 	struct linux_timespec ts;
 	*deadline = NO_DEADLINE;
@@ -273,16 +279,16 @@ static int get_timespec(struct thread *self, uint64_t address, uint64_t *deadlin
 int64_t sys_ppoll(struct thread *self, const uint64_t *args_)
 {
 	uint64_t deadline;
-	int64_t r = get_timespec(self, args_[2], &deadline);
+	int64_t r = poll_get_deadline(self, args_[2], &deadline);
 	if (!r)
-		r = set_mask(self, args_[3], args_[4]);
+		r = poll_set_mask(self, args_[3], args_[4]);
 	if (r)
 		return r;
 	r = poll_user(self, args_[0], (uint32_t)args_[1], deadline);
 	if (r == -EINTR)
 		r = -ERESTARTNOHAND;
 	put_timespec_left(self, args_[2], deadline);
-	unset_mask(self, r);
+	poll_unset_mask(self, r);
 	return r;
 }
 
@@ -442,15 +448,15 @@ int64_t sys_pselect6(struct thread *self, const uint64_t *args_)
 {
 	uint64_t sigmask[2] = { 0, 0 }; /* pointer and size */
 	uint64_t deadline;
-	int64_t r = get_timespec(self, args_[4], &deadline);
+	int64_t r = poll_get_deadline(self, args_[4], &deadline);
 	if (!r && args_[5])
 		r = user_read(self->process->space, sigmask, args_[5], sizeof(sigmask));
 	if (!r)
-		r = set_mask(self, sigmask[0], sigmask[1]);
+		r = poll_set_mask(self, sigmask[0], sigmask[1]);
 	if (r)
 		return r;
 	r = select_user(self, args_, deadline);
 	put_timespec_left(self, args_[4], deadline);
-	unset_mask(self, r);
+	poll_unset_mask(self, r);
 	return r;
 }

@@ -337,8 +337,11 @@ static void fd_info_show(struct text *text, const struct proc_subject *s)
 	text_printf(text, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t0\nino:\t%lu\n", (unsigned long)file->position,
 	            file->flags | (fd_cloexec(s->process->fds, s->fd) ? O_CLOEXEC : 0),
 	            (unsigned long)(file->path.inode ? file->path.inode->ino : 0));
-	if (file->ops->info)
+	if (file->ops->info) {
+		file_get(file);
 		file->ops->info(file, text);
+		file_put(file);
+	}
 }
 
 static const struct proc_entry fd_link_entry = { "", PROC_LINK, 0700, true, .target = fd_target, .follow = fd_follow };

@@ -302,6 +302,12 @@ static void show_pipe_hard(struct text *text, const struct proc_subject *s)
 	text_printf(text, "%lu\n", (unsigned long)(pages == UINT64_MAX ? 0 : pages));
 }
 
+static void show_epoll_watches(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%lu\n", (unsigned long)epoll_max_watches());
+}
+
 #define KEPT(name, setting_, text_) { name, PROC_FILE, 0644, .setting = setting_, .text = text_ }
 
 static const struct proc_entry random_children[] = {
@@ -351,7 +357,13 @@ static const struct proc_entry vm_children[] = {
 	{ .name = NULL },
 };
 
+static const struct proc_entry epoll_children[] = {
+	{ "max_user_watches", PROC_FILE, 0644, .show = show_epoll_watches, .setting = SETTING_EPOLL_WATCHES },
+	{ .name = NULL },
+};
+
 static const struct proc_entry fs_children[] = {
+	{ "epoll", PROC_FOLDER, 0555, .children = epoll_children },
 	KEPT("pipe-max-size", SETTING_PIPE_MAX, "1048576"),
 	{ "pipe-user-pages-soft", PROC_FILE, 0644, .show = show_pipe_soft, .setting = SETTING_PIPE_USER_SOFT },
 	{ "pipe-user-pages-hard", PROC_FILE, 0644, .show = show_pipe_hard, .setting = SETTING_PIPE_USER_HARD },

@@ -38,7 +38,7 @@ static void expire(struct timer *timer)
 	struct timerfd *t = LIST_ENTRY(timer, struct timerfd, timer);
 	t->expired = true;
 	t->ticks++;
-	waitq_wake_all(&t->wait);
+	waitq_wake_events(&t->wait, POLLIN);
 }
 
 static uint64_t add(uint64_t a, uint64_t b)
@@ -89,7 +89,7 @@ void timerfds_clock_set(void)
 		if (t->watches) {
 			t->clock_was_set = true;
 			t->ticks++;
-			waitq_wake_all(&t->wait);
+			waitq_wake_events(&t->wait, POLLIN);
 		}
 		if (t->real && sched_timer_is_set(&t->timer)) {
 			sched_timer_cancel(&t->timer);
@@ -142,7 +142,7 @@ static int64_t timerfd_ioctl(struct file *file, struct thread *thread, uint32_t 
 	if (t->watches && t->clock_was_set)
 		return -ECANCELED;
 	t->ticks = ticks;
-	waitq_wake_all(&t->wait);
+	waitq_wake_events(&t->wait, POLLIN);
 	return 0;
 }
 

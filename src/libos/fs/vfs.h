@@ -157,7 +157,7 @@ enum proc_setting {
 	SETTING_CORE_PATTERN, SETTING_CORE_USES_PID, SETTING_PANIC, SETTING_PRINTK, SETTING_DMESG_RESTRICT,
 	SETTING_KPTR_RESTRICT, SETTING_OVERCOMMIT_MEMORY, SETTING_OVERCOMMIT_RATIO, SETTING_SWAPPINESS,
 	SETTING_DIRTY_RATIO, SETTING_DIRTY_BACKGROUND_RATIO, SETTING_VFS_CACHE_PRESSURE, SETTING_MIN_FREE, SETTING_DROP_CACHES,
-	SETTING_PIPE_MAX, SETTING_PIPE_USER_SOFT, SETTING_PIPE_USER_HARD, SETTING_SUID_DUMPABLE,
+	SETTING_PIPE_MAX, SETTING_PIPE_USER_SOFT, SETTING_PIPE_USER_HARD, SETTING_SUID_DUMPABLE, SETTING_EPOLL_WATCHES,
 	SETTING_COUNT
 };
 #define SETTING_SIZE 128
@@ -173,6 +173,7 @@ struct vfs {
 	uint32_t next_eventfd;     /* a number for /proc/PID/fdinfo */
 	struct super anon;         /* fs/anon.c: of files without a place */
 	struct anon_kind anon_kinds[ANON_KINDS];
+	uint64_t epoll_check;      /* fs/epoll.c: which search for cycles this is */
 	struct list lock_waiters;  /* fs/locks.c: who waits for whose record lock */
 	struct list lock_sets;     /* fs/locks.c: all that have or had locks */
 	char settings[SETTING_COUNT][SETTING_SIZE]; /* of /proc/sys; empty: never written */

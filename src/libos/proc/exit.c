@@ -129,6 +129,7 @@ void process_finish(struct thread *last)
 {
 	struct process *p = last->process;
 	struct vm_space *space = p->space;
+	struct fd_table *fds = p->fds;
 	bool group_counted;
 
 	if (p == libos.procs.init)
@@ -140,8 +141,8 @@ void process_finish(struct thread *last)
 	vm_space_put(space);
 	process_set_exe(p, NULL);
 	vfork_done(p);
-	fd_table_put(p->fds);
 	p->fds = NULL;
+	fd_table_put(fds);
 	fs_context_put(p->fs);
 	p->fs = NULL;
 	leave_session(p);

@@ -178,6 +178,7 @@ enum user_resource {
 	USER_SIGNALS,    /* queued signals and POSIX timers: RLIMIT_SIGPENDING of who gets them */
 	USER_PIPE_PAGES, /* what pipes may hold: /proc/sys/fs/pipe-user-pages-soft and -hard */
 	USER_LOCKS,      /* record locks and flocks: LOCKS_SHARE of memory */
+	USER_EPOLL_WATCHES, /* /proc/sys/fs/epoll/max_user_watches */
 	USER_COUNT
 };
 /* False: that would be beyond the limit, or there is no memory for an account. */

@@ -22,11 +22,19 @@ struct waitq {
 	struct list waiters;
 };
 
-/* One thread waiting on one queue; lives on the waiter's stack. */
+/*
+ * One thread waiting on one queue, which takes it off; lives on the waiter's stack. Or, with notify, somebody who is told of
+ * every wake-up and stays. notify gets the POLL* bits that the wake-up is about (0: anything), may not sleep, nor take entries off
+ * the queue; true: it has somebody who will see to it, so that other exclusive ones need not.
+ */
 struct wait_entry {
 	struct list node;
-	struct thread *thread;
-	bool woken;
+	union {
+		struct thread *thread;
+		void *owner; /* notify's */
+	};
+	bool (*notify)(struct wait_entry *entry, uint32_t events);
+	bool woken, exclusive;
 };
 
 struct coroutine {
@@ -61,6 +69,8 @@ struct sched {
 	uint64_t load_next_ns;
 	uint64_t armed_ns;          /* what exo_timer_set() was last told */
 	uint64_t slice_ns;          /* when the current thread got the CPU */
+	uint32_t wake_depth;        /* waitq.c: wake-ups that others caused are counted in the round of these */
+	uint64_t wake_round;
 	uint32_t work;              /* since the clock was last looked at, see sched_worked() */
 	struct thread *dead;        /* its coroutine has ended; stack and struct to be freed */
 	void *spare_stacks;         /* free stacks, linked through their first word */
@@ -71,9 +81,14 @@ void sched_init(void);
 
 void waitq_init(struct waitq *q);
 void waitq_add(struct waitq *q, struct wait_entry *entry, struct thread *thread);
+void waitq_add_first(struct waitq *q, struct wait_entry *entry, struct thread *thread); /* is the next to be woken */
+void waitq_watch(struct waitq *q, struct wait_entry *entry); /* owner, notify and exclusive are set */
 void waitq_remove(struct wait_entry *entry); /* harmless when not queued */
+/* Wakes all waiters and takes them off the queue, and tells all that watch. */
 void waitq_wake_all(struct waitq *q);
-/* Wakes up to n waiters in order and takes them off the queue; returns how many. */
+/* The same for a change that these POLL* bits say; of those that watch exclusively one is told that will see to it. */
+void waitq_wake_events(struct waitq *q, uint32_t events);
+/* Wakes up to n waiters in order and takes them off the queue; returns how many. Tells nobody who watches. */
 uint32_t waitq_wake(struct waitq *q, uint32_t n);
 
 /*

@@ -12,8 +12,26 @@ void waitq_init(struct waitq *q)
 void waitq_add(struct waitq *q, struct wait_entry *entry, struct thread *thread)
 {
 	entry->thread = thread;
+	entry->notify = NULL;
 	entry->woken = false;
 	list_push_back(&q->waiters, &entry->node);
+}
+
+void waitq_add_first(struct waitq *q, struct wait_entry *entry, struct thread *thread)
+{
+	entry->thread = thread;
+	entry->notify = NULL;
+	entry->woken = false;
+	list_push_front(&q->waiters, &entry->node);
+}
+
+/* As on Linux: who came last is told first, and the exclusive ones behind all others in their order. */
+void waitq_watch(struct waitq *q, struct wait_entry *entry)
+{
+	if (entry->exclusive)
+		list_push_back(&q->waiters, &entry->node);
+	else
+		list_push_front(&q->waiters, &entry->node);
 }
 
 void waitq_remove(struct wait_entry *entry)
@@ -21,24 +39,53 @@ void waitq_remove(struct wait_entry *entry)
 	list_remove(&entry->node);
 }
 
+static void wake(struct wait_entry *entry)
+{
+	list_remove(&entry->node);
+	entry->woken = true;
+	sched_wake(entry->thread);
+}
+
 uint32_t waitq_wake(struct waitq *q, uint32_t n)
 {
 	uint32_t done = 0;
 
-	while (done < n && !list_empty(&q->waiters)) {
-		struct wait_entry *entry = ENTRY_OF(q->waiters.next);
-
-		list_remove(&entry->node);
-		entry->woken = true;
-		sched_wake(entry->thread);
-		done++;
+	LIST_EACH_SAFE(at, after, &q->waiters) {
+		if (done == n)
+			break;
+		if (!ENTRY_OF(at)->notify) {
+			wake(ENTRY_OF(at));
+			done++;
+		}
 	}
 	return done;
 }
 
+/* A wake-up inside of another one belongs to its round, so that who is reached on many ways can do his part once. */
+void waitq_wake_events(struct waitq *q, uint32_t events)
+{
+	struct sched *s = &libos.sched;
+	bool taken = false;
+
+	if (!s->wake_depth++)
+		s->wake_round++;
+	LIST_EACH_SAFE(at, after, &q->waiters) {
+		struct wait_entry *entry = ENTRY_OF(at);
+
+		if (!entry->notify) {
+			wake(entry);
+		} else if (!entry->exclusive) {
+			entry->notify(entry, events);
+		} else if (!taken) {
+			taken = entry->notify(entry, events) && events;
+		}
+	}
+	s->wake_depth--;
+}
+
 void waitq_wake_all(struct waitq *q)
 {
-	waitq_wake(q, UINT32_MAX);
+	waitq_wake_events(q, 0);
 }
 
 int wait_on(struct thread *self, struct waitq *q, uint64_t deadline_ns, bool interruptible)

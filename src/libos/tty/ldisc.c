@@ -338,5 +338,5 @@ void tty_input(struct tty *tty, const uint8_t *bytes, uint64_t size)
 			receive(tty, bytes[i]);
 	tty_out_flush(tty);
 	if (tty_readable(tty, 1))
-		waitq_wake_all(&tty->readers);
+		waitq_wake_events(&tty->readers, POLLIN | POLLRDNORM);
 }

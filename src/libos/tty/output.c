@@ -146,13 +146,13 @@ void tty_out_flush(struct tty *tty)
 		return;
 	memmove(tty->out, tty->out + done, tty->out_count - done);
 	tty->out_count -= done;
-	waitq_wake_all(&tty->writers);
+	waitq_wake_events(&tty->writers, POLLOUT | POLLWRNORM);
 }
 
 void tty_out_discard(struct tty *tty)
 {
 	tty->out_count = 0;
-	waitq_wake_all(&tty->writers);
+	waitq_wake_events(&tty->writers, POLLOUT | POLLWRNORM);
 }
 
 void tty_stop(struct tty *tty)
@@ -166,5 +166,5 @@ void tty_start(struct tty *tty)
 		return;
 	tty->stopped = false;
 	tty_out_flush(tty);
-	waitq_wake_all(&tty->writers);
+	waitq_wake_events(&tty->writers, POLLOUT | POLLWRNORM);
 }
