@@ -48,7 +48,12 @@
 #define F_SETPIPE_SZ             0x407
 #define F_GET_RW_HINT            1035
 #define F_SET_RW_HINT            1036
-#define F_SEAL_SEAL              1
+#define F_SEAL_SEAL              0x01u
+#define F_SEAL_SHRINK            0x02u
+#define F_SEAL_GROW              0x04u
+#define F_SEAL_WRITE             0x08u
+#define F_SEAL_FUTURE_WRITE      0x10u
+#define F_SEAL_EXEC              0x20u
 #define F_SEALS_ALL              0x3fu
 #define RWH_WRITE_LIFE_MAX       5
 #define F_GETPIPE_SZ             0x408

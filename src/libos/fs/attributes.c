@@ -80,6 +80,8 @@ int vfs_chmod(struct thread *thread, const struct path *path, uint32_t mode)
 	if (is_type(inode, S_IFLNK))
 		return -EOPNOTSUPP;
 	mode &= 07777;
+	if ((inode->seals & F_SEAL_EXEC) && ((inode->mode ^ mode) & 0111))
+		return -EPERM;
 	if (!cred_may_setgid(cred, inode->gid))
 		mode &= ~(uint32_t)S_ISGID;
 	inode->mode = (inode->mode & S_IFMT) | mode;

@@ -189,16 +189,6 @@ static int64_t set_flags(struct thread *self, struct file *file, uint32_t flags)
 	return 0;
 }
 
-/* Files of tmpfs are sealed against seals; there are no others (memfd_create). */
-static int64_t add_seals(const struct file *file, uint64_t seals)
-{
-	if (!file_writable(file))
-		return -EPERM;
-	if ((uint32_t)seals & ~F_SEALS_ALL)
-		return -EINVAL;
-	return inode_takes_direct(file->path.inode) ? -EPERM : -EINVAL;
-}
-
 static int64_t write_hint(struct thread *self, struct inode *inode, bool set, uint64_t address)
 {
 	uint64_t hint = inode->write_hint;
@@ -268,9 +258,9 @@ int64_t sys_fcntl(struct thread *self, const uint64_t *args_)
 	case F_GETPIPE_SZ:
 		return is_type(file->path.inode, S_IFIFO) ? pipe_get_size(file->path.inode) : -EBADF;
 	case F_ADD_SEALS:
-		return add_seals(file, args_[2]);
+		return seals_add(file, (uint32_t)args_[2]);
 	case F_GET_SEALS:
-		return inode_takes_direct(file->path.inode) ? F_SEAL_SEAL : -EINVAL;
+		return seals_of(file->path.inode);
 	case F_GET_RW_HINT:
 	case F_SET_RW_HINT:
 		return write_hint(self, file->path.inode, command == F_SET_RW_HINT, args_[2]);

@@ -108,6 +108,8 @@ int vfs_rename(struct thread *thread, int from_dirfd, const char *from, int to_d
 /* ---- open.c ---- */
 /* 0, or -ENFILE: there are /proc/sys/fs/file-max open files, and the rest is root's. */
 int files_check(const struct credentials *cred);
+/* Opens a new file without a place; takes its reference, also on failure. */
+int open_inode(struct thread *thread, struct inode *inode, int flags, struct file **made);
 
 /* ---- xattr.c ---- */
 #define XATTR_CREATE  1u
@@ -140,8 +142,6 @@ bool cred_may_setgid(const struct credentials *cred, uint32_t gid);
 /* ---- path_text.c ---- */
 /* path_text(), and whether the path is below the context's root; if not, the text begins at the root of the tree. */
 int64_t path_text_below(const struct fs_context *fs, const struct path *path, char *to, size_t size, bool *below);
-/* Like path_text(), with " (deleted)", "pipe:[n]" and "anon_inode:NAME" for /proc. */
-int64_t path_describe(const struct fs_context *fs, const struct path *path, char *to, size_t size);
 
 /* ---- user_path.c ---- */
 #define USER_PATH_INLINE 256
@@ -248,6 +248,11 @@ void poll_unset_mask(struct thread *self, int64_t result);
 uint64_t epoll_max_watches(void);
 /* The file's last reference is gone: nobody watches it any more. May give way. */
 void epoll_file_gone(struct file *file);
+
+/* ---- memfd.c ---- */
+const char *memfd_title(struct inode *inode); /* what memfd_create() was given; NULL: it is none */
+int64_t seals_of(const struct inode *inode);  /* F_SEAL_*, or -EINVAL for a file that cannot have any */
+int64_t seals_add(const struct file *file, uint32_t seals);
 
 /* ---- pipe.c ---- */
 /* /proc/sys/fs/pipe-user-pages-soft and -hard: the most pages of one user's pipes, UINT64_MAX none. */

@@ -180,6 +180,12 @@ static int make_file(struct thread *thread, struct path *path, int flags, bool c
 	return 0;
 }
 
+int open_inode(struct thread *thread, struct inode *inode, int flags, struct file **made)
+{
+	struct path path = { NULL, inode };
+	return make_file(thread, &path, flags, true, made);
+}
+
 static int open_existing(struct thread *thread, struct path *path, int flags, struct file **made)
 {
 	int r = 0;

@@ -71,9 +71,15 @@ static int64_t write_pages(struct file *file, struct thread *thread, struct io *
 	if (r <= 0)
 		return r;
 	uint64_t want = (uint64_t)r;
+	if (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
 	while (done < want) {
 		uint64_t offset = at % PAGE_SIZE, n = min_u64(PAGE_SIZE - offset, want - done);
 		exo_frame_t frame;
+		if ((inode->seals & F_SEAL_GROW) && at + n > inode->size) {
+			r = -EPERM;
+			break;
+		}
 		r = inode->ops->page(inode, at >> PAGE_SHIFT, true, &frame);
 		if (r)
 			break;

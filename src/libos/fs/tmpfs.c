@@ -31,9 +31,12 @@ static int node_new(struct super *super, uint32_t mode, const struct credentials
 	inode_init(&n->inode, super, &tmpfs_ops, mode, cred);
 	list_init(&n->names);
 	n->linkable = false;
+	n->title = NULL;
 	n->dir = (struct tmpfs_dir){ 0 };
-	if (is_type(&n->inode, S_IFREG))
+	if (is_type(&n->inode, S_IFREG)) {
 		n->pages = (struct page_map){ 0 };
+		n->inode.seals = F_SEAL_SEAL;
+	}
 	*made = n;
 	return 0;
 }
@@ -312,6 +315,7 @@ static struct inode *tmpfs_release(struct inode *inode)
 	else if (is_type(inode, S_IFLNK))
 		target_fini(inode);
 	tmpfs_xattrs_fini(inode);
+	heap_free(tmpfs_node(inode)->title);
 	tmpfs_uncharge(inode->super, TMPFS_INODE_SPACE);
 	heap_free(tmpfs_node(inode));
 	return parent;

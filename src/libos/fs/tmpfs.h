@@ -36,6 +36,7 @@ struct tmpfs_node {
 	struct list xattrs;    /* tmpfs_xattr.c */
 	uint32_t xattr_names;  /* bytes of their names */
 	bool linkable; /* O_TMPFILE: may get a name though it has none */
+	char *title;   /* of memfd_create, a block of its own; else NULL */
 	union {
 		struct page_map pages;
 		struct tmpfs_dir dir;

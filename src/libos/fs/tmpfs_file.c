@@ -117,6 +117,8 @@ static void drop_pages(struct inode *inode, uint64_t first, uint64_t last)
 
 int tmpfs_truncate(struct inode *inode, uint64_t size)
 {
+	if (inode->seals & (size < inode->size ? F_SEAL_SHRINK : size > inode->size ? F_SEAL_GROW : 0))
+		return -EPERM;
 	if (size < inode->size) {
 		uint64_t first = PAGE_UP(size) >> PAGE_SHIFT, tail = size % PAGE_SIZE;
 		inode->size = size;
@@ -166,11 +168,15 @@ int tmpfs_fallocate(struct inode *inode, int mode, uint64_t offset, uint64_t len
 	uint64_t end = offset + length;
 	int r = 0;
 	if (mode == (FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE)) {
+		if (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+			return -EPERM;
 		punch(inode, offset, min_u64(end, PAGE_UP(inode->size)) > offset ? min_u64(end, PAGE_UP(inode->size)) : offset);
 		return 0;
 	}
 	if (mode & ~FALLOC_KEEP_SIZE)
 		return -EOPNOTSUPP;
+	if ((inode->seals & F_SEAL_GROW) && end > inode->size)
+		return -EPERM;
 	/* What cannot succeed is refused before a single page is taken. */
 	if (inode->super->max_bytes != UINT64_MAX && length > inode->super->max_bytes)
 		return -ENOSPC;

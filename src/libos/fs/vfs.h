@@ -110,6 +110,8 @@ struct inode {
 	void *locks;           /* advisory locks */
 	void *text;            /* vm/: prepared text copies of this file */
 	uint32_t mapped_shared;
+	uint32_t mapped_writable; /* of these, what may be written through or become so */
+	uint32_t seals;        /* F_SEAL_* */
 	uint8_t write_hint;    /* F_SET_RW_HINT; kept, and means nothing */
 	int32_t writers;       /* files that may write it; below 0: so many programs that run it */
 	struct thread *changing;    /* its contents, in a call that may give way; see inode_enter() */
@@ -168,6 +170,7 @@ struct vfs {
 	uint64_t next_device;
 	uint32_t last_mount_id;
 	uint64_t inode_live, file_live;
+	struct super *memfds;      /* of the files of memfd_create(2) */
 	struct super pipes;        /* of the inodes that pipe(2) makes */
 	struct list timerfds;      /* all timers with a descriptor */
 	uint32_t next_eventfd;     /* a number for /proc/PID/fdinfo */
@@ -215,6 +218,8 @@ void path_get(struct path *path);
 void path_put(struct path *path);
 /* The absolute path below the process's root, for getcwd and /proc/…; length or -errno ( -ERANGE, -ENOENT when unlinked). */
 int64_t path_text(const struct fs_context *fs, const struct path *path, char *to, size_t size);
+/* Like path_text(), with " (deleted)", "pipe:[n]" and "anon_inode:NAME" and "/memfd:NAME (deleted)", for /proc. */
+int64_t path_describe(const struct fs_context *fs, const struct path *path, char *to, size_t size);
 
 /* may: bits MAY_*; 0 or -EACCES. */
 #define MAY_READ 4u

@@ -57,6 +57,11 @@ static int check_file(struct map_request *m, struct file *file, int flags)
 	/* Only private anonymous memory has something to grow into. */
 	if ((m->flags & REGION_GROWSDOWN) != 0)
 		return -EINVAL;
+	if (!anonymous && (m->flags & REGION_SHARED) != 0 && (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0) {
+		if ((m->prot & PROT_WRITE) != 0)
+			return -EPERM;
+		m->max_prot &= ~(uint32_t)PROT_WRITE;
+	}
 	m->file = anonymous ? NULL : file;
 	return 0;
 }

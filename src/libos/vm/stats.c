@@ -58,8 +58,7 @@ static void region_name(const struct region *region, char *to, size_t size)
 		/* As seen from the root of the tree; path_text() looks at nothing else of the context. */
 		const struct fs_context tree = { .root = { libos.vfs.root, libos.vfs.root->root } };
 
-		if (path_text(&tree, &region->file->path, to, size) < 0)
-			str_copy(to, "(deleted)", size);
+		(void)path_describe(&tree, &region->file->path, to, size);
 	} else if (region->object != NULL) {
 		str_copy(to, "/dev/zero (deleted)", size);
 	} else if ((region->flags & REGION_STACK) != 0) {

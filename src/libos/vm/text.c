@@ -31,6 +31,11 @@ static struct inode_vm *inode_vm(const struct inode *inode)
 	return inode->text;
 }
 
+static bool may_write_file(const struct region *region)
+{
+	return (region->flags & REGION_SHARED) != 0 && (region->max_prot & PROT_WRITE) != 0;
+}
+
 int region_attach_inode(struct region *region)
 {
 	struct inode *inode = file_inode(region->file);
@@ -47,6 +52,8 @@ int region_attach_inode(struct region *region)
 	list_push_front(&vm->regions, &region->inode_node);
 	if ((region->flags & REGION_SHARED) != 0)
 		inode->mapped_shared++;
+	if (may_write_file(region))
+		inode->mapped_writable++;
 	return 0;
 }
 
@@ -59,6 +66,8 @@ void region_detach_inode(struct region *region)
 	list_remove(&region->inode_node);
 	if ((region->flags & REGION_SHARED) != 0)
 		inode->mapped_shared--;
+	if (may_write_file(region))
+		inode->mapped_writable--;
 }
 
 static void text_free(struct text_copy *text)
