@@ -24,6 +24,14 @@ static bool ends_too_far(const struct file *file, uint64_t offset, uint64_t leng
 	return offset > end - length;
 }
 
+static int check_seals(struct map_request *m, const struct inode *inode)
+{
+	if ((m->flags & REGION_SHARED) == 0 || (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) == 0)
+		return 0;
+	m->max_prot &= ~(uint32_t)PROT_WRITE;
+	return (m->prot & PROT_WRITE) != 0 ? -EPERM : 0;
+}
+
 /* May this file be mapped like that? */
 static int check_file(struct map_request *m, struct file *file, int flags)
 {
@@ -57,13 +65,8 @@ static int check_file(struct map_request *m, struct file *file, int flags)
 	/* Only private anonymous memory has something to grow into. */
 	if ((m->flags & REGION_GROWSDOWN) != 0)
 		return -EINVAL;
-	if (!anonymous && (m->flags & REGION_SHARED) != 0 && (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0) {
-		if ((m->prot & PROT_WRITE) != 0)
-			return -EPERM;
-		m->max_prot &= ~(uint32_t)PROT_WRITE;
-	}
 	m->file = anonymous ? NULL : file;
-	return 0;
+	return anonymous ? 0 : check_seals(m, inode);
 }
 
 static int check_type(const struct map_request *m, int flags, struct file *file)
