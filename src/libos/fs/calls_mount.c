@@ -174,6 +174,7 @@ static int remount(const struct path *on, char *options, uint32_t flags)
 	if (!(flags & MS_ATIME))
 		keep |= MS_ATIME;
 	m->flags = (mount_flags(flags) & ~keep) | (m->flags & keep);
+	mounts_changed();
 	return 0;
 }
 

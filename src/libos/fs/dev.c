@@ -131,6 +131,17 @@ static const struct file_ops full_ops = { .read = zero_read, .write = full_write
 static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = device_seek, .ioctl = random_ioctl,
                                              .rwf = RWF_FILE | RWF_NOWAIT };
 
+/* Only /dev/random can be waited for, and never has to be. */
+static uint32_t random_poll(struct file *file, struct poll_table *table)
+{
+	(void)file, (void)table;
+	return POLLIN | POLLRDNORM;
+}
+
+static const struct file_ops blocking_random_ops = { .read = random_read, .write = null_write, .seek = device_seek,
+                                                      .ioctl = random_ioctl, .poll = random_poll,
+                                                      .rwf = RWF_FILE | RWF_NOWAIT };
+
 /* ---- opening by number ---- */
 
 static int open_memory(uint32_t minor, struct file *file)
@@ -146,6 +157,8 @@ static int open_memory(uint32_t minor, struct file *file)
 		file->ops = &full_ops;
 		return 0;
 	case 8:
+		file->ops = &blocking_random_ops;
+		return 0;
 	case 9:
 		file->ops = &random_ops;
 		return 0;

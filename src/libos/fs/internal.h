@@ -52,6 +52,8 @@ void mount_move(struct mount *mount, const struct path *on);
 /* Mounts in `to` all that is mounted below `from` and not newer than `last`, except what cannot be bound. 0 or -ENOMEM,
  * then some of it is mounted. */
 int mounts_copy(const struct path *from, struct mount *to, uint32_t last);
+/* Tells those who poll /proc/PID/mounts. */
+void mounts_changed(void);
 bool mount_readonly(const struct mount *mount);
 /* Are files open for writing in it (all: in any mount of its file system)? */
 bool mount_written(const struct mount *mount, bool all);

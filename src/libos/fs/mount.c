@@ -48,6 +48,12 @@ bool mount_written(const struct mount *m, bool all)
 	return false;
 }
 
+void mounts_changed(void)
+{
+	libos.vfs.mount_changes++;
+	waitq_wake_all(&libos.vfs.mount_wait);
+}
+
 static void mount_attach(struct mount *m, const struct path *on)
 {
 	m->parent = on->mount;
@@ -79,6 +85,7 @@ int mount_add(struct super *super, struct inode *root, const struct path *on, co
 	if (on)
 		mount_attach(m, on);
 	list_push_back(&libos.vfs.mounts, &m->node);
+	mounts_changed();
 	if (made)
 		*made = m;
 	return 0;
@@ -98,6 +105,7 @@ void mount_move(struct mount *m, const struct path *on)
 	struct inode *covered = m->covered;
 	mount_uncover(m);
 	mount_attach(m, on);
+	mounts_changed();
 	inode_put(covered);
 	mount_put(parent);
 }
@@ -135,6 +143,7 @@ static void mount_detach(struct mount *m)
 {
 	mount_uncover(m);
 	list_remove(&m->node);
+	mounts_changed();
 	inode_put(m->covered);
 	m->covered = NULL;
 	mount_put(m->parent);
@@ -274,6 +283,7 @@ int vfs_init(const void *image, uint64_t size)
 {
 	struct vfs *vfs = &libos.vfs;
 	list_init(&vfs->mounts);
+	waitq_init(&vfs->mount_wait);
 	list_init(&vfs->lock_waiters);
 	list_init(&vfs->lock_sets);
 	list_init(&vfs->timerfds);

@@ -12,7 +12,7 @@ static const struct proc_entry fd_link_entry;
 static const struct proc_entry fd_info_entry;
 static const struct proc_entry process_entry = { "", PROC_PROCESS, 0555, .children = proc_pid_children };
 static const struct inode_ops proc_ops;
-static const struct file_ops proc_file_ops;
+static const struct file_ops proc_file_ops, system_file_ops, mounts_file_ops;
 
 static struct proc_node *proc_node(struct inode *inode) { return (struct proc_node *)(void *)inode; }
 
@@ -370,7 +370,9 @@ static int proc_open(struct inode *inode, struct file *file, struct thread *thre
 		file->ops = &directory_file_ops;
 		return 0;
 	}
-	file->ops = &proc_file_ops;
+	bool mounts = n->entry->show == proc_show_mounts || n->entry->show == proc_show_mountinfo;
+	file->ops = mounts ? &mounts_file_ops : n->pid ? &proc_file_ops : &system_file_ops;
+	file->dir_generation = libos.vfs.mount_changes;
 	struct content *content = heap_zalloc(sizeof(*content));
 	if (!content)
 		return -ENOMEM;
@@ -486,12 +488,31 @@ static int64_t proc_file_seek(struct file *file, int64_t offset, int whence)
 	return to;
 }
 
-static const struct file_ops proc_file_ops = {
-	.read = proc_file_read,
-	.write = proc_file_write,
-	.seek = proc_file_seek,
-	.release = proc_file_release,
-};
+/* What is not of a process can be polled, and is always ready. */
+static uint32_t system_poll(struct file *file, struct poll_table *table)
+{
+	(void)file, (void)table;
+	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
+/* Who has not been told that the mounts have changed is told once. */
+static uint32_t mounts_poll(struct file *file, struct poll_table *table)
+{
+	bool changed = file->dir_generation != libos.vfs.mount_changes;
+	poll_watch(table, &libos.vfs.mount_wait);
+	file->dir_generation = libos.vfs.mount_changes;
+	return POLLIN | POLLRDNORM | (changed ? POLLERR | POLLPRI : 0);
+}
+
+#define FILE_OPS \
+	.read = proc_file_read, \
+	.write = proc_file_write, \
+	.seek = proc_file_seek, \
+	.release = proc_file_release
+
+static const struct file_ops proc_file_ops = { FILE_OPS };
+static const struct file_ops system_file_ops = { FILE_OPS, .poll = system_poll };
+static const struct file_ops mounts_file_ops = { FILE_OPS, .poll = mounts_poll };
 
 static struct inode *proc_release(struct inode *inode)
 {

@@ -169,6 +169,8 @@ struct vfs {
 	struct mount *root;
 	uint64_t next_device;
 	uint32_t last_mount_id;
+	uint32_t mount_changes;    /* how often the mounts have changed */
+	struct waitq mount_wait;   /* who polls /proc/PID/mounts */
 	uint64_t inode_live, file_live;
 	struct super *memfds;      /* of the files of memfd_create(2) */
 	struct super pipes;        /* of the inodes that pipe(2) makes */

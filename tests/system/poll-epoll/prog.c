@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/select.h>
 #include <sys/timerfd.h>
 
@@ -555,6 +556,35 @@ static void counters(void)
 	close(ep);
 }
 
+/* Which files can be watched at all, and what they say. */
+static void files(void)
+{
+	static const struct { const char *name; uint32_t events; } file[] = {
+		{ "/dev/zero", 0 }, { "/dev/full", 0 }, { "/dev/urandom", 0 }, { "/dev/random", 0x41 }, { "/proc", 0 },
+		{ "/proc/meminfo", 0x145 }, { "/proc/sys/kernel/pid_max", 0x145 }, { "/proc/self/stat", 0 }, { "/proc/self/maps", 0 },
+		{ "/proc/self/fdinfo/0", 0 }, { "/proc/self/mounts", 0x41 }, { "/proc/self/mountinfo", 0x41 },
+	};
+	int ep = epoll_create1(0), fd, info;
+	struct pollfd p = { 0, POLLPRI, 0 };
+
+	for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
+		fd = open(file[i].name, O_RDONLY);
+		int r = add(ep, fd, EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM | EPOLLPRI);
+		CHECK(file[i].name, fd >= 0 && (file[i].events ? r == 0 && one(ep, file[i].events, (uint64_t)fd) : r && errno == EPERM));
+		close(fd);
+	}
+	fd = open("/proc/mounts", O_RDONLY);
+	p.fd = info = open("/proc/self/mountinfo", O_RDONLY);
+	add(ep, fd, EPOLLPRI | EPOLLET);
+	mkdir("m", 0700);
+	CHECK("no mount", now(ep) == 0 && poll(&p, 1, 0) == 0);
+	CHECK("mount", mount("none", "m", "tmpfs", 0, NULL) == 0 && one(ep, EPOLLPRI | EPOLLERR, (uint64_t)fd) && now(ep) == 0);
+	CHECK("each file is told", poll(&p, 1, 0) == 1 && p.revents == (POLLPRI | POLLERR) && poll(&p, 1, 0) == 0);
+	CHECK("remount", mount("none", "m", "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0 && now(ep) == 1 && now(ep) == 0);
+	CHECK("umount", umount("m") == 0 && now(ep) == 1 && now(ep) == 0);
+	close(fd), close(info), close(ep);
+}
+
 static int by_text(const void *a, const void *b) { return strcmp(a, b); }
 
 static void fdinfo(void)
@@ -605,6 +635,7 @@ int main(void)
 	waits();
 	exclusive();
 	counters();
+	files();
 	fdinfo();
 	DONE();
 }
