@@ -317,8 +317,10 @@ static void become(struct thread *self, struct program *prog, struct signal_acti
 	reset_signals(self, fresh);
 	posix_timers_drop(p);
 	if (fds) {
-		fd_table_put(p->fds);
+		struct fd_table *shared = p->fds;
+
 		p->fds = fds;
+		fd_table_put(shared); /* may give way, if it is the last */
 	}
 	fd_table_close_on_exec(p->fds);
 	take_identity(self, prog, a);
