@@ -48,20 +48,23 @@ int64_t seals_add(const struct file *file, uint32_t seals)
 
 const char *memfd_title(struct inode *inode)
 {
-	return inode->super == libos.vfs.memfds ? tmpfs_node(inode)->title : NULL;
+	return libos.vfs.memfds && inode->super == libos.vfs.memfds ? tmpfs_node(inode)->title : NULL;
 }
 
 static int make(struct thread *self, const char *name, uint32_t flags, struct file **made)
 {
-	struct inode *root = libos.vfs.memfds->root, *inode;
+	struct vfs *vfs = &libos.vfs;
+	struct inode *inode;
 	uint64_t size = str_length(name) + 1;
 	int r = files_check(&self->cred);
 	if (r)
 		return r;
-	char *title = heap_alloc(size);
+	if (!vfs->memfds)
+		vfs->memfds = tmpfs_new("tmpfs", "tmpfs", UINT64_MAX, 01777);
+	char *title = vfs->memfds ? heap_alloc(size) : NULL;
 	if (!title)
 		return -ENOMEM;
-	r = root->ops->create(root, "", 0, S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0777 & ~EXECUTABLE : 0777), 0, &self->cred, &inode);
+	r = tmpfs_ops.create(vfs->memfds->root, "", 0, S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0777 & ~EXECUTABLE : 0777), 0, &self->cred, &inode);
 	if (r) {
 		heap_free(title);
 		return r;

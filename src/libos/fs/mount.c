@@ -289,9 +289,6 @@ int vfs_init(const void *image, uint64_t size)
 	list_init(&vfs->timerfds);
 	vfs->pipes = (struct super){ .type = "pipefs", .source = "pipefs", .magic = PIPEFS_MAGIC, .max_bytes = UINT64_MAX };
 	vfs->pipes.device = make_device(0, (uint32_t)++vfs->next_device);
-	vfs->memfds = tmpfs_new("tmpfs", "tmpfs", UINT64_MAX, 01777);
-	if (!vfs->memfds)
-		return -ENOMEM;
 	vfs->anon = (struct super){ .type = "anon_inodefs", .source = "anon_inodefs", .magic = ANON_INODE_FS_MAGIC };
 	vfs->anon.device = make_device(0, (uint32_t)++vfs->next_device);
 	(void)!fs_random(vfs->boot_id, sizeof(vfs->boot_id));

@@ -172,7 +172,7 @@ struct vfs {
 	uint32_t mount_changes;    /* how often the mounts have changed */
 	struct waitq mount_wait;   /* who polls /proc/PID/mounts */
 	uint64_t inode_live, file_live;
-	struct super *memfds;      /* of the files of memfd_create(2) */
+	struct super *memfds;      /* of the files of memfd_create(2); NULL: none was made yet */
 	struct super pipes;        /* of the inodes that pipe(2) makes */
 	struct list timerfds;      /* all timers with a descriptor */
 	uint32_t next_eventfd;     /* a number for /proc/PID/fdinfo */
