@@ -148,8 +148,9 @@ static void waits(void)
 	pthread_join(t[0], NULL);
 
 	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_signal }, NULL);
-	ualarm(20000, 0);
+	ualarm(20000, 20000);
 	FAILS("a signal", EINTR, get(shared));
+	ualarm(0, 0);
 }
 
 int main(void)

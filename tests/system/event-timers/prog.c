@@ -104,14 +104,15 @@ static void expires(int clock)
 
 	CHECK("nothing set", left(t) == 0 && ready(t) == 0);
 	set(t, 0, in(5 * MS, 0));
-	CHECK("soon", left(t) > 0 && left(t) <= 5 * MS);
+	/* A machine that is busy may take longer than that to ask. */
+	CHECK("soon", left(t) <= 5 * MS && (left(t) > 0 || ready(t) == POLLIN));
 	pause_ms(15);
 	CHECK("once", ready(t) == POLLIN && left(t) == 0 && get(t) == 1 && ready(t) == 0);
 	set(t, 0, in(1 * MS, 1 * MS));
 	pause_ms(30);
 	CHECK("many times", get(t) >= 29);
 	pause_ms(5);
-	CHECK("on and on", left(t) > 0 && left(t) <= MS && ready(t) == POLLIN && get(t) >= 4);
+	CHECK("on and on", left(t) <= MS && ready(t) == POLLIN && get(t) >= 4);
 	pause_ms(5);
 	CHECK("a new setting", timerfd_settime(t, 0, &(struct itimerspec){ { 7, 0 }, { 0, 0 } }, &old) == 0 && old.it_interval.tv_nsec == MS && old.it_value.tv_nsec <= MS);
 	FAILS("forgets", EAGAIN, get(t));
@@ -138,8 +139,9 @@ static void waits(void)
 	int t = timerfd_create(CLOCK_MONOTONIC, 0);
 
 	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_signal }, NULL);
-	ualarm(20000, 0);
+	ualarm(20000, 20000);
 	FAILS("a signal", EINTR, get(t));
+	ualarm(0, 0);
 	set(t, 0, in(20 * MS, 0));
 	if (fork() == 0)
 		_exit(get(t) == 1 ? 0 : 1);

@@ -269,7 +269,7 @@ static void *close_soon(void *arg)
 {
 	int *fd = arg;
 
-	pause_ms(30);
+	pause_ms(200);
 	close(fd[0]);
 	pause_ms(30);
 	put(fd[1]);
