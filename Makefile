@@ -40,7 +40,7 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C) src/hal/x86_64/virtq.c
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers bench-worst bench-held fuzz fuzz-build unit stress layers stack budget format coverage clean docs
+.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers bench-worst bench-held fuzz fuzz-build unit stress layers stack budget coverage clean docs
 
 help:  ## This list
 	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
@@ -439,9 +439,6 @@ budget:  ## Count the lines of the kernel and of long files
 
 coverage:  ## Which lines unit tests and fuzz corpora reach (needs Debian's llvm)
 	@tools/coverage
-
-format:  ## Reformat the C sources
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:  ## Remove everything that was built
 	rm -rf build feuerbird-sim
