@@ -53,15 +53,22 @@ static int check_flags(const struct file *file, uint32_t flags)
 	return (file->ops->rwf & RWF_NOWAIT) && !fifo ? 0 : -EOPNOTSUPP;
 }
 
+/* Prepares *io, and checks what comes behind the list of parts. */
+static int begin(struct thread *self, const struct file *file, const struct io_vec *vec, uint32_t count, const uint64_t *position,
+                 uint32_t flags, struct io *io)
+{
+	io_init(io, self->process->space, vec, count);
+	io->flags = flags;
+	if (ends_too_far(file, io, position))
+		return -EINVAL;
+	return flags ? check_flags(file, flags) : 0;
+}
+
 static int64_t do_read(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position,
                        uint32_t flags)
 {
 	struct io io;
-	io_init(&io, self->process->space, vec, count);
-	io.flags = flags;
-	if (ends_too_far(file, &io, position))
-		return -EINVAL;
-	int error = flags ? check_flags(file, flags) : 0;
+	int error = begin(self, file, vec, count, position, flags, &io);
 	if (error)
 		return error;
 	bool held = file_hold(self, file);
@@ -74,11 +81,7 @@ static int64_t do_write(struct thread *self, struct file *file, const struct io_
                         uint32_t flags)
 {
 	struct io io;
-	io_init(&io, self->process->space, vec, count);
-	io.flags = flags;
-	if (ends_too_far(file, &io, position))
-		return -EINVAL;
-	int error = flags ? check_flags(file, flags) : 0;
+	int error = begin(self, file, vec, count, position, flags, &io);
 	if (error)
 		return error;
 	bool held = file_hold(self, file);
