@@ -81,5 +81,8 @@ EXO_NORETURN void libos_bench(void);
 /* ns since boot; ns since 1970 (with the offset that clock_settime set). */
 uint64_t libos_now(void);
 uint64_t libos_realtime(void);
+/* proc/clock.c */
+uint64_t ns_add(uint64_t a, uint64_t b); /* saturates */
+struct linux_timespec timespec_of(uint64_t ns);
 
 #endif

@@ -653,6 +653,9 @@ _Static_assert(sizeof(struct linux_stat) == 144, "struct stat");
 struct linux_timespec {
 	int64_t seconds, ns;
 };
+struct linux_itimerspec {
+	struct linux_timespec interval, value;
+};
 struct linux_timeval {
 	int64_t seconds, us;
 };

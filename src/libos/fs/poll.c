@@ -261,8 +261,7 @@ static void put_timespec_left(struct thread *self, uint64_t address, uint64_t de
 {
 	if (!address || deadline == NO_DEADLINE)
 		return;
-	uint64_t left = deadline ? time_left(deadline) : 0;
-	struct linux_timespec ts = { (int64_t)(left / 1000000000), (int64_t)(left % 1000000000) };
+	struct linux_timespec ts = timespec_of(deadline ? time_left(deadline) : 0);
 	(void)!user_write(self->process->space, address, &ts, sizeof(ts));
 }
 

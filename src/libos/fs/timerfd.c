@@ -24,10 +24,6 @@ struct timerfd {
 };
 #define TIMERFD_AT(at) LIST_ENTRY(at, struct timerfd, node)
 
-struct itimerspec64 {
-	struct linux_timespec interval, value;
-};
-
 static struct timerfd *timerfd_of(const struct file *file)
 {
 	return file->private_data;
@@ -41,11 +37,6 @@ static void expire(struct timer *timer)
 	waitq_wake_events(&t->wait, POLLIN);
 }
 
-static uint64_t add(uint64_t a, uint64_t b)
-{
-	return a > NO_DEADLINE - 1 - b ? NO_DEADLINE - 1 : a + b;
-}
-
 static uint64_t now_of(const struct timerfd *t)
 {
 	return t->real ? libos_realtime() : libos_now();
@@ -55,7 +46,7 @@ static void start(struct timerfd *t)
 {
 	uint64_t now = now_of(t);
 	if (t->at_ns > now)
-		sched_timer_set(&t->timer, add(libos_now(), t->at_ns - now));
+		sched_timer_set(&t->timer, ns_add(libos_now(), t->at_ns - now));
 	else
 		expire(&t->timer);
 }
@@ -68,7 +59,7 @@ static void go_on(struct timerfd *t)
 		return;
 	uint64_t missed = now > t->at_ns ? (now - t->at_ns) / t->interval_ns : 0;
 	t->ticks += missed;
-	t->at_ns = add(t->at_ns, (missed + 1) * t->interval_ns);
+	t->at_ns = ns_add(t->at_ns, (missed + 1) * t->interval_ns);
 	t->expired = false;
 	start(t);
 }
@@ -154,21 +145,16 @@ static void timerfd_release(struct file *file)
 	heap_free(t);
 }
 
-static struct linux_timespec to_timespec(uint64_t ns)
-{
-	return (struct linux_timespec){ (int64_t)(ns / NS_PER_S), (int64_t)(ns % NS_PER_S) };
-}
-
-static struct itimerspec64 setting(const struct timerfd *t)
+static struct linux_itimerspec setting(const struct timerfd *t)
 {
 	uint64_t now = now_of(t), left = t->at_ns > now && !t->expired ? t->at_ns - now : 0;
-	return (struct itimerspec64){ to_timespec(t->interval_ns), to_timespec(left) };
+	return (struct linux_itimerspec){ timespec_of(t->interval_ns), timespec_of(left) };
 }
 
 static void timerfd_info(const struct file *file, struct text *text)
 {
 	const struct timerfd *t = timerfd_of(file);
-	struct itimerspec64 s = setting(t);
+	struct linux_itimerspec s = setting(t);
 	text_printf(text, "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\nit_interval: (%lu, %lu)\n", t->clock,
 	            (unsigned long)t->ticks, t->flags, (unsigned long)s.value.seconds, (unsigned long)s.value.ns,
 	            (unsigned long)s.interval.seconds, (unsigned long)s.interval.ns);
@@ -242,7 +228,7 @@ static int timerfd_get(struct thread *self, uint64_t fd, struct timerfd **t)
 	return 0;
 }
 
-static void set(struct timerfd *t, const struct itimerspec64 *to, uint32_t flags)
+static void set(struct timerfd *t, const struct linux_itimerspec *to, uint32_t flags)
 {
 	uint64_t value = to_ns(&to->value);
 	bool absolute = flags & ABSTIME;
@@ -252,14 +238,14 @@ static void set(struct timerfd *t, const struct itimerspec64 *to, uint32_t flags
 	t->interval_ns = to_ns(&to->interval);
 	t->watches = is_realtime(t) && absolute && (flags & CANCEL_ON_SET);
 	t->real = absolute && is_realtime(t);
-	t->at_ns = !value || absolute ? value : add(libos_now(), value);
+	t->at_ns = !value || absolute ? value : ns_add(libos_now(), value);
 	if (value)
 		start(t);
 }
 
 int64_t sys_timerfd_settime(struct thread *self, const uint64_t *args_)
 {
-	struct itimerspec64 to, old;
+	struct linux_itimerspec to, old;
 	uint32_t flags = (uint32_t)args_[1];
 	struct timerfd *t = NULL;
 	if (user_read(self->process->space, &to, args_[2], sizeof(to)))
@@ -290,6 +276,6 @@ int64_t sys_timerfd_gettime(struct thread *self, const uint64_t *args_)
 	if (r)
 		return r;
 	go_on(t);
-	struct itimerspec64 now = setting(t);
+	struct linux_itimerspec now = setting(t);
 	return user_write(self->process->space, args_[1], &now, sizeof(now)) ? -EFAULT : 0;
 }

@@ -7,6 +7,11 @@ uint64_t ns_add(uint64_t a, uint64_t b)
 	return a + b < a ? UINT64_MAX - 1 : a + b;
 }
 
+struct linux_timespec timespec_of(uint64_t ns)
+{
+	return (struct linux_timespec){(int64_t)(ns / (uint64_t)NS_PER_SECOND), (int64_t)(ns % (uint64_t)NS_PER_SECOND)};
+}
+
 int timespec_read(struct thread *t, uint64_t address, int64_t *ns)
 {
 	struct linux_timespec ts;
@@ -22,8 +27,7 @@ int timespec_read(struct thread *t, uint64_t address, int64_t *ns)
 
 int timespec_write(struct thread *t, uint64_t address, uint64_t ns)
 {
-	struct linux_timespec ts = {.seconds = (int64_t)(ns / (uint64_t)NS_PER_SECOND),
-	                            .ns = (int64_t)(ns % (uint64_t)NS_PER_SECOND)};
+	struct linux_timespec ts = timespec_of(ns);
 
 	return user_write(t->process->space, address, &ts, sizeof(ts)) ? -EFAULT : 0;
 }

@@ -105,7 +105,6 @@ void real_timer_delivered(struct process *p);
 void real_timer_init(struct process *p);
 int timespec_read(struct thread *t, uint64_t address, int64_t *ns); /* -EFAULT, -EINVAL */
 int timespec_write(struct thread *t, uint64_t address, uint64_t ns);
-uint64_t ns_add(uint64_t a, uint64_t b); /* saturates */
 /* Now on a Linux clock, or -EINVAL. */
 int64_t clock_now(struct thread *self, int32_t clock, uint64_t *ns);
 /* Is it a clock of CPU time? Then it is named by the process or thread that it is of. */

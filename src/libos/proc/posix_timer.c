@@ -28,10 +28,6 @@ struct posix_timer {
 };
 #define TIMER_AT(at) LIST_ENTRY(at, struct posix_timer, node)
 
-struct itimerspec64 {
-	struct linux_timespec interval, value;
-};
-
 /*
  * Sends the signal, if it is not ignored. A timer with an interval goes on when that is delivered, and counts then what
  * it has missed: however short the interval, it costs no more than its program takes.
@@ -254,11 +250,6 @@ int64_t sys_timer_create(struct thread *self, const uint64_t *args)
 	return 0;
 }
 
-static struct linux_timespec to_timespec(uint64_t ns)
-{
-	return (struct linux_timespec){(int64_t)(ns / (uint64_t)NS_PER_SECOND), (int64_t)(ns % (uint64_t)NS_PER_SECOND)};
-}
-
 /* Time to the next expiry; of one that waits for its signal to be delivered it is computed, not armed. */
 static uint64_t time_left(const struct posix_timer *t)
 {
@@ -274,16 +265,16 @@ static uint64_t time_left(const struct posix_timer *t)
 	return t->notify == SIGEV_NONE ? 0 : 1;
 }
 
-static struct itimerspec64 timer_setting(const struct posix_timer *t)
+static struct linux_itimerspec timer_setting(const struct posix_timer *t)
 {
-	return (struct itimerspec64){to_timespec(t->interval_ns), to_timespec(time_left(t))};
+	return (struct linux_itimerspec){timespec_of(t->interval_ns), timespec_of(time_left(t))};
 }
 
 int64_t sys_timer_settime(struct thread *self, const uint64_t *args)
 {
 	struct process *p = self->process;
 	struct posix_timer *t = find(p, (int32_t)args[0]);
-	struct itimerspec64 old;
+	struct linux_itimerspec old;
 	int64_t interval, value;
 	uint64_t now, own;
 	int error;
@@ -320,7 +311,7 @@ int64_t sys_timer_settime(struct thread *self, const uint64_t *args)
 int64_t sys_timer_gettime(struct thread *self, const uint64_t *args)
 {
 	struct posix_timer *t = find(self->process, (int32_t)args[0]);
-	struct itimerspec64 now;
+	struct linux_itimerspec now;
 
 	if (!t)
 		return -EINVAL;
