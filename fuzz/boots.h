@@ -14,6 +14,7 @@ static inline void core_forget(void)
 	memset(core.caps, 0, fresh * sizeof(core.caps[0]));
 	memset(core.cap_bindings, 0, fresh * sizeof(core.cap_bindings[0]));
 	memset(core.cap_asked, 0, fresh * sizeof(core.cap_asked[0]));
+	memset(core.funds_awaited, 0, fresh * sizeof(core.funds_awaited[0]));
 	memset(core.due_place, 0, fresh * sizeof(core.due_place[0]));
 	memset(core.timer_place, 0, sizeof(core.timer_place));
 	memset(&core.cpus[0], 0, sizeof(core.cpus[0]));
