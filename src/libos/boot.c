@@ -173,6 +173,7 @@ void libos_start(const struct exo_boot *boot)
 	frames_init();
 	sched_init();
 	process_table_init();
+	net_init();
 	options_parse();
 	tty_console_init();
 	if (libos.options.bench)

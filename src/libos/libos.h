@@ -13,6 +13,7 @@
 
 #include <libos/fs/vfs.h>
 #include <libos/lib/heap.h>
+#include <libos/net/net.h>
 #include <libos/proc/process.h>
 #include <libos/sched/sched.h>
 #include <libos/tty/tty.h>
@@ -47,6 +48,7 @@ struct libos {
 	struct sched sched;           /* sched/sched.h */
 	struct process_table procs;   /* proc/process.h */
 	struct vfs vfs;               /* fs/vfs.h */
+	struct net net;               /* net/net.h */
 	struct tty console;           /* tty/tty.h */
 	bool no_answer_programs;      /* this machine runs none */
 	bool panicked;                /* for tests: the status alone may be that of a first program that called abort() */

@@ -617,6 +617,7 @@
 #define RAMFS_MAGIC              0x858458f6
 #define PROC_SUPER_MAGIC         0x9fa0
 #define PIPEFS_MAGIC             0x50495045
+#define SOCKFS_MAGIC             0x534f434b
 #define ANON_INODE_FS_MAGIC      0x9041934
 
 /* eventfd2, getrandom(2), memfd, reboot, statx */

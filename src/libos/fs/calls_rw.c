@@ -1,22 +1,14 @@
 /* System calls that move bytes: read, write and their vector and positioned kin, lseek. */
 #include <libos/fs/internal.h>
 
-#define IOV_MAX    1024u
-#define IOV_INLINE 8u
+#define IOV_MAX 1024u
 /* Linux's TASK_SIZE_MAX (arch/x86/include/asm/page_64_types.h): what a call may name at all, whatever is mapped there. */
 #define ADDRESS_LIMIT UINT64_C(0x7ffffffff000)
 
-static bool address_good(uint64_t address, uint64_t size)
+bool io_address_good(uint64_t address, uint64_t size)
 {
 	return address <= ADDRESS_LIMIT && size <= ADDRESS_LIMIT - address;
 }
-
-struct user_vec {
-	struct io_vec *vec; /* in here or on the heap */
-	uint32_t count;
-	uint64_t total; /* bytes; of none nothing more is looked at */
-	struct io_vec inline_[IOV_INLINE];
-};
 
 /* What ends beyond the largest offset is refused, whatever the file has there. */
 static bool ends_too_far(const struct file *file, const struct io *io, const uint64_t *position)
@@ -104,7 +96,7 @@ int64_t sys_read(struct thread *self, const uint64_t *args_)
 	struct file *file = fd_io_file(self, args_[0]);
 	struct io_vec vec = { args_[1], min_u64(args_[2], IO_SIZE_MAX) };
 	int r = check_readable(file);
-	if (!r && !address_good(args_[1], args_[2]))
+	if (!r && !io_address_good(args_[1], args_[2]))
 		r = -EFAULT;
 	if (r)
 		return r;
@@ -118,7 +110,7 @@ int64_t sys_write(struct thread *self, const uint64_t *args_)
 	struct file *file = fd_io_file(self, args_[0]);
 	struct io_vec vec = { args_[1], min_u64(args_[2], IO_SIZE_MAX) };
 	int r = check_writable(file);
-	if (!r && !address_good(args_[1], args_[2]))
+	if (!r && !io_address_good(args_[1], args_[2]))
 		r = -EFAULT;
 	if (r)
 		return r;
@@ -127,8 +119,7 @@ int64_t sys_write(struct thread *self, const uint64_t *args_)
 	return do_write(self, file, &vec, 1, &file->position, 0);
 }
 
-/* Takes the list over from the program: lengths are checked, and their sum cut to IO_SIZE_MAX as Linux does. */
-static int vec_get(struct thread *self, uint64_t address, uint32_t count, struct user_vec *v)
+int user_vec_get(struct thread *self, uint64_t address, uint32_t count, struct user_vec *v)
 {
 	v->vec = v->inline_;
 	v->count = count;
@@ -144,7 +135,7 @@ static int vec_get(struct thread *self, uint64_t address, uint32_t count, struct
 	for (uint32_t i = 0; !r && i < v->count; i++) {
 		if ((int64_t)v->vec[i].size < 0)
 			r = -EINVAL;
-		else if (!address_good(v->vec[i].address, min_u64(v->vec[i].size, IO_SIZE_MAX)))
+		else if (!io_address_good(v->vec[i].address, min_u64(v->vec[i].size, IO_SIZE_MAX)))
 			r = -EFAULT;
 		v->vec[i].size = min_u64(v->vec[i].size, left);
 		left -= v->vec[i].size;
@@ -155,7 +146,7 @@ static int vec_get(struct thread *self, uint64_t address, uint32_t count, struct
 	return r;
 }
 
-static void vec_put(struct user_vec *v)
+void user_vec_put(struct user_vec *v)
 {
 	if (v->vec != v->inline_)
 		heap_free(v->vec);
@@ -175,11 +166,11 @@ static int64_t move_vec(struct thread *self, const uint64_t *args, struct file *
 	struct user_vec v;
 	int64_t r = check_direction(file, move);
 	if (!r)
-		r = vec_get(self, args[1], (uint32_t)args[2], &v);
+		r = user_vec_get(self, args[1], (uint32_t)args[2], &v);
 	if (r)
 		return r;
 	r = v.total ? move(self, file, v.vec, v.count, position ? position : &file->position, flags) : 0;
-	vec_put(&v);
+	user_vec_put(&v);
 	return r;
 }
 
@@ -211,7 +202,7 @@ static int64_t move_at(struct thread *self, const uint64_t *args, mover move)
 	int r = check_positioned(file, position);
 	if (!r)
 		r = check_direction(file, move);
-	if (!r && !address_good(args[1], args[2]))
+	if (!r && !io_address_good(args[1], args[2]))
 		r = -EFAULT;
 	return r ? r : move(self, file, &vec, 1, &position, 0);
 }

@@ -11,7 +11,7 @@ static int64_t sync_file(struct thread *self, uint64_t fd)
 	if (file->ops->fsync)
 		return file->ops->fsync(file);
 	const struct inode *inode = file->path.inode;
-	return inode && (is_type(inode, S_IFIFO) || is_type(inode, S_IFCHR) || inode_is_anon(inode)) ? -EINVAL : 0;
+	return inode && (is_type(inode, S_IFIFO) || is_type(inode, S_IFCHR) || is_type(inode, S_IFSOCK) || inode_is_anon(inode)) ? -EINVAL : 0;
 }
 
 int64_t sys_fsync(struct thread *self, const uint64_t *args_)

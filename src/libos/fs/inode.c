@@ -20,12 +20,17 @@ void inode_init(struct inode *inode, struct super *super, const struct inode_ops
 	libos.vfs.inode_live++;
 }
 
+void super_put(struct super *super)
+{
+	if (--super->inode_count == 0 && super != &libos.vfs.pipes && super != &libos.vfs.sockets)
+		heap_free(super);
+}
+
 void inode_fini(struct inode *inode)
 {
 	struct super *super = inode->super;
 	libos.vfs.inode_live--;
-	if (--super->inode_count == 0 && super != &libos.vfs.pipes)
-		heap_free(super);
+	super_put(super);
 }
 
 void inode_enter(struct inode *inode)
@@ -65,8 +70,7 @@ static struct inode *inode_release(struct inode *inode)
 		vm_inode_forget(inode);
 	held = inode->ops->release(inode);
 	libos.vfs.inode_live--;
-	if (--super->inode_count == 0 && super != &libos.vfs.pipes)
-		heap_free(super);
+	super_put(super);
 	return held;
 }
 

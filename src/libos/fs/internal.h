@@ -1,4 +1,4 @@
-/* What the files of fs/ share among themselves and nobody else uses. */
+/* What the files of fs/ share among themselves, and with net/, whose sockets are files. */
 #ifndef LIBOS_FS_INTERNAL_H
 #define LIBOS_FS_INTERNAL_H
 
@@ -31,6 +31,8 @@ void inode_init(struct inode *inode, struct super *super, const struct inode_ops
                 const struct credentials *cred);
 /* Undoes inode_init() for an inode that nobody has seen. */
 void inode_fini(struct inode *inode);
+/* One inode less: with the last one a file system goes, but for those that are never mounted. */
+void super_put(struct super *super);
 /* A path with references taken from a mount (may be NULL) and an inode. */
 void path_set(struct path *path, struct mount *mount, struct inode *inode);
 bool path_equal(const struct path *a, const struct path *b);
@@ -232,6 +234,21 @@ struct file *anon_file_new(const struct file_ops *ops, const char *name, uint32_
 static inline bool inode_is_anon(const struct inode *inode) { return inode->super == &libos.vfs.anon; }
 const char *anon_name(const struct inode *inode); /* NULL: it is none */
 
+/* ---- calls_rw.c: a program's list of buffers ---- */
+/* Could a call name these bytes at all, whatever is mapped there? */
+bool io_address_good(uint64_t address, uint64_t size);
+#define IOV_INLINE 8u
+struct user_vec {
+	struct io_vec *vec; /* in here or on the heap */
+	uint32_t count;
+	uint64_t total; /* bytes; of none nothing more is looked at */
+	struct io_vec inline_[IOV_INLINE];
+};
+/* Takes the list over from the program: lengths are checked, and their sum cut to IO_SIZE_MAX as Linux does. 0; -EINVAL (also for more
+ * than 1,024 parts), -EFAULT, -ENOMEM. */
+int user_vec_get(struct thread *self, uint64_t address, uint32_t count, struct user_vec *v);
+void user_vec_put(struct user_vec *v);
+
 /* ---- poll.c ---- */
 struct poll_table {
 	void (*watch)(struct poll_table *table, struct waitq *q); /* what poll_watch() does */
@@ -240,6 +257,8 @@ struct poll_table {
 uint64_t poll_deadline(uint64_t ns);
 /* From a program's timespec: NO_DEADLINE if there is none, 0 for nothing to wait; -EFAULT, -EINVAL. */
 int poll_get_deadline(struct thread *self, uint64_t address, uint64_t *deadline);
+/* The time that is left goes back to the program, so that a restarted call does not wait longer in all. 0 or -EFAULT. */
+int put_timespec_left(struct thread *self, uint64_t address, uint64_t deadline);
 /* The signal mask of a call like ppoll (address 0: it stays); 0, -EINVAL, -EFAULT. And its end: after an interruption the mask
  * stays until the handler has been set up. */
 int poll_set_mask(struct thread *self, uint64_t address, uint64_t size);

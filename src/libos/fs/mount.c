@@ -172,8 +172,7 @@ void mount_put(struct mount *m)
 		super->kill(super);
 	inode_put(m->root);
 	super_drop_unmounted(super);
-	if (--super->inode_count == 0 && super != &libos.vfs.pipes)
-		heap_free(super);
+	super_put(super);
 	heap_free(m->source);
 	heap_free(m);
 }
@@ -289,6 +288,8 @@ int vfs_init(const void *image, uint64_t size)
 	list_init(&vfs->timerfds);
 	vfs->pipes = (struct super){ .type = "pipefs", .source = "pipefs", .magic = PIPEFS_MAGIC, .max_bytes = UINT64_MAX };
 	vfs->pipes.device = make_device(0, (uint32_t)++vfs->next_device);
+	vfs->sockets = (struct super){ .type = "sockfs", .source = "sockfs", .magic = SOCKFS_MAGIC, .max_bytes = UINT64_MAX };
+	vfs->sockets.device = make_device(0, (uint32_t)++vfs->next_device);
 	vfs->anon = (struct super){ .type = "anon_inodefs", .source = "anon_inodefs", .magic = ANON_INODE_FS_MAGIC };
 	vfs->anon.device = make_device(0, (uint32_t)++vfs->next_device);
 	(void)!fs_random(vfs->boot_id, sizeof(vfs->boot_id));

@@ -70,6 +70,8 @@ int64_t path_describe(const struct fs_context *fs, const struct path *path, char
 		return -ENOENT;
 	if (path->inode->super == &libos.vfs.pipes)
 		return (int64_t)format(to, size, "pipe:[%lu]", (unsigned long)path->inode->ino);
+	if (path->inode->super == &libos.vfs.sockets)
+		return (int64_t)format(to, size, "socket:[%lu]", (unsigned long)path->inode->ino);
 	if (inode_is_anon(path->inode))
 		return (int64_t)format(to, size, "anon_inode:%s", anon_name(path->inode));
 	const char *title = memfd_title(path->inode);

@@ -256,13 +256,12 @@ int64_t sys_poll(struct thread *self, const uint64_t *args_)
 	return -ERESTART_RESTARTBLOCK;
 }
 
-/* The time that is left goes back to the program, so that a restarted call does not wait longer in all. */
-static void put_timespec_left(struct thread *self, uint64_t address, uint64_t deadline)
+int put_timespec_left(struct thread *self, uint64_t address, uint64_t deadline)
 {
 	if (!address || deadline == NO_DEADLINE)
-		return;
+		return 0;
 	struct linux_timespec ts = timespec_of(deadline ? time_left(deadline) : 0);
-	(void)!user_write(self->process->space, address, &ts, sizeof(ts));
+	return user_write(self->process->space, address, &ts, sizeof(ts));
 }
 
 int poll_get_deadline(struct thread *self, uint64_t address, uint64_t *deadline)
@@ -286,7 +285,7 @@ int64_t sys_ppoll(struct thread *self, const uint64_t *args_)
 	r = poll_user(self, args_[0], (uint32_t)args_[1], deadline);
 	if (r == -EINTR)
 		r = -ERESTARTNOHAND;
-	put_timespec_left(self, args_[2], deadline);
+	(void)!put_timespec_left(self, args_[2], deadline);
 	poll_unset_mask(self, r);
 	return r;
 }
@@ -455,7 +454,7 @@ int64_t sys_pselect6(struct thread *self, const uint64_t *args_)
 	if (r)
 		return r;
 	r = select_user(self, args_, deadline);
-	put_timespec_left(self, args_[4], deadline);
+	(void)!put_timespec_left(self, args_[4], deadline);
 	poll_unset_mask(self, r);
 	return r;
 }

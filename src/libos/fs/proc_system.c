@@ -400,8 +400,15 @@ static int64_t target_mounts(const struct proc_subject *s, char *to, size_t size
 #define NET_DEV_HEAD                                                                                                   \
 	"Inter-|   Receive                                                |  Transmit\n"                              \
 	" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed"
+static void show_unix_sockets(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	net_unix_text(text);
+}
+
 static const struct proc_entry net_children[] = {
 	{ "dev", PROC_FILE, 0444, .text = NET_DEV_HEAD },
+	{ "unix", PROC_FILE, 0444, .show = show_unix_sockets },
 	{ .name = NULL },
 };
 

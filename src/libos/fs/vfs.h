@@ -107,6 +107,7 @@ struct inode {
 	struct mount *mounted; /* a file system is mounted on this directory */
 	void *private_data;
 	struct pipe *pipe;     /* FIFOs: made at first open */
+	struct unix_socket *socket; /* a socket's name: bound to it, no reference */
 	void *locks;           /* advisory locks */
 	void *text;            /* vm/: prepared text copies of this file */
 	uint32_t mapped_shared;
@@ -174,6 +175,7 @@ struct vfs {
 	uint64_t inode_live, file_live;
 	struct super *memfds;      /* of the files of memfd_create(2); NULL: none was made yet */
 	struct super pipes;        /* of the inodes that pipe(2) makes */
+	struct super sockets;      /* and of those of sockets */
 	struct list timerfds;      /* all timers with a descriptor */
 	uint32_t next_eventfd;     /* a number for /proc/PID/fdinfo */
 	struct super anon;         /* fs/anon.c: of files without a place */

@@ -179,6 +179,8 @@ enum user_resource {
 	USER_PIPE_PAGES, /* what pipes may hold: /proc/sys/fs/pipe-user-pages-soft and -hard */
 	USER_LOCKS,      /* record locks and flocks: LOCKS_SHARE of memory */
 	USER_EPOLL_WATCHES, /* /proc/sys/fs/epoll/max_user_watches */
+	USER_SOCKET_BYTES, /* sockets, and messages that nobody has read yet: an eighth of memory */
+	USER_IN_FLIGHT,    /* descriptors in messages: RLIMIT_NOFILE */
 	USER_COUNT
 };
 /* False: that would be beyond the limit, or there is no memory for an account. */

@@ -141,16 +141,3 @@ int64_t sys_personality(struct thread *self, const uint64_t *args)
 		p->personality = (uint32_t)args[0];
 	return old;
 }
-
-/* No family of sockets is there, as in a Linux that was built without. Programs like su take that for an answer. */
-int64_t sys_socket(struct thread *self, const uint64_t *args)
-{
-	(void)self, (void)args;
-	return -EAFNOSUPPORT;
-}
-
-int64_t sys_socketpair(struct thread *self, const uint64_t *args)
-{
-	(void)self, (void)args;
-	return -EAFNOSUPPORT;
-}
