@@ -313,6 +313,87 @@ static uint64_t grammar_clone_flags(void)
 	return GRAMMAR_PICK(flags);
 }
 
+/* The address of a socket: few names, so that some meet. */
+static uint64_t grammar_address(void)
+{
+	static const char *const names[] = { "s", "/tmp/s", "a", "d", "", "l" };
+	struct {
+		uint16_t family;
+		char path[30];
+	} address = { grammar_byte() < 240 ? 1 : grammar_byte(), "" };
+	uint64_t at = grammar_slot();
+	uint8_t how = grammar_byte();
+
+	/* A name, or behind a NUL an abstract one. */
+	memcpy(address.path + (how & 1), names[how / 2 % GRAMMAR_COUNT(names)], strlen(names[how / 2 % GRAMMAR_COUNT(names)]));
+	grammar_store(at, &address, sizeof(address));
+	return at;
+}
+
+/* What travels with a message: descriptors or credentials, mostly as it should be. */
+static uint64_t grammar_ancillary(uint64_t *size)
+{
+	uint64_t words[8] = {0}, at = grammar_slot();
+	uint8_t kind = grammar_byte(), count = grammar_byte() % 8;
+
+	words[0] = kind < 128 ? 16 + count * 4u : kind < 240 ? 28 : grammar_wild();
+	words[1] = 1 | (kind < 128 ? UINT64_C(1) : UINT64_C(2)) << 32;
+	for (size_t i = 2; i < 6; i++)
+		words[i] = kind < 128 ? grammar_byte() % 16u | (uint64_t)(grammar_byte() % 16u) << 32 : i == 2 ? (uint64_t)grammar_pid() : 0;
+	*size = grammar_byte() < 240 ? (words[0] + 7) & ~UINT64_C(7) : grammar_byte();
+	grammar_store(at, words, sizeof(words));
+	return at;
+}
+
+static uint64_t grammar_message(void)
+{
+	uint64_t words[7] = {0}, at = grammar_slot(), vec = grammar_slot();
+	uint8_t how = grammar_byte();
+
+	grammar_vector(vec);
+	if (how & 1) {
+		words[0] = grammar_address();
+		words[1] = grammar_byte() % 40u;
+	}
+	words[2] = vec;
+	words[3] = grammar_byte() % 5u;
+	if (how & 2)
+		words[4] = grammar_ancillary(&words[5]);
+	grammar_store(at, words, sizeof(words));
+	return at;
+}
+
+/* Sockets do not block, mostly. */
+static uint64_t grammar_socket_type(void)
+{
+	static const uint8_t types[] = { 1, 2, 5, 1, 2, 5, 3, 0 };
+
+	return GRAMMAR_PICK(types) | (grammar_byte() < 230 ? O_NONBLOCK : 0) | (grammar_byte() < 40 ? O_CLOEXEC : 0);
+}
+
+static int grammar_socket(uint64_t nr, int i, uint64_t *value)
+{
+	int makes = nr == 41 || nr == 53, named = nr == 42 || nr == 49, option = nr == 54 || nr == 55;
+
+	if (makes && i < 3)
+		*value = i == 0 ? (grammar_byte() < 240 ? 1 : grammar_byte()) : i == 1 ? grammar_socket_type() : grammar_byte() < 240 ? 0 : grammar_byte();
+	else if ((named && i == 1) || (nr == 44 && i == 4))
+		*value = grammar_byte() < 64 && nr == 44 ? 0 : grammar_address();
+	else if ((named && i == 2) || (nr == 44 && i == 5))
+		*value = grammar_byte() < 240 ? grammar_byte() % 16u : grammar_wild();
+	else if ((nr == 46 || nr == 47 || nr == 299 || nr == 307) && i == 1)
+		*value = grammar_message();
+	else if ((nr == 299 || nr == 307) && i == 2)
+		*value = grammar_byte() % 3u;
+	else if (option && i == 1)
+		*value = grammar_byte() < 250 ? 1 : grammar_byte();
+	else if (option && i == 2)
+		*value = grammar_byte() % 70u;
+	else
+		return 0;
+	return 1;
+}
+
 /* The arguments whose letter says too little. */
 static int grammar_special(uint64_t nr, int i, uint64_t *value)
 {
@@ -341,7 +422,7 @@ static int grammar_special(uint64_t nr, int i, uint64_t *value)
 	else if (nr == 7 && i == 2)
 		*value = grammar_byte() % 8u;
 	else
-		return 0;
+		return grammar_socket(nr, i, value);
 	return 1;
 }
 
