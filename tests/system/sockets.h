@@ -114,6 +114,7 @@ static inline int lowest(void)
 	do {                                                                                   \
 		pid = fork();                                                                  \
 		if (pid == 0) {                                                                \
+			check_failures = 0;                                                    \
 			__VA_ARGS__;                                                           \
 			_exit(check_failures != 0);                                            \
 		}                                                                              \
