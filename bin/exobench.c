@@ -15,9 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -162,6 +165,181 @@ static uint64_t row_pipe(uint64_t n)
 	close(there[0]);
 	close(back[0]);
 	close(back[1]);
+	return t;
+}
+
+/* ---- sockets of AF_UNIX ---- */
+
+static void echo_until_end(int fd)
+{
+	char c;
+
+	while (read(fd, &c, 1) == 1)
+		must(write(fd, &c, 1), "write");
+	_exit(0);
+}
+
+/* A byte there and back n times, with a child that ends with the connection. */
+static uint64_t round_trips(int fd, pid_t pid, uint64_t n)
+{
+	uint64_t t = 0;
+	char c = 0;
+
+	for (uint64_t i = 0; i <= n; i++) {
+		if (i == 1)
+			t = now(); /* the first one waits for the child to start */
+		must(write(fd, &c, 1), "write");
+		must(read(fd, &c, 1), "read");
+	}
+	t = now() - t;
+	close(fd);
+	reap(pid);
+	return t;
+}
+
+static uint64_t row_socketpair(uint64_t n)
+{
+	int s[2];
+	pid_t pid;
+
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, s), "socketpair");
+	pid = (pid_t)must(fork(), "fork");
+	if (pid == 0) {
+		close(s[0]);
+		echo_until_end(s[1]);
+	}
+	close(s[1]);
+	return round_trips(s[0], pid, n);
+}
+
+/* A socket that listens at an abstract name, of this process alone. */
+static int listener(struct sockaddr_un *name)
+{
+	int s = (int)must(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+
+	*name = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(name->sun_path + 1, sizeof(name->sun_path) - 1, "exobench-%d", (int)getpid());
+	must(bind(s, (void *)name, sizeof(*name)), "bind");
+	must(listen(s, 128), "listen");
+	return s;
+}
+
+static int caller(const struct sockaddr_un *name)
+{
+	int s = (int)must(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+
+	must(connect(s, (const void *)name, sizeof(*name)), "connect");
+	return s;
+}
+
+static uint64_t row_unix(uint64_t n)
+{
+	struct sockaddr_un name;
+	int s = listener(&name);
+	pid_t pid = (pid_t)must(fork(), "fork");
+
+	if (pid == 0)
+		echo_until_end((int)must(accept(s, NULL, NULL), "accept"));
+	close(s);
+	return round_trips(caller(&name), pid, n);
+}
+
+/* The row's operation is 64 KiB. */
+static uint64_t row_unix_stream(uint64_t n)
+{
+	static char bytes[65536];
+	int s[2];
+	uint64_t t;
+	pid_t pid;
+
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, s), "socketpair");
+	pid = (pid_t)must(fork(), "fork");
+	if (pid == 0) {
+		close(s[0]);
+		while (must(read(s[1], bytes, sizeof(bytes)), "read") > 0)
+			;
+		_exit(0);
+	}
+	close(s[1]);
+	must(write(s[0], bytes, sizeof(bytes)), "write");
+	t = now();
+	while (n--)
+		must(write(s[0], bytes, sizeof(bytes)), "write");
+	close(s[0]);
+	reap(pid);
+	return now() - t;
+}
+
+static uint64_t row_unix_connect(uint64_t n)
+{
+	struct sockaddr_un name;
+	int s = listener(&name);
+	uint64_t t;
+	pid_t pid = (pid_t)must(fork(), "fork");
+
+	if (pid == 0) {
+		while (n--)
+			close((int)must(accept(s, NULL, NULL), "accept"));
+		_exit(0);
+	}
+	t = now();
+	while (n--)
+		close(caller(&name));
+	reap(pid);
+	close(s);
+	return now() - t;
+}
+
+#define ECHO_CONNECTIONS 100
+
+/* A server that waits for all its connections with epoll. */
+static void echo_server(int s)
+{
+	int e = (int)must(epoll_create1(0), "epoll_create1"), open = 0;
+	struct epoll_event event = { .events = EPOLLIN };
+	char c;
+
+	for (; open < ECHO_CONNECTIONS; open++) {
+		event.data.fd = (int)must(accept(s, NULL, NULL), "accept");
+		must(epoll_ctl(e, EPOLL_CTL_ADD, event.data.fd, &event), "epoll_ctl");
+	}
+	while (open > 0) {
+		must(epoll_wait(e, &event, 1, -1), "epoll_wait");
+		if (read(event.data.fd, &c, 1) == 1) {
+			must(write(event.data.fd, &c, 1), "write");
+		} else {
+			close(event.data.fd);
+			open--;
+		}
+	}
+	_exit(0);
+}
+
+static uint64_t row_epoll_echo(uint64_t n)
+{
+	struct sockaddr_un name;
+	int s = listener(&name), c[ECHO_CONNECTIONS];
+	pid_t pid = (pid_t)must(fork(), "fork");
+	char byte = 0;
+	uint64_t t = 0;
+
+	if (pid == 0)
+		echo_server(s);
+	for (int i = 0; i < ECHO_CONNECTIONS; i++)
+		c[i] = caller(&name);
+	for (uint64_t i = 0; i <= n; i++) {
+		int at = c[i * 37 % ECHO_CONNECTIONS];
+
+		if (i == 1)
+			t = now();
+		must(write(at, &byte, 1), "write");
+		must(read(at, &byte, 1), "read");
+	}
+	t = now() - t;
+	for (int i = 0; i < ECHO_CONNECTIONS; i++)
+		close(c[i]);
+	reap(pid);
+	close(s);
 	return t;
 }
 
@@ -412,6 +590,11 @@ static const struct row {
 	{ "zero-write", "write 1 byte to /dev/zero", row_zero_write, 1, 0 },
 	{ "zero-read", "read 1 byte from /dev/zero", row_zero_read, 1, 0 },
 	{ "pipe", "1 byte to another process and back", row_pipe, 1, 0 },
+	{ "socketpair", "1 byte to another process and back, over socketpair()", row_socketpair, 1, 0 },
+	{ "unix", "the same over a connection of AF_UNIX", row_unix, 1, 0 },
+	{ "unix-connect", "connect, accept and close of AF_UNIX", row_unix_connect, 1, 0 },
+	{ "unix-stream", "64 KiB to another process over AF_UNIX", row_unix_stream, 1, 0 },
+	{ "epoll-echo", "1 byte and back over one of 100 connections in an epoll", row_epoll_echo, 1, 0 },
 	{ "futex", "hand a futex to another process and back", row_futex, 1, 0 },
 	{ "signal", "kill(self), handler, return", row_signal, 1, 0 },
 	{ "fork", "fork + exit + wait", row_fork, 1, 0 },
