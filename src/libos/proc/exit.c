@@ -148,6 +148,7 @@ void process_finish(struct thread *last)
 	leave_session(p);
 	p->stopped = false;
 	p->state = PROCESS_ZOMBIE;
+	pidfds_tell(p);
 	pending_flush(p, &p->pending, ~UINT64_C(0));
 	give_away_children(p);
 	group_counted = p->parent && p->parent->pgid != p->pgid && p->parent->session == p->session;

@@ -10,13 +10,13 @@ struct clone_request { /* what all four come down to */
 	uint64_t flags;      /* CLONE_*, without the signal */
 	uint32_t exit_signal;
 	uint64_t stack;      /* initial stack pointer; 0: the caller's */
-	uint64_t tls, parent_tid, child_tid;
+	uint64_t tls, parent_tid, child_tid, pidfd;
 };
 
 #define CLONE_CLEAR_SIGHAND UINT64_C(0x100000000)
 #define CLONE_UNSUPPORTED                                                                          \
 	(UINT64_C(0) | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
-	 CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD)
+	 CLONE_NEWPID | CLONE_NEWNET)
 
 static int check_flags(const struct thread *self, const struct clone_request *r)
 {
@@ -29,6 +29,8 @@ static int check_flags(const struct thread *self, const struct clone_request *r)
 	if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
 		return -EINVAL;
 	if ((f & CLONE_PARENT) && !self->process->parent)
+		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	if (f & CLONE_UNSUPPORTED)
 		return -EINVAL;
@@ -275,6 +277,7 @@ static int child_begin(struct thread *self, const struct clone_request *r, struc
 {
 	struct process *child;
 	struct thread *t;
+	int32_t pidfd = -1;
 	int error;
 
 	error = child_make(self->process, r, &child);
@@ -289,9 +292,13 @@ static int child_begin(struct thread *self, const struct clone_request *r, struc
 		cred_assign(&child->cred, &self->cred);
 		thread_inherit(t, self, r);
 		store_numbers(t, self, child->space, r);
-		error = thread_go(t, self, child, r);
+		error = r->flags & CLONE_PIDFD ? pidfd_for_child(self, child, r->pidfd, &pidfd) : 0;
+		if (!error)
+			error = thread_go(t, self, child, r);
 	}
 	if (error) {
+		if (pidfd >= 0)
+			(void)fd_close(self, self->process->fds, pidfd);
 		thread_discard(t);
 		return child_discard(child, error);
 	}
@@ -342,7 +349,7 @@ int64_t sys_clone(struct thread *self, const uint64_t *args)
 {
 	struct clone_request r = {
 		.flags = args[0] & 0xffffff00, .exit_signal = args[0] & CSIGNAL, .stack = args[1],
-		.parent_tid = args[2], .child_tid = args[3], .tls = args[4],
+		.parent_tid = args[2], .child_tid = args[3], .tls = args[4], .pidfd = args[2],
 	};
 
 	/* In the old call this bit means the same as the parent's number place. */
@@ -418,7 +425,7 @@ int64_t sys_clone3(struct thread *self, const uint64_t *args)
 		return -EINVAL;
 	r = (struct clone_request){
 		.flags = a.flags, .exit_signal = (uint32_t)a.exit_signal, .stack = a.stack ? a.stack + a.stack_size : 0,
-		.tls = a.tls, .parent_tid = a.parent_tid, .child_tid = a.child_tid,
+		.tls = a.tls, .parent_tid = a.parent_tid, .child_tid = a.child_tid, .pidfd = a.pidfd,
 	};
 	return clone_any(self, &r);
 }

@@ -85,6 +85,14 @@ void process_reap(struct process *p);
 void vfork_done(struct process *p);
 bool process_ignores_children(const struct process *p);
 
+/* ---- pidfd.c ---- */
+/* A descriptor of the child for its parent, whose number goes to `address`. 0 or -errno; then *fd may be there, or is below 0. */
+int pidfd_for_child(struct thread *self, struct process *child, uint64_t address, int32_t *fd);
+void pidfds_tell(struct process *p);   /* it has ended */
+void pidfds_forget(struct process *p); /* it has been waited for */
+/* The process of a descriptor (NULL: it is no more), or -EBADF. */
+int pidfd_process(struct thread *self, int32_t fd, struct process **p, bool *nonblocking);
+
 /* ---- times ---- */
 void itimer_check(struct process *p); /* ITIMER_VIRTUAL/PROF, RLIMIT_CPU; after accounting */
 void itimers_stop(struct process *p);

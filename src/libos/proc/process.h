@@ -76,6 +76,8 @@ struct process {
 	bool shares_parent_space;         /* vfork child that has not exec'd */
 
 	struct waitq child_wait;          /* wait4() of this process */
+	struct waitq signal_wait;         /* who reads or polls its signals from a descriptor (signalfd.c) */
+	struct list pidfds;               /* descriptors of it (pidfd.c) */
 	struct timer real_timer;          /* ITIMER_REAL, alarm */
 	uint64_t real_interval_ns;
 	struct list posix_timers;

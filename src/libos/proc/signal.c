@@ -292,6 +292,13 @@ static void side_effects(struct process *p, int signo)
 	}
 }
 
+/* Who reads signals from a descriptor. */
+static void tell_readers(struct process *p)
+{
+	if (!list_empty(&p->signal_wait.waiters))
+		waitq_wake_events(&p->signal_wait, POLLIN);
+}
+
 /* ---- sending ---- */
 
 int signal_queue_process(struct process *p, const struct signal_info *info)
@@ -309,9 +316,11 @@ int signal_queue_process(struct process *p, const struct signal_info *info)
 	if (signal_is_dropped(t, signo))
 		return 0;
 	error = pending_add(p, &p->pending, info);
-	if (!error)
-		offer_to_one(p, signo);
-	return error;
+	if (error)
+		return error;
+	offer_to_one(p, signo);
+	tell_readers(p);
+	return 0;
 }
 
 int signal_queue_thread(struct thread *t, const struct signal_info *info)
@@ -329,9 +338,11 @@ int signal_queue_thread(struct thread *t, const struct signal_info *info)
 	if (signal_is_dropped(t, signo))
 		return 0;
 	error = pending_add(p, &t->pending, info);
-	if (!error)
-		sched_interrupt(t);
-	return error;
+	if (error)
+		return error;
+	sched_interrupt(t);
+	tell_readers(p);
+	return 0;
 }
 
 void signal_send_process(struct process *p, const struct signal_info *info)

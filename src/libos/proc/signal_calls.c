@@ -362,6 +362,28 @@ int64_t sys_rt_sigqueueinfo(struct thread *self, const uint64_t *args)
 	return p ? send_checked(self, p, &info, false) : -ESRCH;
 }
 
+int64_t sys_pidfd_send_signal(struct thread *self, const uint64_t *args)
+{
+	struct signal_info info = {.signo = (int32_t)args[1], .code = SI_USER, .pid = self->process->pid, .uid = self->cred.uid};
+	struct process *p;
+	bool nonblocking;
+	int32_t signo = info.signo;
+	int error;
+
+	if (args[3])
+		return -EINVAL;
+	error = pidfd_process(self, (int32_t)args[0], &p, &nonblocking);
+	if (!error && args[2] && user_read(self->process->space, &signo, args[2], sizeof(signo)))
+		error = -EFAULT;
+	if (!error && signo != info.signo)
+		error = -EINVAL;
+	if (!error && args[2])
+		error = user_info(self, args[2], signo, p ? p->pid : 0, &info);
+	if (error)
+		return error;
+	return p ? send_checked(self, p, &info, false) : -ESRCH;
+}
+
 int64_t sys_rt_tgsigqueueinfo(struct thread *self, const uint64_t *args)
 {
 	struct signal_info info;

@@ -114,6 +114,8 @@ struct process *process_new(void)
 	list_init(&p->posix_timers);
 	pending_init(&p->pending);
 	waitq_init(&p->child_wait);
+	waitq_init(&p->signal_wait);
+	list_init(&p->pidfds);
 	real_timer_init(p);
 	p->exit_signal = SIGCHLD;
 	p->dumpable = 1;
@@ -139,6 +141,8 @@ void process_free(struct process *p)
 {
 	if (p->charged)
 		user_uncharge(p->charged_uid, USER_TASKS, 1);
+	pidfds_forget(p);
+	waitq_abandon(&p->signal_wait);
 	process_set_exe(p, NULL);
 	session_put(p->session);
 	cred_drop(&p->cred);

@@ -123,7 +123,21 @@ int64_t sys_wait4(struct thread *self, const uint64_t *args)
 
 enum { P_ALL = 0, P_PID = 1, P_PGID = 2, P_PIDFD = 3 };
 
-static int waitid_target(int type, int32_t id, struct wait_request *r)
+/* A child by its descriptor; one that does not block makes the call one that does not. */
+static int pidfd_target(struct thread *self, int32_t fd, struct wait_request *r, bool *nonblocking)
+{
+	struct process *p;
+	int error = fd < 0 ? -EINVAL : pidfd_process(self, fd, &p, nonblocking);
+
+	if (error)
+		return error;
+	r->pid = p ? p->pid : INT32_MAX; /* nobody's number */
+	if (*nonblocking)
+		r->options |= WNOHANG;
+	return 0;
+}
+
+static int waitid_target(struct thread *self, int type, int32_t id, struct wait_request *r, bool *nonblocking)
 {
 	switch (type) {
 	case P_ALL:
@@ -137,8 +151,8 @@ static int waitid_target(int type, int32_t id, struct wait_request *r)
 			return -EINVAL;
 		r->pid = -id;
 		return 0;
-	case P_PIDFD: /* no descriptor is a process's */
-		return id < 0 ? -EINVAL : -EBADF;
+	case P_PIDFD:
+		return pidfd_target(self, id, r, nonblocking);
 	default:
 		return -EINVAL;
 	}
@@ -148,12 +162,17 @@ static int64_t waitid(struct thread *self, const uint64_t *args, struct wait_res
 {
 	const uint32_t known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
 	struct wait_request r = {.options = (uint32_t)args[3]};
+	bool nonblocking = false;
+	int64_t result;
 	int error;
 
 	if ((r.options & ~known) || !(r.options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
-	error = waitid_target((int)args[0], (int32_t)args[1], &r);
-	return error ? error : wait_any(self, &r, out);
+	error = waitid_target(self, (int)args[0], (int32_t)args[1], &r, &nonblocking);
+	if (error)
+		return error;
+	result = wait_any(self, &r, out);
+	return !result && nonblocking && !(args[3] & WNOHANG) ? -EAGAIN : result;
 }
 
 /* What the fields of siginfo say of it; all are written whatever came out, and none of what lies between and behind them. */

@@ -88,6 +88,13 @@ void waitq_wake_all(struct waitq *q)
 	waitq_wake_events(q, 0);
 }
 
+void waitq_abandon(struct waitq *q)
+{
+	waitq_wake_all(q);
+	while (!list_empty(&q->waiters))
+		list_remove(q->waiters.next);
+}
+
 int wait_on(struct thread *self, struct waitq *q, uint64_t deadline_ns, bool interruptible)
 {
 	struct wait_entry entry;
