@@ -162,7 +162,7 @@ CORE_TEST(batch, bad_memory)
 static struct {
 	exo_cap_t zone; /* the program's own name for its zone; it may end with it */
 	exo_frame_t frame;
-	uint64_t count, status, value;
+	uint64_t at, count, status, value;
 	int step;
 } app;
 
@@ -171,7 +171,7 @@ static void app_program(void *user, struct fake_entry *entry)
 	(void)user;
 	switch (app.step++) {
 	case 0:
-		fake_syscall(entry, EXO_CALL_BASE | EXO_NR_BATCH, APP, app.count, 0, 0, 0, 0);
+		fake_syscall(entry, EXO_CALL_BASE | EXO_NR_BATCH, app.at, app.count, 0, 0, 0, 0);
 		break;
 	default:
 		app.status = entry->regs->rax;
@@ -186,6 +186,7 @@ static exo_cap_t app_start(uint32_t prot, exo_cap_t *zone)
 	exo_cap_t context;
 
 	memset(&app, 0, sizeof(app));
+	app.at = APP;
 	*zone = zone_make(32);
 	context = context_make(*zone, &page);
 	app.frame = frames_take(1);
@@ -226,6 +227,58 @@ CORE_TEST(batch, memory_that_cannot_be_written)
 	cr_assert_eq(app.value, 0);
 	cr_assert_eq(inspect(zone).refs, 2, "it was not dropped: context and program");
 }
+
+/* Two entries, each on a page of its own, of which one cannot be written: neither is done. */
+static void a_page_cannot_be_written(uint32_t first_prot, uint32_t second_prot)
+{
+	exo_cap_t zone, context = app_start(EXO_PROT_READ | first_prot, &zone);
+	exo_frame_t second = frames_take(1);
+	struct exo_batch_op *end = (struct exo_batch_op *)frame_ptr(app.frame + 1);
+	uint64_t event;
+
+	OK(map_under(zone, boot->memory, APP + PAGE, second, 1, EXO_PROT_READ | second_prot));
+	end[-1] = op(EXO_NR_CAP_DROP, app.zone, 0, 0, 0, 0);
+	*(struct exo_batch_op *)frame_ptr(second) = op(EXO_NR_NOP, 0, 0, 0, 0, 0);
+	app.at = APP + PAGE - sizeof(*end);
+	app.count = 2;
+	OK(exo_run(context, boot->cpu, 1000000, &event));
+	cr_assert_eq(app.status, EXO_E_ADDRESS);
+	cr_assert_eq(app.value, 0);
+	cr_assert_eq(inspect(zone).refs, 2, "it was not dropped");
+}
+
+CORE_TEST(batch, memory_of_which_a_part_cannot_be_written)
+{
+	a_page_cannot_be_written(0, EXO_PROT_WRITE);
+	a_page_cannot_be_written(EXO_PROT_WRITE, 0);
+}
+
+/* How many are left after a batch of so many entries, the first of which begins to take many away. */
+static uint32_t left_after(uint64_t count)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0);
+	uint32_t before = core.caps_used, left;
+	uint64_t done;
+
+	for (unsigned i = 0; i < 4000; i++)
+		derive(top, EXO_R_READ, 0, 0);
+	nops(count);
+	ops[0] = op(EXO_NR_CAP_REVOKE, top, 0, 0, 0, 0);
+	fake.now_ns += 2 * REAP_EVERY_NS;
+	OK(batch(count, &done));
+	cr_assert_eq(ops[0].status, EXO_E_AGAIN);
+	left = core.caps_used - before;
+	while (exo_cap_revoke(top, NULL) == EXO_E_AGAIN)
+		;
+	cr_assert_eq(core.caps_used, before);
+	return left;
+}
+
+CORE_TEST(batch, a_long_one_helps_with_what_it_left)
+{
+	cr_assert_lt(left_after(17), left_after(16));
+}
+
 
 /* An entry takes away the memory that the entries lie in: those done stay done. */
 CORE_TEST(batch, an_entry_unmaps_the_batch)

@@ -234,6 +234,39 @@ CORE_TEST(run, what_changes_authority_is_recorded)
 	cr_assert_eq(record[1].status, EXO_OK);
 }
 
+/* Calls that only look, others, and those in a batch. */
+CORE_TEST(run, a_zones_calls_are_counted)
+{
+	struct exo_batch_op ops[3] = { { .call = EXO_NR_NOP }, { .call = EXO_NR_NOP }, { .call = EXO_NR_NOP } };
+	struct exo_zone_info before, after;
+
+	OK(exo_zone_info(boot->zone, &before, NULL));
+	OK(exo_nop(NULL));
+	OK(exo_nop(NULL));
+	OK(exo_timer_set(boot->timer, UINT64_MAX, NULL));
+	OK(exo_batch(ops, 3, NULL));
+	OK(exo_zone_info(boot->zone, &after, NULL));
+	cr_assert_eq(after.calls - before.calls, 2 + 1 + 1 + 3 + 1, "%lu", after.calls - before.calls);
+}
+
+/* What could not be written is not counted, and is still there. */
+CORE_TEST(run, records_that_cannot_be_written_stay)
+{
+	static struct exo_audit_record record[2];
+	uint64_t n;
+
+	IS(E_CAP, exo_clock_read(4242, 0, &n));
+	IS(E_CAP, exo_clock_read(4243, 0, &n));
+	fake.regions[0].base = record;
+	fake.regions[0].size = sizeof(record[0]);
+	fake.region_count = 1;
+	IS(E_ADDRESS, exo_audit_read(boot->audit, record, 2, &n));
+	cr_assert_eq(n, 1);
+	cr_assert_eq(record[0].cap, 4242);
+	OK(exo_audit_read(boot->audit, record, 1, &n));
+	cr_assert_eq(record[0].cap, 4243);
+}
+
 /* ---- Calls of App zones ------------------------------------------------ */
 
 /* What the program calls, one after the other; answers end up in the list. */
@@ -481,4 +514,30 @@ CORE_TEST(events, a_zone_takes_its_timer_along)
 	SOUND();
 	OK(exo_zone_destroy(app.zone, NULL));
 	cr_assert_eq(fake.timer_at, UINT64_MAX);
+}
+
+/* An event that comes while what is left is done: whoever waits does not sleep over it. */
+CORE_TEST(events, of_what_an_idle_kernel_does)
+{
+	uint64_t now = hal_time_ns(), v;
+
+	OK(exo_cap_derive(boot->timer, EXO_R_READ, 0, 0, now + 1000000, &v));
+	OK(exo_wait(boot->cpu, now + 100000000, &v));
+	cr_assert_eq(v, EXO_PEND_REVOKED);
+	cr_assert_lt(fake.now_ns, now + 2000000);
+}
+
+CORE_TEST(events, all_timers_that_are_due_go_off)
+{
+	struct app app = app_make();
+	exo_cap_t timer = grant(&app, boot->timer, EXO_R_WRITE);
+	uint64_t now = hal_time_ns(), v;
+
+	fake.program = stepper;
+	step_add(EXO_NR_TIMER_SET, timer, now + 2000000, 0, 0);
+	run(&app);
+	OK(exo_timer_set(boot->timer, now + 3000000, NULL));
+	fake.now_ns = now + 4000000;
+	OK(exo_event_take(boot->zone, &v));
+	cr_assert_eq(v, EXO_PEND_TIMER);
 }
