@@ -265,6 +265,22 @@ CPU_TEST(no_kick_for_what_is_done)
 	cr_assert_eq(entries, 1);
 }
 
+static void nothing(void)
+{
+}
+
+CPU_TEST(no_kick_for_who_is_back)
+{
+	uint64_t event;
+
+	OK(run(nothing, &event));
+	fake_cpu_become(0);
+	revoke_other();
+	fake_cpu_become(1);
+	cr_assert(!fake_is_kicked());
+}
+
+
 static void enter_too(void)
 {
 	uint64_t event;

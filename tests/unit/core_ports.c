@@ -159,3 +159,46 @@ CORE_TEST(notify, they_go_with_the_last_name_and_with_their_zone)
 	cr_assert_eq(stats().caps_used, before.caps_used);
 	cr_assert_eq(stats().frames_funded, before.frames_funded);
 }
+
+/* Once is enough: what was bound by this name before is not bound now. */
+CORE_TEST(notify, what_is_not_bound_is_not_unbound)
+{
+	exo_cap_t n = notify_make(boot->zone);
+
+	OK(exo_port_bind(n, boot->zone, 0, NULL));
+	OK(exo_port_unbind(n, NULL));
+	IS(E_STATE, exo_port_unbind(n, NULL));
+	IS(E_TYPE, exo_port_bind(boot->zone, EXO_CAP_NONE, 0, NULL));
+}
+
+static void ends(void *user, struct fake_entry *entry)
+{
+	(void)user;
+	entry->trap->event = EXO_EV_DEAD;
+}
+
+CORE_TEST(notify, nobody_who_is_dead_is_told)
+{
+	exo_cap_t zone = zone_make(32), n = notify_make(boot->zone), context;
+	exo_frame_t page;
+	uint64_t event;
+
+	context = context_make(zone, &page);
+	fake.program = ends;
+	OK(exo_run(context, boot->cpu, 1000, &event));
+	cr_assert_eq(event, EXO_EV_DEAD);
+	IS(E_DEAD, exo_port_bind(n, zone, 0, NULL));
+	zone_end(zone);
+}
+
+CORE_TEST(notify, no_context_without_its_page_serves)
+{
+	exo_frame_t page = frames_take(1);
+	exo_cap_t zone = zone_make(32), memory = derive(boot->memory, EXO_R_ALL, page, 1), endpoint, context;
+
+	OK(exo_port_create(zone, EXO_CAP_IPC, &endpoint));
+	OK(exo_ctx_create(zone, derive(memory, EXO_R_ALL, page, 1), page, &context));
+	OK(exo_cap_revoke(memory, NULL));
+	IS(E_DEAD, exo_port_bind(endpoint, context, 0, NULL));
+	zone_end(zone);
+}
