@@ -278,12 +278,12 @@ CORE_TEST(fastipc, an_unfinished_revocation)
 	cr_assert_eq(p[0].status, EXO_E_DEAD);
 }
 
-CORE_TEST(fastipc, its_context_page_is_taken)
+/* The server goes on in a context whose page goes when what is returned is revoked. */
+static exo_cap_t server_on_a_page_of_its_own(void)
 {
 	exo_cap_t memory = derive(boot->memory, EXO_R_ALL, frames_take(1), 1), part, context;
 	exo_frame_t page = inspect(memory).first;
 
-	pair(computes);
 	part = derive(memory, EXO_R_ALL, page, 1);
 	memset(frame_ptr(page), 0, PAGE);
 	OK(exo_ctx_create(p[1].zone, part, page, &context));
@@ -294,6 +294,15 @@ CORE_TEST(fastipc, its_context_page_is_taken)
 	OK(exo_port_unbind(p[1].endpoint, NULL));
 	OK(exo_port_bind(p[1].endpoint, p[1].context = context, 0, NULL));
 	cr_assert_eq(run(1), EXO_EV_IPC);
+	return memory;
+}
+
+CORE_TEST(fastipc, its_context_page_is_taken)
+{
+	exo_cap_t memory;
+
+	pair(computes);
+	memory = server_on_a_page_of_its_own();
 	cr_assert_eq(run(0), EXO_EV_QUANTUM);
 	events();
 	OK(exo_cap_revoke(memory, NULL));
@@ -500,6 +509,19 @@ CPUS_TEST(all_is_revoked, act_revoke_all, OK)
 		;
 	cr_assert_eq(stats().zones, 1);
 	cr_assert_eq(stats().contexts, 0);
+}
+
+static exo_cap_t page_memory;
+static enum exo_status act_take_page(void) { return exo_cap_revoke(page_memory, NULL); }
+
+/* Its page stays bound while the other CPU may write to it. */
+CPUS_TEST(the_servers_page_is_taken, act_take_page, E_AGAIN)
+{
+	uint64_t event;
+
+	page_memory = server_on_a_page_of_its_own();
+	IS(E_AGAIN, exo_run(p[0].context, boot->cpu, 1000000, &event));
+	CLIENT_GETS(E_DEAD);
 }
 
 /* CPU 1 is at the chain's end, and its middle goes. */

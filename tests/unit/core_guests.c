@@ -216,6 +216,55 @@ CORE_TEST(guests, a_slot_is_taken_till_its_turn_ends)
 	cr_assert_eq(ops[1].status, EXO_E_BUSY, "%u", (unsigned)ops[1].status);
 }
 
+/* ---- What cannot have a slot ------------------------------------------------------- */
+
+static void binds_itself(struct fake_entry *entry, unsigned step)
+{
+	fake_syscall(entry, step == 0 ? EXO_CALL_BASE | EXO_NR_QUANTUM_BIND : 39, slot_cpu, 1, inner, BASE, 0, 0);
+}
+
+static enum exo_event run(unsigned who)
+{
+	uint64_t event = 0;
+
+	OK(exo_run(actors[who].context, boot->cpu, TURN_NS, &event));
+	return (enum exo_event)event;
+}
+
+static enum exo_status try_bind(void)
+{
+	const struct cpu_quantum quantum = { .cycles = TURN_NS };
+
+	return exo_quantum_bind(boot->cpu, 1, actors[GUEST].context, &quantum, NULL);
+}
+
+CORE_TEST(guests, a_context_that_runs_gets_no_slot)
+{
+	struct cpu_quantum *quantum;
+
+	guest_make(binds_itself);
+	quantum = frame_ptr(query(actors[GUEST].zone, BASE) >> EXO_FRAME_SHIFT);
+	quantum->cycles = TURN_NS;
+	inner = give(actors[GUEST].context, GUEST);
+	slot_cpu = give(derive(boot->cpu, EXO_R_ALL, 1, 1), GUEST);
+	cr_assert_eq(run(GUEST), EXO_EV_SYSCALL);
+	cr_assert_eq(actors[GUEST].status, EXO_E_BUSY, "%lu", actors[GUEST].status);
+	OK(try_bind());
+}
+
+static void dies(struct fake_entry *entry, unsigned step)
+{
+	(void)step;
+	entry->trap->event = EXO_EV_DEAD;
+}
+
+CORE_TEST(guests, a_dead_context_gets_no_slot)
+{
+	guest_make(dies);
+	cr_assert_eq(run(GUEST), EXO_EV_DEAD);
+	IS(E_DEAD, try_bind());
+}
+
 /* ---- A call between programs of two LibOSes --------------------------------------- */
 
 static void asks(struct fake_entry *entry, unsigned step)
@@ -243,22 +292,30 @@ static void serves(struct fake_entry *entry, unsigned step)
 	}
 }
 
-static enum exo_event run(unsigned who)
+static void connect(unsigned server)
 {
-	uint64_t event = 0;
-
-	OK(exo_run(actors[who].context, boot->cpu, TURN_NS, &event));
-	return (enum exo_event)event;
+	OK(exo_port_create(actors[server].zone, EXO_CAP_IPC, &endpoint));
+	OK(exo_port_bind(endpoint, actors[server].context, LABEL, NULL));
+	OK(exo_cap_grant(endpoint, actors[CLIENT].zone, EXO_R_WRITE, &target));
+	cr_assert_eq(run(server), EXO_EV_IPC);
 }
 
 static void pair(exo_cap_t client, exo_cap_t server)
 {
 	actor_make(CLIENT, client, asks);
 	actor_make(SERVER, server, serves);
-	OK(exo_port_create(server, EXO_CAP_IPC, &endpoint));
-	OK(exo_port_bind(endpoint, actors[SERVER].context, LABEL, NULL));
-	OK(exo_cap_grant(endpoint, client, EXO_R_WRITE, &target));
-	cr_assert_eq(run(SERVER), EXO_EV_IPC);
+	connect(SERVER);
+}
+
+CORE_TEST(guests, a_context_that_waits_or_serves_gets_no_slot)
+{
+	guest_make(serves);
+	actor_make(CLIENT, zone_make(24), asks);
+	connect(GUEST);
+	IS(E_BUSY, try_bind());
+	cr_assert_eq(run(CLIENT), EXO_EV_QUANTUM);
+	cr_assert_eq(actors[GUEST].step, 2, "it serves");
+	IS(E_BUSY, try_bind());
 }
 
 static void untold(void)
@@ -351,4 +408,41 @@ Test(guests, a_server_that_is_taken_back_stops_on_another_cpu)
 	fake_reset();
 	fake.cpu_count = 2;
 	cr_assert_eq(fake_boot(is_taken_back), FAKE_RETURNED);
+}
+
+/* ---- A LibOS that ends while it runs a program on another CPU ---------------------- */
+
+static void its_libos_ends(struct fake_entry *entry, unsigned step)
+{
+	(void)entry;
+	(void)step;
+	fake_cpu_become(0);
+	IS(E_AGAIN, exo_zone_destroy(actors[GUEST].zone, NULL));
+	fake_cpu_become(1);
+	cr_assert(fake_is_kicked());
+	fake_cpu_become(0);
+	fake_end(FAKE_RETURNED);
+}
+
+static void ends_meanwhile(const struct exo_boot *b)
+{
+	const struct cpu_quantum quantum = { .cycles = TURN_NS };
+	uint64_t slot = EXO_QUANTUM_SLOT(1, 1);
+
+	boot = b;
+	next_frame = b->memory_first;
+	guest_make(runs);
+	actor_make(PLAIN, below_make(), its_libos_ends);
+	inner = give(actors[PLAIN].context, GUEST);
+	slot_cpu = give(derive(boot->cpu, EXO_R_ALL, slot, 1), GUEST);
+	OK(exo_quantum_bind(boot->cpu, slot, actors[GUEST].context, &quantum, NULL));
+	fake_cpu_become(1);
+	core_cpu_start();
+}
+
+Test(guests, whom_it_runs_stops_when_a_libos_ends)
+{
+	fake_reset();
+	fake.cpu_count = 2;
+	cr_assert_eq(fake_boot(ends_meanwhile), FAKE_RETURNED);
 }

@@ -13,6 +13,7 @@ static exo_cap_t program_make(actor_fn *play)
 	exo_cap_t zone = zone_make(32), context;
 	exo_frame_t page;
 
+	fake.program = stage;
 	context = context_make(zone, &page);
 	actor_start(page, 3, play);
 	return context;
@@ -95,6 +96,40 @@ CORE_TEST(turns, nor_the_quantum_of_a_program)
 	cr_assert_eq(event, EXO_EV_QUANTUM);
 	cr_assert_leq(fake.now_ns - start, TURN_NS + KICK_NS);
 	cr_assert_not(core.cpus[0].place.kicked, "it was heard");
+}
+
+/* What stops it just then is not what its LibOS hears of. */
+static void is_stopped_at_the_end(struct fake_entry *entry, unsigned step)
+{
+	endless(entry, step);
+	entry->trap->event = EXO_EV_PENDING;
+}
+
+CORE_TEST(turns, a_stop_at_the_end_is_the_end)
+{
+	exo_cap_t context = program_make(is_stopped_at_the_end);
+	uint64_t event;
+
+	OK(exo_run(context, boot->cpu, TURN_NS, &event));
+	cr_assert_eq(event, EXO_EV_QUANTUM);
+}
+
+/* At its turn's very end, when whom it runs has no time left. */
+static void main_runs_late(struct fake_entry *entry, unsigned step)
+{
+	if (step == 0)
+		computes(entry);
+	main_runs(entry, step);
+}
+
+CORE_TEST(turns, a_turn_that_is_over_gives_none_inside_of_it)
+{
+	outer = guest_make(1, 0, main_runs_late, endless);
+	bind_turn(&outer, TURN_NS, 0);
+	wait_ns(10 * TURN_NS);
+	cr_assert_eq(actors[0].step, 2, "it waits");
+	cr_assert_eq(actors[1].step, 0);
+	guest_end(&outer);
 }
 
 /* A program of the first LibOS's computes for so long, beside a slot that computes as well. */
@@ -249,5 +284,87 @@ CORE_TEST(turns, what_the_first_libos_takes_comes_off_its_next_one)
 	cr_assert_geq(length_count, 4);
 	for (unsigned i = 1; i < 4; i++)
 		cr_assert_lt(QUANTUM_FIRST_NS - (i < 3 ? LATE_NS : 0) - lengths[i], 1000, "turn %u: %lu", i, lengths[i]);
+	guest_end(&g);
+}
+
+/* ---- Who has another turn, and who has none ------------------------------------ */
+
+static exo_cap_t timer_own;
+
+/* Its timer has gone off already when it waits. */
+static void waits_for_what_is_there(struct fake_entry *entry, unsigned step)
+{
+	if (step == 2) {
+		cr_assert_eq(actors[0].value, EXO_PEND_TIMER);
+		cr_assert_eq(core.cpus[0].quantum.slots[1].turns, 1, "it is the same turn");
+	}
+	if (step == 0)
+		calls(entry, EXO_NR_TIMER_SET, timer_own, 1, 0);
+	else
+		calls(entry, EXO_NR_WAIT, outer.cpu, UINT64_MAX, 0);
+}
+
+CORE_TEST(turns, what_is_there_need_not_be_waited_for)
+{
+	outer = guest_make(1, 0, waits_for_what_is_there, NULL);
+	timer_own = give(boot->timer, outer.zone, EXO_R_WRITE);
+	bind_turn(&outer, TURN_NS, 0);
+	wait_ns(TURN_NS);
+	cr_assert_eq(actors[0].step, 3);
+	guest_end(&outer);
+}
+
+static void dies(struct fake_entry *entry, unsigned step)
+{
+	(void)step;
+	fake_exception(entry, 6, 0);
+}
+
+CORE_TEST(turns, who_is_dead_has_none)
+{
+	struct guest g = guest_make(1, 0, dies, NULL);
+
+	bind_turn(&g, TURN_NS, 0);
+	cr_assert_eq(wait_ns(10 * TURN_NS), EXO_PEND_ZONE);
+	cr_assert_eq(wait_ns(TURN_NS), 0);
+	cr_assert_eq(quantum_info(1).turns, 1, "%lu", quantum_info(1).turns);
+	guest_end(&g);
+}
+
+/* Computes till its time is over, and no timer tells the kernel that there is something to take away. */
+static void computes_untold(struct fake_entry *entry, unsigned step)
+{
+	endless(entry, step);
+	fake.timer_at = UINT64_MAX;
+}
+
+CORE_TEST(turns, a_slot_is_free_when_its_capability_is_over)
+{
+	struct guest g = guest_make(1, 0, computes_untold, NULL);
+	exo_cap_t all = g.main;
+
+	OK(exo_cap_derive(all, EXO_R_EXEC, 0, 0, fake.now_ns + TURN_NS / 2, &g.main));
+	bind_turn(&g, TURN_NS, 0);
+	wait_ns(3 * TURN_NS);
+	cr_assert_eq(quantum_info(1).zone, 0);
+	cr_assert_eq(actors[0].step, 1);
+	g.main = all;
+	bind_turn(&g, TURN_NS, 0);
+	guest_end(&g);
+}
+
+CORE_TEST(turns, who_has_lost_its_page_ends)
+{
+	struct guest g = guest_make(1, 0, computes_untold, NULL);
+	exo_frame_t page = frames_take(1);
+	exo_cap_t memory;
+
+	OK(exo_cap_derive(boot->memory, EXO_R_ALL, page, 1, fake.now_ns + TURN_NS / 2, &memory));
+	memset(frame_ptr(page), 0, PAGE);
+	OK(exo_ctx_create(g.zone, memory, page, &g.main));
+	actor_start(page, 0, computes_untold);
+	bind_turn(&g, TURN_NS, 0);
+	cr_assert_eq(wait_ns(3 * TURN_NS), EXO_PEND_ZONE, "its creator is told");
+	cr_assert_eq(actors[0].step, 1);
 	guest_end(&g);
 }
