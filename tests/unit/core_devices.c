@@ -313,7 +313,10 @@ CORE_TEST(devices, what_may_be_bound)
 	IS(E_BUSY, exo_cap_drop(one, NULL));
 	IS(E_RIGHTS, exo_irq_ack(ro, LINE, NULL));
 	IS(E_RANGE, exo_irq_ack(one, LINE - 1, NULL));
+	IS(E_RANGE, exo_irq_unbind(one, LINE - 1, NULL));
+	IS(E_RANGE, exo_irq_unbind(one, HAL_IRQ_LINES, NULL));
 	OK(exo_irq_unbind(one, LINE, NULL));
+	IS(E_STATE, exo_irq_ack(one, LINE, NULL));
 	OK(exo_cap_drop(one, NULL));
 }
 
@@ -427,6 +430,18 @@ CORE_TEST(devices, a_zones_end_unbinds)
 	cr_assert_eq(core.irqs[LINE].kind, BINDING_NONE);
 	OK(exo_irq_bind(irq, LINE, EXO_CAP_NONE, NULL));
 	OK(exo_irq_unbind(irq, LINE, NULL));
+}
+
+CORE_TEST(devices, nobody_hears_of_a_dead_zones_interrupts)
+{
+	exo_cap_t zone = zone_make(32);
+
+	OK(exo_irq_bind(boot->irq[0], LINE, zone, NULL));
+	zone_of(zone)->dead = true;
+	fake_irq(LINE);
+	cr_assert_eq(events(), 0);
+	cr_assert_eq(zone_of(zone)->irq_lines, 0);
+	OK(exo_zone_destroy(zone, NULL));
 }
 
 /* ---- A driver ---------------------------------------------------------- */

@@ -225,6 +225,14 @@ CORE_TEST(disks, answers)
 	answer_is(other, 3, EXO_OK);
 }
 
+CORE_TEST(disks, what_was_taken_before_it_was_told_is_not_announced)
+{
+	OK(submit(EXO_DISK_READ, 0, 1, frames_take(1), 1));
+	fake_disk_step(1);
+	answer_is(boot->disk[0], 1, EXO_OK);
+	cr_assert_eq(events(), 0);
+}
+
 CORE_TEST(disks, an_answer_that_cannot_be_stored_is_kept)
 {
 	OK(submit(EXO_DISK_READ, 0, 1, frames_take(1), 9));
@@ -319,6 +327,18 @@ CORE_TEST(disks, whoever_runs_a_zone_is_told)
 	app_make(disk, memory, 8);
 	events();
 	fake_disk_step(1);
+	cr_assert_eq(events(), EXO_PEND_ZONE_EVENT);
+}
+
+/* Whether more answers wait is of whom they are for. */
+CORE_TEST(disks, others_answers_are_not_announced)
+{
+	exo_cap_t disk = derive(boot->disk[0], EXO_R_ALL, 0, 4), memory = derive(boot->memory, EXO_R_ALL, frames_take(8), 8);
+
+	app_make(disk, memory, 1);
+	OK(submit(EXO_DISK_READ, 0, 1, frames_take(1), 1));
+	fake_disk_step(2);
+	answer_is(boot->disk[0], 1, EXO_OK);
 	cr_assert_eq(events(), EXO_PEND_ZONE_EVENT);
 }
 

@@ -232,6 +232,33 @@ Test(boot, halt_tells_the_status)
 	cr_assert_eq(fake.status, 0xff);
 }
 
+static void halts_broken(const struct exo_boot *b)
+{
+	core.caps_used++;
+	halts(b);
+}
+
+Test(boot, halt_does_not_look_unless_it_shall)
+{
+	fake_reset();
+	cr_assert_eq(fake_boot(halts_broken), FAKE_HALTED);
+}
+
+Test(boot, halt_looks_whether_all_is_sound)
+{
+	fake_reset();
+	fake.checks = true;
+	cr_assert_eq(fake_boot(halts_broken), FAKE_PANICKED);
+	cr_assert_str_eq(fake.panic, "capability table: number in use");
+}
+
+Test(boot, halt_finds_nothing)
+{
+	fake_reset();
+	fake.checks = true;
+	cr_assert_eq(fake_boot(halts), FAKE_HALTED);
+}
+
 Test(boot, too_little_memory)
 {
 	fake_reset();

@@ -225,6 +225,43 @@ CORE_TEST(maps, mapping_much_is_done_in_pieces)
 	SOUND();
 }
 
+/* Two of the largest entries are too much for one call. What is left over is enough to look at small ones, until it is used up. */
+CORE_TEST(maps, every_page_of_an_entry_counts)
+{
+	exo_cap_t zone = zone_make(32), other = zone_make(32);
+	exo_frame_t f = frames_take(EXO_MAP_MAX);
+	exo_vaddr_t next = BASE + EXO_MAP_MAX * PAGE;
+	struct exo_map_op large[] = { { BASE, f, EXO_MAP_MAX, RW }, { next, f, EXO_MAP_MAX, RW } };
+	struct exo_map_op small[] = {
+		{ BASE, f, EXO_MAP_MAX, RW }, { BASE, EXO_FRAME_KEEP, 1, RW }, { BASE, EXO_FRAME_KEEP, 1, RW }, { BASE, f, 1, 1 << 9 },
+	};
+	uint64_t done = 0;
+
+	IS(E_AGAIN, exo_mem_map(zone, boot->memory, large, 2, &done));
+	cr_assert_eq(done, 1);
+	IS(E_AGAIN, exo_mem_map(other, boot->memory, small, 4, &done));
+	cr_assert_eq(done, 3);
+	IS(E_ARG, exo_mem_map(other, boot->memory, small + 3, 1, &done));
+}
+
+/* What is there goes first, if it is of many intervals. */
+CORE_TEST(maps, mapping_over_many_intervals_is_done_in_pieces)
+{
+	exo_cap_t zone = zone_make(64), other;
+	exo_frame_t f = frames_take(EXO_MAP_MAX);
+	enum exo_status status;
+
+	other = derive(boot->memory, EXO_R_ALL, f, 1);
+	for (unsigned i = 0; i < 400; i++)
+		OK(map_under(zone, i & 1 ? other : boot->memory, BASE + i * PAGE, f, 1, RW));
+	IS(E_AGAIN, map_under(zone, boot->memory, BASE, f, EXO_MAP_MAX, RW));
+	SOUND();
+	while ((status = map_under(zone, boot->memory, BASE, f, EXO_MAP_MAX, RW)) == EXO_E_AGAIN)
+		;
+	OK(status);
+	cr_assert_eq(intervals(zone), 1);
+}
+
 CORE_TEST(maps, rights_bound_protections)
 {
 	exo_cap_t zone = zone_make(32);
@@ -358,13 +395,15 @@ CORE_TEST(maps, answer_pages)
 {
 	exo_cap_t zone = zone_make(32), context, m;
 	exo_frame_t page = frames_take(2), ctx_page;
-	uint64_t event;
+	uint64_t event, flushes;
 
 	m = derive(boot->memory, EXO_R_READ, page, 2);
 	context = context_make(zone, &ctx_page);
 	OK(exo_zone_answers(zone, m, page, NULL));
 	IS(E_OVERLAP, exo_zone_fund(zone, boot->memory, page, 1, NULL));
+	flushes = fake.flushes;
 	OK(exo_zone_answers(zone, m, page + 1, NULL));
+	cr_assert(fake.flushes > flushes, "the one before is out of reach");
 	OK(exo_zone_fund(zone, boot->memory, page, 1, NULL));
 	SOUND();
 	/* Nothing can take it out of the zone's sight but the zone's end. */

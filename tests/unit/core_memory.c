@@ -183,3 +183,28 @@ CORE_TEST(memory, scan_is_refused)
 	fake.region_count = 0;
 	cr_assert_eq(query(zone, BASE) & USED, USED);
 }
+
+/* The answer is in a page that it tells of, and telling writes to it: only what was told is cleared. */
+CORE_TEST(memory, what_happens_meanwhile_is_not_forgotten)
+{
+	exo_cap_t zone = zone_make(16), self;
+
+	fake.tells_use = true;
+	OK(map_under(zone, boot->memory, BASE, frames_take(1), 1, EXO_PROT_READ | EXO_PROT_WRITE));
+	OK(exo_cap_grant(zone, zone, EXO_R_ALL, &self));
+	OK(call_dispatch(cap_at((cap_slot_t)zone)->zone, EXO_NR_MEM_SCAN,
+	                 (const uint64_t[6]){ self, BASE, 1, BASE, 1, EXO_SCAN_CLEAR }).status);
+	cr_assert_eq(query(zone, BASE) & USED, USED);
+}
+
+/* Whoever could use them could become anybody. */
+CORE_TEST(memory, the_table_of_frames_is_the_kernels)
+{
+	struct exo_frame_info first, last;
+	exo_frame_t end = core.info->first_frame + frame_table_frames(core.info->frame_count);
+
+	frame_describe(core.info->first_frame, &first);
+	frame_describe(end - 1, &last);
+	cr_assert(first.kind == EXO_FRAME_KERNEL && last.kind == EXO_FRAME_KERNEL);
+	cr_assert(boot->memory_first >= end);
+}

@@ -362,18 +362,21 @@ CORE_TEST(appcalls, what_is_the_liboses_is_refused)
 	exo_cap_t self = grant(&app, app.zone, EXO_R_ALL), cpu = grant(&app, boot->cpu, EXO_R_ALL);
 	exo_cap_t context = grant(&app, app.context, EXO_R_ALL);
 
+	OK(exo_zone_answers(app.zone, boot->memory, frames_take(1), NULL));
 	fake.program = stepper;
 	step_add(EXO_NR_WAIT, cpu, UINT64_MAX, 0, 0);
 	step_add(EXO_NR_RUN, context, cpu, 1000, 0);
 	step_add(EXO_NR_ZONE_DESTROY, self, 0, 0, 0);
 	step_add(EXO_NR_CTX_SAVE, context, 0, 0, 0);
 	step_add(EXO_NR_EVENT_TAKE, self, 0, 0, 0);
+	step_add(EXO_NR_ZONE_ANSWER_PROGRAM, self, 0, 0, 0);
 	cr_assert_eq(run(&app), EXO_EV_SYSCALL);
 	cr_assert_eq(steps[0].status, EXO_E_STATE);
 	cr_assert_eq(steps[1].status, EXO_E_STATE);
 	cr_assert_eq(steps[2].status, EXO_E_BUSY);
 	cr_assert_eq(steps[3].status, EXO_E_BUSY);
 	cr_assert_eq(steps[4].status, EXO_OK);
+	cr_assert_eq(steps[5].status, EXO_E_BUSY);
 }
 
 /* The zone makes itself a context, gives it to the LibOS, and takes it back while it runs on it. */

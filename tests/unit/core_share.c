@@ -101,6 +101,34 @@ CORE_TEST(share, a_target_without_funds_stays_as_it_is)
 	SOUND();
 }
 
+CORE_TEST(share, much_is_shared_in_pieces)
+{
+	exo_cap_t a = zone_make(32), b = zone_make(32);
+	exo_frame_t first = frames_take(400);
+	uint64_t done = 0, all = 0;
+	enum exo_status status;
+
+	OK(map_under(a, boot->memory, BASE, first, 400, RW));
+	IS(E_AGAIN, exo_zone_map(a, b, BASE, 400 * PAGE, boot->memory, &done));
+	cr_assert(done > 0 && done < 400);
+	do {
+		all += done;
+		status = exo_zone_map(a, b, BASE + all * PAGE, (400 - all) * PAGE, boot->memory, &done);
+	} while (status == EXO_E_AGAIN);
+	OK(status);
+	cr_assert_eq(frame_of_page(b, 399), first + 399);
+}
+
+CORE_TEST(share, not_longer_than_the_capability)
+{
+	struct pair p = pair_make();
+	exo_cap_t soon, name;
+
+	OK(exo_cap_derive(p.memory, EXO_R_ALL, p.first, 16, fake.now_ns + 1000000, &soon));
+	OK(exo_share_pages(soon, p.first, 2, p.b, EXO_R_READ, &name));
+	cr_assert_eq(cap_find(name)->expires, inspect(soon).expires_ns);
+}
+
 CORE_TEST(share, ends_with_the_capability)
 {
 	struct pair p = pair_make();

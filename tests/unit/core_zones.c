@@ -214,6 +214,8 @@ CORE_TEST(zones, a_big_one_goes_in_pieces)
 		IS(E_DEAD, exo_cap_grant(boot->timer, zone, EXO_R_READ, &cap));
 		IS(E_DEAD, exo_zone_fund(zone, boot->memory, frames_take(1), 1, NULL));
 		IS(E_DEAD, exo_zone_create(zone, boot->memory, frames_take(8), 8, "x", 1, &cap));
+		IS(E_DEAD, exo_zone_answers(zone, boot->memory, frames, NULL));
+		IS(E_DEAD, exo_zone_answer_program(zone, NULL, 0, NULL));
 		OK(exo_list_zones(boot->audit, list, 2, 0, &n));
 		cr_assert_eq(n, 1);
 		calls++;
@@ -222,6 +224,22 @@ CORE_TEST(zones, a_big_one_goes_in_pieces)
 	cr_assert(calls > 1);
 	cr_assert_eq(stats().frames_funded, before.frames_funded);
 	cr_assert_eq(stats().caps_used, before.caps_used);
+}
+
+/* Its space goes before its frames: in between it has no page that anybody could be told of. */
+CORE_TEST(zones, one_without_its_space_has_no_pages)
+{
+	exo_cap_t zone = zone_make(1500);
+	const struct zone *z = cap_at((cap_slot_t)zone)->zone;
+	struct exo_page_info page;
+	uint64_t n;
+
+	OK(map_under(zone, boot->memory, 0x400000, frames_take(1), 1, EXO_PROT_READ));
+	while (!z->stripped)
+		IS(E_AGAIN, exo_zone_destroy(zone, NULL));
+	cr_assert_eq(query(zone, 0x400000), 0);
+	OK(exo_mem_scan(zone, 0x400000, 1, &page, 1, 0, &n));
+	cr_assert_eq(n, 0);
 }
 
 CORE_TEST(zones, their_pages_need_rights)
@@ -234,6 +252,8 @@ CORE_TEST(zones, their_pages_need_rights)
 	IS(E_RIGHTS, exo_ctx_create(zone, none, page, &context));
 	IS(E_RIGHTS, exo_ctx_create(zone, readable, page, &context));
 	OK(exo_zone_answers(zone, readable, page, NULL));
+	IS(E_RANGE, exo_zone_answers(zone, readable, page + 1, NULL));
+	IS(E_RANGE, exo_ctx_create(zone, derive(boot->memory, EXO_R_ALL, page, 1), page + 1, &context));
 }
 
 CORE_TEST(zones, contexts_are_paid_by_the_fund)

@@ -69,6 +69,7 @@ struct fake {
 	bool entropy_fails;
 	bool no_sha;              /* as if the processor had no SHA extensions */
 	bool space_fails;         /* hal_space_init() says E_DEVICE */
+	bool checks;              /* hal_boot_info.check; before fake_boot() */
 	bool no_mmio_maps;        /* registers cannot be mapped; before fake_boot() */
 	uint64_t thunks;          /* bytes that each prepared text uses for them; it then begins with FAKE_TEXT, their pages with FAKE_THUNK */
 	bool runs_programs;       /* what hal_space_program() says; none is run */

@@ -100,6 +100,7 @@ enum fake_end fake_boot(fake_libos_fn *libos)
 		.target = "fake", .cmdline = fake.cmdline,
 		.ports = { { FAKE_PORT, FAKE_PORT_COUNT } }, .irqs = { { FAKE_IRQ, FAKE_IRQ_COUNT } },
 		.mmio = { { fake.mmio, 1 }, { fake.mmio + 1, 1 } }, .mmio_read_only = { false, true }, .mmio_maps = !fake.no_mmio_maps,
+		.check = fake.checks,
 		.disks = { { FAKE_DISK_BLOCKS, true }, { 1, false } },
 	};
 	memcpy(info.holes, fake.holes, sizeof(info.holes));
