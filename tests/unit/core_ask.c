@@ -1,6 +1,7 @@
 /* Visible revocation: asked for, given back or taken, and what was taken. */
 #include "core_env.h"
 #include <core/ask.h>
+#include <core/due.h>
 #include <core/call.h>
 
 #define MS UINT64_C(1000000)
@@ -216,6 +217,9 @@ CORE_TEST(ask, can_be_changed_and_withdrawn)
 	cr_assert_eq(list[0].asked_from, top);
 	OK(exo_revoke_ask(top, now + 20 * MS, NULL));
 	cr_assert_eq(fake.timer_at, now + 9 * MS);
+	OK(exo_list_own(boot->zone, list, 32, 0, &n));
+	cr_assert_eq(asked_of(list, n), 3);
+	cr_assert_eq(list[0].asked_from, a);
 	OK(exo_revoke_ask(a, EXO_NO_EXPIRY, NULL));
 	OK(exo_revoke_ask(a, EXO_NO_EXPIRY, NULL));
 	SOUND();
@@ -475,4 +479,86 @@ CORE_TEST(ask, own_names_are_listed)
 	IS(E_CAP, app_call(&app, EXO_NR_LIST_OWN, app.self, APP_PAGE, 2, boot->timer).status);
 	IS(E_ADDRESS, app_call(&app, EXO_NR_LIST_OWN, app.self, 0x700000, 2, 0).status);
 	IS(E_RIGHTS, app_call(&app, EXO_NR_LIST_OWN, give(&app, derive(app.zone, EXO_R_GRANT, 0, 0)), APP_PAGE, 2, 0).status);
+}
+
+CORE_TEST(ask, a_list_has_an_end)
+{
+	static struct exo_own list[EXO_LIST_MAX + 1];
+	uint64_t n;
+
+	for (uint32_t i = 0; i <= EXO_LIST_MAX; i++)
+		derive(boot->timer, EXO_R_READ, 0, 0);
+	OK(exo_list_own(boot->zone, list, EXO_LIST_MAX + 1, 0, &n));
+	cr_assert_eq(n, EXO_LIST_MAX);
+}
+
+/* Who asks for something else meanwhile is served at once, and begins anew with what is not finished. */
+CORE_TEST(ask, another_ask_does_not_wait_for_the_first)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0), other = derive(boot->timer, EXO_R_ALL, 0, 0);
+	struct app app = app_make(16);
+
+	for (int i = 0; i < WIDE; i++)
+		derive(top, EXO_R_READ, 0, 0);
+	give(&app, other);
+	IS(E_AGAIN, exo_revoke_ask(top, hal_time_ns() + MS, NULL));
+	cr_assert_eq(app.in_core->pending, 0);
+	OK(exo_revoke_ask(other, hal_time_ns() + MS, NULL));
+	cr_assert_eq(app.in_core->pending, EXO_PEND_ASKED);
+}
+
+CORE_TEST(ask, not_for_what_is_being_revoked)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0);
+
+	for (int i = 0; i < WIDE; i++)
+		derive(top, EXO_R_READ, 0, 0);
+	IS(E_AGAIN, exo_cap_revoke(top, NULL));
+	IS(E_AGAIN, exo_revoke_ask(top, hal_time_ns() + MS, NULL));
+	IS(E_AGAIN, exo_revoke_ask(top, EXO_NO_EXPIRY, NULL));
+	cr_assert_eq(core.ask_count, 0);
+	cr_assert_eq(core.due.count, 0);
+}
+
+/* From when on the kernel takes, its time is no deadline any more, and what was sealed is void, too. */
+CORE_TEST(ask, what_is_being_taken_is_not_due_again)
+{
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0);
+	uint64_t until = hal_time_ns() + MS;
+	struct exo_seal seal;
+
+	for (int i = 0; i < WIDE; i++)
+		derive(top, EXO_R_READ, 0, 0);
+	OK(exo_cap_seal(top, EXO_R_READ, EXO_CAP_NONE, EXO_NO_EXPIRY, 0, &seal, NULL));
+	while (exo_revoke_ask(top, until, NULL) == EXO_E_AGAIN)
+		;
+	cr_assert_eq(due_of(cap_at((cap_slot_t)top)), until);
+	fake.now_ns = until;
+	events();
+	strangers_call();
+	cr_assert(cap_is_revoking(cap_at((cap_slot_t)top)));
+	cr_assert_eq(due_of(cap_at((cap_slot_t)top)), EXO_NO_EXPIRY);
+	cr_assert_eq(core.due.count, 0);
+	while (core.due_ready || core.revoking != CAP_NIL)
+		strangers_call();
+	OK(exo_nop(NULL));
+	IS(E_REVOKED, exo_cap_unseal(&seal, sizeof(seal), EXO_R_READ, NULL));
+	cr_assert(!reap_is_needed(), "nothing is left to be done");
+}
+
+/* Who is on its way out is told nothing any more: its memory goes. */
+CORE_TEST(ask, a_dying_zone_gets_no_records)
+{
+	struct app app = app_make(300);
+	exo_cap_t top = derive(boot->timer, EXO_R_ALL, 0, 0);
+	exo_frame_t first = frames_take(500);
+
+	give(&app, top);
+	for (uint64_t i = 0; i < 4; i++)
+		OK(map_under(app.zone, boot->memory, 0x10000000 + i * 0x1000000, first, 500, EXO_PROT_READ));
+	IS(E_AGAIN, exo_zone_destroy(app.zone, NULL));
+	cr_assert(app.in_core->dying && !app.in_core->stripped);
+	OK(exo_cap_revoke(top, NULL));
+	cr_assert_null(app.in_core->taken);
+	zone_end(app.zone);
 }

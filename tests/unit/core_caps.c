@@ -173,9 +173,11 @@ CORE_TEST(caps, every_field_counts_in_the_tag)
 	CHANGED(count);
 	CHANGED(expires);
 	CHANGED(owner);
-	core.cap_tags[(cap_slot_t)a].word[1] ^= 1;
-	IS(E_FORGED, cap_tag_check(cap));
-	core.cap_tags[(cap_slot_t)a].word[1] ^= 1;
+	for (int word = 0; word < 2; word++) {
+		core.cap_tags[(cap_slot_t)a].word[word] ^= 1;
+		IS(E_FORGED, cap_tag_check(cap));
+		core.cap_tags[(cap_slot_t)a].word[word] ^= 1;
+	}
 	cap->state += 1 << CAP_GEN_SHIFT;
 	IS(E_FORGED, cap_tag_check(cap));
 	cap->state -= 1 << CAP_GEN_SHIFT;

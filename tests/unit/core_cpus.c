@@ -227,6 +227,24 @@ CPU_TEST(zone)
 	cr_assert_eq(fake.spaces, 0);
 }
 
+static void drop_zone(void)
+{
+	OK(exo_cap_drop(zone, NULL));
+	cr_assert_eq(fake.spaces, 1);
+}
+
+/* The last one: then it ends. */
+CPU_TEST(last_capability_of_zone)
+{
+	uint64_t event;
+
+	IS(E_DEAD, run(drop_zone, &event));
+	cr_assert(kicked);
+	fake.now_ns += REAP_EVERY_NS;
+	OK(exo_nop(NULL));
+	cr_assert_eq(fake.spaces, 0);
+}
+
 /* ---- What does not concern it ------------------------------------------------ */
 
 static void revoke_other(void)

@@ -117,6 +117,72 @@ CORE_TEST(ends, a_map_call_with_many_entries_comes_in_pieces)
 	cr_assert_eq(all, 3 * EXO_MAP_MAX);
 }
 
+static struct zone *zone_below(exo_cap_t top, uint64_t frames, exo_cap_t *name)
+{
+	OK(exo_zone_create(top, boot->memory, frames_take(frames), frames, "below", 5, name));
+	return zone_of(*name);
+}
+
+/* Each call of the zone that ends another one does as much of it as the first one. */
+CORE_TEST(ends, whoever_ends_a_zone_pays)
+{
+	exo_cap_t top = zone_make(16), below;
+	uint64_t funded;
+
+	share_zones(top);
+	zone_below(top, EXO_FUND_MAX, &below);
+	OK(exo_zone_fund(below, boot->memory, frames_take(EXO_FUND_MAX), EXO_FUND_MAX, NULL));
+	IS(E_AGAIN, call(zone_of(top), EXO_NR_ZONE_DESTROY, give(below, top)));
+	funded = stats().frames_funded;
+	OK(exo_nop(NULL));
+	cr_assert_eq(stats().frames_funded, funded);
+	OK(call(zone_of(top), EXO_NR_NOP, 0));
+	cr_assert(funded - stats().frames_funded > 10);
+	zone_end(below);
+}
+
+/* A context of `zone` which another CPU is in, as the kernel sees it. */
+static struct context *entered(exo_cap_t zone)
+{
+	exo_frame_t page;
+	struct context *context = cap_at((cap_slot_t)context_make(zone, &page))->context;
+
+	context_pin(context);
+	return context;
+}
+
+/* What was made below it goes first, and may have to wait for another CPU. */
+CORE_TEST(ends, not_before_what_is_below)
+{
+	exo_cap_t top = zone_make(16), below;
+	struct context *context;
+
+	share_zones(top);
+	zone_below(top, 16, &below);
+	context = entered(below);
+	IS(E_AGAIN, exo_zone_destroy(top, NULL));
+	cr_assert_eq(stats().zones, 3);
+	SOUND();
+	context_unpin(context);
+	OK(exo_zone_destroy(top, NULL));
+	cr_assert_eq(stats().zones, 1);
+}
+
+/* One that has to wait does not hold up those behind it. */
+CORE_TEST(ends, one_that_waits_lets_others_go)
+{
+	exo_cap_t first = zone_make(16), second = zone_make(16);
+	struct context *context = entered(first);
+
+	OK(exo_cap_drop(first, NULL));
+	cr_assert_eq(stats().zones, 3);
+	OK(exo_cap_drop(second, NULL));
+	cr_assert_eq(stats().zones, 2);
+	context_unpin(context);
+	strangers_call();
+	cr_assert_eq(stats().zones, 1);
+}
+
 /* What is due is everybody's work: short calls that have nothing to do with it finish it. */
 CORE_TEST(ends, everybody_helps_with_what_is_due)
 {

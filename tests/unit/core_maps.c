@@ -347,6 +347,24 @@ CORE_TEST(maps, an_expired_capability_takes_its_pages_along)
 	cr_assert_neq(query(zone, BASE), 0);
 }
 
+/* Of several leases the first to end counts, wherever it is mapped. */
+CORE_TEST(maps, the_first_of_all_leases_bounds_the_quantum)
+{
+	for (unsigned first = 0; first < 5; first++) {
+		exo_cap_t zone = zone_make(32), context, lease;
+		exo_frame_t f = frames_take(1), page;
+		uint64_t now = fake.now_ns;
+
+		context = context_make(zone, &page);
+		for (unsigned i = 0; i < 5; i++) {
+			OK(exo_cap_derive(boot->memory, EXO_R_ALL, f, 1, now + (i == first ? 1000000 : 9000000 + i), &lease));
+			OK(map_under(zone, lease, BASE + i * PAGE, f, 1, RW));
+		}
+		cr_assert_eq(bindings_deadline(cap_at((cap_slot_t)context)->context), now + 1000000);
+		zone_end(zone);
+	}
+}
+
 CORE_TEST(maps, a_context_dies_when_its_page_expires)
 {
 	exo_cap_t zone = zone_make(32), context, lease;

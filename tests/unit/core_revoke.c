@@ -168,6 +168,27 @@ CORE_TEST(revoke, tells_the_owner)
 	cr_assert_eq(core.libos->pending, 0);
 }
 
+/* While it goes on nothing new comes of it, in whatever way. */
+CORE_TEST(revoke, what_is_being_revoked_begets_nothing)
+{
+	exo_cap_t zone = zone_make(16), top = derive(zone, EXO_R_ALL, 0, 0), out;
+	exo_frame_t page = frames_take(1);
+	struct exo_seal seal;
+
+	for (int i = 0; i < WIDE; i++)
+		derive(top, EXO_R_READ, 0, 0);
+	IS(E_AGAIN, exo_cap_revoke(top, NULL));
+	IS(E_AGAIN, exo_ctx_create(top, boot->memory, page, &out));
+	IS(E_AGAIN, exo_port_create(top, EXO_CAP_NOTIFY, &out));
+	IS(E_AGAIN, exo_cap_seal(top, EXO_R_READ, EXO_CAP_NONE, EXO_NO_EXPIRY, 0, &seal, NULL));
+	IS(E_AGAIN, exo_cap_move(top, boot->zone, &out));
+	cr_assert(reap_is_needed());
+	while (exo_cap_revoke(top, NULL) == EXO_E_AGAIN)
+		;
+	cr_assert(!reap_is_needed(), "nothing is left to be done");
+	OK(exo_ctx_create(top, boot->memory, page, &out));
+}
+
 CORE_TEST(revoke, of_a_zone_capability_ends_the_zone)
 {
 	exo_cap_t above = derive(boot->zone, EXO_R_ALL, 0, 0), zone;

@@ -153,6 +153,27 @@ CORE_TEST(seal, single_use)
 	cr_assert_eq(cap_at((cap_slot_t)a)->seal_epoch, UINT32_MAX);
 }
 
+/* What is too old is refused before anything newer is shown. */
+CORE_TEST(seal, the_window_moves_with_what_is_sealed)
+{
+	exo_cap_t a = derive(boot->timer, EXO_R_ALL, 0, 0), b;
+	struct exo_seal first, second, last;
+
+	OK(seal_of(a, EXO_R_READ, EXO_SEAL_ONCE));
+	first = seal;
+	OK(seal_of(a, EXO_R_READ, EXO_SEAL_ONCE));
+	second = seal;
+	for (unsigned i = 2; i <= EXO_SEAL_WINDOW; i++)
+		OK(seal_of(a, EXO_R_READ, EXO_SEAL_ONCE));
+	last = seal;
+	seal = first;
+	IS(E_REPLAYED, unseal(EXO_R_READ, &b));
+	seal = second;
+	OK(unseal(EXO_R_READ, &b));
+	seal = last;
+	OK(unseal(EXO_R_READ, &b));
+}
+
 CORE_TEST(seal, ends_with_what_was_sealed)
 {
 	exo_cap_t a = derive(boot->timer, EXO_R_ALL, 0, 0), b = derive(a, EXO_R_ALL, 0, 0), c;
@@ -278,6 +299,8 @@ CORE_TEST(seal, a_changed_slot_is_not_sealed)
 	OK(seal_of(a, EXO_R_READ, 0));
 	slot->rights = EXO_R_ALL;
 	REFUSED(E_FORGED, unseal(EXO_R_READ, &b));
+	/* That more is asked for than was sealed is not told. */
+	REFUSED(E_FORGED, unseal(EXO_R_WRITE, &b));
 	IS(E_FORGED, seal_of(a, EXO_R_WRITE, 0));
 	slot->rights = EXO_R_READ | EXO_R_GRANT;
 	OK(unseal(EXO_R_READ, &b));
