@@ -43,6 +43,21 @@ static int wait_for_room(struct unix_socket *from, struct thread *self, uint64_t
 	}
 }
 
+/* Room was made for one, who may need less of it than there is. */
+static void wake_sender(struct unix_socket *from)
+{
+	if (from->sent_bytes < from->base.send_limit && !list_empty(&from->senders.waiters))
+		waitq_wake(&from->senders, 1);
+}
+
+static void give_room(struct unix_socket *from, uint32_t charge)
+{
+	from->sent_bytes -= charge;
+	wake_sender(from);
+	if (unix_writable(from) && !list_empty(&from->polls.waiters))
+		waitq_wake_events(&from->polls, POLLOUT | POLLWRNORM | POLLWRBAND);
+}
+
 int unix_message_new(struct unix_socket *from, struct thread *self, struct socket_message *m, uint32_t size, uint64_t deadline,
                      struct unix_message **made)
 {
@@ -52,17 +67,21 @@ int unix_message_new(struct unix_socket *from, struct thread *self, struct socke
 		return r;
 	if (account > PAGE_SIZE / 2)
 		account = (uint32_t)PAGE_UP(account);
-	if (!user_charge(from->base.uid, USER_SOCKET_BYTES, account, unix_memory_limit(self)))
+	if (!user_charge(from->base.uid, USER_SOCKET_BYTES, account, unix_memory_limit(self))) {
+		wake_sender(from);
 		return -ENOBUFS;
+	}
 	struct unix_message *message = heap_alloc(sizeof(*message) + size);
 	if (!message) {
 		user_uncharge(from->base.uid, USER_SOCKET_BYTES, account);
+		wake_sender(from);
 		return -ENOBUFS;
 	}
 	*message = (struct unix_message){ .from = from, .size = size, .charge = charge_of(from, size), .account = account };
 	list_init(&message->node);
 	socket_get(&from->base);
 	from->sent_bytes += message->charge;
+	wake_sender(from);
 	if (size && io_get(m->io, message->data, size) != size) {
 		unix_message_free(NULL, message);
 		return -EFAULT;
@@ -90,15 +109,6 @@ void unix_queue(struct unix_socket *to, struct unix_message *m)
 	to->queued_bytes += m->size - m->at;
 	to->queued_rights += m->rights != NULL;
 	unix_tell(to, POLLIN | POLLRDNORM);
-}
-
-static void give_room(struct unix_socket *from, uint32_t charge)
-{
-	from->sent_bytes -= charge;
-	if (!list_empty(&from->senders.waiters))
-		waitq_wake(&from->senders, 1);
-	if (unix_writable(from) && !list_empty(&from->polls.waiters))
-		waitq_wake_events(&from->polls, POLLOUT | POLLWRNORM | POLLWRBAND);
 }
 
 /* Its queue takes messages again. */

@@ -434,6 +434,24 @@ static void serve(const char *text, int type, uint32_t mode)
 	close(l), close(ep);
 }
 
+/* One message goes, and there is room for the small ones of all who wait. */
+static void writers_of_one(void)
+{
+	static char large[199900];
+	int s[2], size = 100000;
+	pid_t pid[3];
+
+	two(SOCK_DGRAM, s);
+	setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	CHECK("one large message fills the room", send(s[0], large, sizeof large, 0) == sizeof large && send(s[0], "x", 1, MSG_DONTWAIT) == -1 && errno == EAGAIN);
+	for (int i = 0; i < 3; i++)
+		CHILD(pid[i], if (send(s[0], "x", 1, 0) != 1) _exit(1));
+	pause_ms(100);
+	recv(s[1], large, sizeof large, 0);
+	CHECK("which is room for three", wait_status(pid[0]) == 0 && wait_status(pid[1]) == 0 && wait_status(pid[2]) == 0);
+	close_two(s);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -445,6 +463,7 @@ int main(void)
 	wakes(SOCK_STREAM), wakes(SOCK_DGRAM), wakes(SOCK_SEQPACKET);
 	wakes_at_end(SOCK_STREAM), wakes_at_end(SOCK_SEQPACKET), wakes_callers();
 	pour(0), pour(EPOLLET);
+	writers_of_one();
 	serve("a hundred connections", SOCK_STREAM, 0);
 	serve("a hundred connections, by edges", SOCK_STREAM, EPOLLET);
 	serve("a hundred connections of packets", SOCK_SEQPACKET, EPOLLET);
