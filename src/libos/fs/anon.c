@@ -26,12 +26,19 @@ const char *anon_name(const struct inode *inode)
 	return inode_is_anon(inode) ? ((const struct anon_kind *)(const void *)inode)->name : NULL;
 }
 
-struct file *anon_file_new(const struct file_ops *ops, const char *name, uint32_t flags, void *private_data)
+int anon_file_make(const struct thread *self, const struct file_ops *ops, const char *name, uint32_t flags, size_t size, struct file **made)
 {
-	struct file *file = file_new(ops, flags);
-	if (!file)
-		return NULL;
-	file->private_data = private_data;
+	int r = files_check(&self->cred);
+	if (r)
+		return r;
+	void *data = heap_zalloc(size);
+	struct file *file = data ? file_new(ops, O_RDWR | (flags & O_NONBLOCK)) : NULL;
+	if (!file) {
+		heap_free(data);
+		return -ENOMEM;
+	}
+	file->private_data = data;
 	path_set(&file->path, NULL, inode_of(name));
-	return file;
+	*made = file;
+	return 0;
 }

@@ -539,14 +539,11 @@ static int64_t create(struct thread *self, uint32_t flags)
 {
 	if (flags & ~(uint32_t)O_CLOEXEC)
 		return -EINVAL;
-	if (files_check(&self->cred))
-		return -ENFILE;
-	struct epoll *ep = heap_zalloc(sizeof(*ep));
-	struct file *file = ep ? anon_file_new(&epoll_ops, "[eventpoll]", O_RDWR, ep) : NULL;
-	if (!file) {
-		heap_free(ep);
-		return -ENOMEM;
-	}
+	struct file *file;
+	int r = anon_file_make(self, &epoll_ops, "[eventpoll]", 0, sizeof(struct epoll), &file);
+	if (r)
+		return r;
+	struct epoll *ep = file->private_data;
 	ep->file = file;
 	ep->uid = self->cred.uid;
 	list_init(&ep->items);

@@ -120,15 +120,11 @@ static int64_t make(struct thread *self, uint32_t count, uint32_t flags)
 {
 	if (flags & ~(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
-	int64_t r = files_check(&self->cred);
+	struct file *file;
+	int r = anon_file_make(self, &eventfd_ops, "[eventfd]", flags, sizeof(struct eventfd), &file);
 	if (r)
 		return r;
-	struct eventfd *e = heap_alloc(sizeof(*e));
-	struct file *file = e ? anon_file_new(&eventfd_ops, "[eventfd]", O_RDWR | (flags & O_NONBLOCK), e) : NULL;
-	if (!file) {
-		heap_free(e);
-		return -ENOMEM;
-	}
+	struct eventfd *e = eventfd_of(file);
 	*e = (struct eventfd){ .count = count, .semaphore = flags & EFD_SEMAPHORE, .id = libos.vfs.next_eventfd++ };
 	waitq_init(&e->read_wait);
 	waitq_init(&e->write_wait);

@@ -226,11 +226,12 @@ int64_t directory_list(struct file *file, struct io *io, bool old_layout);
 
 /* ---- anon.c ---- */
 /*
- * A file without a place: /proc/PID/fd shows "anon_inode:NAME" (name: a literal, with the brackets that Linux has). One
- * reference; NULL: no memory, and private_data stays the caller's. Else the ops' release() frees it. Whoever makes one for a
- * program asks files_check() first.
+ * For a program, a file without a place: /proc/PID/fd shows "anon_inode:NAME" (name: a literal, with the brackets that Linux
+ * has). Its private_data are `size` zero bytes of the heap, which the ops' release() frees. flags: O_NONBLOCK counts. 0 and one
+ * reference, -ENFILE, -ENOMEM.
  */
-struct file *anon_file_new(const struct file_ops *ops, const char *name, uint32_t flags, void *private_data);
+int anon_file_make(const struct thread *self, const struct file_ops *ops, const char *name, uint32_t flags, size_t size,
+                   struct file **made);
 static inline bool inode_is_anon(const struct inode *inode) { return inode->super == &libos.vfs.anon; }
 const char *anon_name(const struct inode *inode); /* NULL: it is none */
 

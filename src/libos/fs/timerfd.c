@@ -189,15 +189,11 @@ int64_t sys_timerfd_create(struct thread *self, const uint64_t *args_)
 		return -EINVAL;
 	if (is_alarm(clock) && !privileged(&self->cred, PRIV_WAKE))
 		return -EPERM;
-	int64_t r = files_check(&self->cred);
+	struct file *file;
+	int r = anon_file_make(self, &timerfd_ops, "[timerfd]", flags, sizeof(struct timerfd), &file);
 	if (r)
 		return r;
-	struct timerfd *t = heap_zalloc(sizeof(*t));
-	struct file *file = t ? anon_file_new(&timerfd_ops, "[timerfd]", O_RDWR | (flags & O_NONBLOCK), t) : NULL;
-	if (!file) {
-		heap_free(t);
-		return -ENOMEM;
-	}
+	struct timerfd *t = timerfd_of(file);
 	t->clock = clock;
 	waitq_init(&t->wait);
 	sched_timer_init(&t->timer, expire);

@@ -42,27 +42,17 @@ static const struct file_ops pidfd_ops = {
 	.info = pidfd_info,
 };
 
-static struct file *pidfd_file(struct process *p, uint32_t flags)
+static int64_t give(struct thread *self, struct process *p, uint32_t flags)
 {
-	struct pidfd *d = heap_alloc(sizeof(*d));
-	struct file *file = d ? anon_file_new(&pidfd_ops, "[pidfd]", O_RDWR | (flags & O_NONBLOCK), d) : NULL;
-	if (!file) {
-		heap_free(d);
-		return NULL;
-	}
+	struct file *file;
+	int r = anon_file_make(self, &pidfd_ops, "[pidfd]", flags, sizeof(struct pidfd), &file);
+	if (r)
+		return r;
+	struct pidfd *d = file->private_data;
 	d->process = p;
 	waitq_init(&d->polls);
 	list_push_back(&p->pidfds, &d->node);
-	return file;
-}
-
-static int64_t give(struct thread *self, struct process *p, uint32_t flags)
-{
-	int64_t r = files_check(&self->cred);
-	if (r)
-		return r;
-	struct file *file = pidfd_file(p, flags);
-	return file ? fd_give(self, file, true) : -ENOMEM;
+	return fd_give(self, file, true);
 }
 
 int pidfd_for_child(struct thread *self, struct process *child, uint64_t address, int32_t *fd)

@@ -137,16 +137,11 @@ static const struct file_ops signalfd_ops = {
 
 static int64_t make(struct thread *self, uint64_t set, uint32_t flags)
 {
-	int64_t r = files_check(&self->cred);
+	struct file *file;
+	int r = anon_file_make(self, &signalfd_ops, "[signalfd]", flags, sizeof(struct signalfd), &file);
 	if (r)
 		return r;
-	struct signalfd *s = heap_alloc(sizeof(*s));
-	struct file *file = s ? anon_file_new(&signalfd_ops, "[signalfd]", O_RDWR | (flags & O_NONBLOCK), s) : NULL;
-	if (!file) {
-		heap_free(s);
-		return -ENOMEM;
-	}
-	s->set = set;
+	((struct signalfd *)file->private_data)->set = set;
 	return fd_give(self, file, flags & O_CLOEXEC);
 }
 
