@@ -121,7 +121,61 @@ static void held(void)
 	close(p[0]);
 }
 
+static int receive_fd(int over)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	char c;
+	struct iovec part = { &c, 1 };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	int fd = -1;
+
+	if (recvmsg(over, &m, MSG_DONTWAIT) == 1 && m.msg_controllen >= CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(&control.h), sizeof fd);
+	return fd;
+}
+
+/* Both are held by messages alone, of which the outer one waits in a socket that is open. */
+static void chain(void)
+{
+	int a[2], b[2], c[2], outer, inner;
+
+	two(SOCK_STREAM, a);
+	two(SOCK_STREAM, b);
+	two(SOCK_STREAM, c);
+	send_fd(c[0], a[1]);
+	send_fd(a[0], b[1]);
+	close(a[1]), close(b[1]);
+	for (int i = 0; i < 200; i++) {
+		int s[2];
+
+		two(SOCK_STREAM, s);
+		close_two(s);
+	}
+	outer = receive_fd(c[1]);
+	inner = receive_fd(outer);
+	CHECK("what waits in what waits stays", outer >= 0 && inner >= 0 && put(b[0], "alive") && got(inner, "alive"));
+	close(a[0]), close(b[0]), close(outer), close(inner), close_two(c);
+}
+
 /* ---- what a user takes */
+
+/* Linux counts no user's bytes. */
+static int bytes_are_counted(void)
+{
+	int s[2], counted = 0;
+
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 1024, 1024 });
+	while (!counted && socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0)
+		for (int i = 0; i < 2; i++) {
+			while (send(s[i], big, sizeof big, MSG_DONTWAIT) > 0)
+				;
+			counted |= errno == ENOBUFS;
+		}
+	return counted == (access("/dev/exo", F_OK) == 0);
+}
 
 static int on_their_way(void)
 {
@@ -222,6 +276,8 @@ int main(void)
 	cycles();
 	unaccepted();
 	held();
+	chain();
+	AS("a user's bytes are counted", 1000, if (!bytes_are_counted()) _exit(1));
 	AS("a user's descriptors on their way are counted", 1000, if (!on_their_way()) _exit(1));
 	AS("and not for ever", 1000, if (!on_their_way()) _exit(1));
 	beside("root works beside a flood of bytes", flood);
