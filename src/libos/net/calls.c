@@ -46,42 +46,58 @@ int64_t sys_socket(struct thread *self, const uint64_t *args)
 	return r ? r : give(self, s, (uint32_t)args[1]);
 }
 
-int64_t sys_socketpair(struct thread *self, const uint64_t *args)
+/* Two connected ones; *made: both. */
+static int make_pair(struct thread *self, const uint64_t *args, struct file **made)
 {
+	struct socket *a, *b;
 	uint32_t type = (uint32_t)args[1];
-	struct socket *s[2];
-	int32_t fds[2];
-	if (type & ~(0xfu | SOCK_FLAGS))
-		return -EINVAL;
-	/* Linux writes the descriptors before it makes the sockets. */
-	if (user_read(self->process->space, fds, args[3], sizeof(fds)) || user_write(self->process->space, args[3], fds, sizeof(fds)))
-		return -EFAULT;
-	int64_t r = make(self, (uint32_t)args[0], type, (uint32_t)args[2], &s[0]);
+	int r = make(self, (uint32_t)args[0], type, (uint32_t)args[2], &a);
 	if (r)
 		return r;
-	r = unix_new(self, type & 0xf, (uint32_t)args[2], &s[1]);
+	r = unix_new(self, type & 0xf, (uint32_t)args[2], &b);
 	if (r) {
-		s[0]->ops->gone(s[0]);
-		socket_put(s[0]);
+		a->ops->gone(a);
+		socket_put(a);
 		return r;
 	}
-	s[0]->ops->pair_up(s[0], s[1], self);
-	socket_get(s[1]);
-	r = give(self, s[0], type);
-	fds[0] = (int32_t)r;
-	if (r >= 0)
-		r = give(self, s[1], type);
-	else
-		s[1]->ops->gone(s[1]), socket_put(s[1]);
-	socket_put(s[1]);
-	fds[1] = (int32_t)r;
-	if (r >= 0)
-		r = user_write(self->process->space, args[3], fds, sizeof(fds));
-	if (r < 0 && fds[0] >= 0)
+	a->ops->pair_up(a, b, self);
+	made[0] = socket_file(a, &self->cred, type & O_NONBLOCK);
+	made[1] = socket_file(b, &self->cred, type & O_NONBLOCK);
+	if (made[0] && made[1])
+		return 0;
+	file_put(made[0]);
+	file_put(made[1]);
+	return -ENFILE;
+}
+
+/* Takes over both references. */
+static int give_pair(struct thread *self, struct file **files, bool cloexec, int32_t *fds)
+{
+	fds[0] = (int32_t)fd_give(self, files[0], cloexec);
+	if (fds[0] < 0) {
+		file_put(files[1]);
+		return fds[0];
+	}
+	fds[1] = (int32_t)fd_give(self, files[1], cloexec);
+	if (fds[1] < 0)
 		(void)fd_close(self, self->process->fds, fds[0]);
-	if (r < 0 && fds[0] >= 0 && fds[1] >= 0)
-		(void)fd_close(self, self->process->fds, fds[1]);
-	return r;
+	return fds[1] < 0 ? fds[1] : 0;
+}
+
+int64_t sys_socketpair(struct thread *self, const uint64_t *args)
+{
+	struct vm_space *space = self->process->space;
+	struct file *files[2];
+	int32_t fds[2];
+	if ((uint32_t)args[1] & ~(0xfu | SOCK_FLAGS))
+		return -EINVAL;
+	/* Linux writes the descriptors before it makes the sockets. */
+	if (user_read(space, fds, args[3], sizeof(fds)) || user_write(space, args[3], fds, sizeof(fds)))
+		return -EFAULT;
+	int r = make_pair(self, args, files);
+	if (!r)
+		r = give_pair(self, files, args[1] & O_CLOEXEC, fds);
+	return r ? r : user_write(space, args[3], fds, sizeof(fds));
 }
 
 int64_t sys_bind(struct thread *self, const uint64_t *args)

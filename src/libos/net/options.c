@@ -1,5 +1,5 @@
 /* getsockopt(2) and setsockopt(2), socket(7). */
-#include <libos/net/unix.h>
+#include <libos/net/socket.h>
 
 #define SOL_SOCKET 1u
 
@@ -104,7 +104,7 @@ static int set_number(struct socket *s, struct thread *self, uint32_t option, in
 		if (option == SO_SNDBUFFORCE && !privileged(&self->cred, PRIV_NETWORK))
 			return -EPERM;
 		set_buffer(&s->send_limit, value, SEND_MIN, option == SO_SNDBUFFORCE);
-		waitq_wake_all(&unix_of(s)->senders);
+		s->ops->limit_changed(s);
 		return 0;
 	case SO_RCVBUF:
 	case SO_RCVBUFFORCE:

@@ -77,6 +77,7 @@ struct socket_ops {
 	int (*shut)(struct socket *s, uint32_t how); /* SHUT_* */
 	uint32_t (*readiness)(struct socket *s, struct poll_table *table);
 	int64_t (*queued)(struct socket *s, bool sent); /* SIOCINQ, SIOCOUTQ */
+	void (*limit_changed)(struct socket *s);        /* send_limit: who waits for room looks again */
 	void (*gone)(struct socket *s);                 /* its last descriptor */
 	void (*destroy)(struct socket *s);              /* the last reference */
 };

@@ -179,6 +179,14 @@ static int64_t unix_queued(struct socket *s, bool sent)
 	return list_empty(&u->queue) ? 0 : unix_first(u)->size;
 }
 
+static void unix_limit_changed(struct socket *s)
+{
+	struct unix_socket *u = unix_of(s);
+	waitq_wake_all(&u->senders);
+	if (unix_writable(u))
+		waitq_wake_events(&u->polls, POLLOUT | POLLWRNORM | POLLWRBAND);
+}
+
 static int no_listen(struct socket *s, struct thread *self, uint32_t backlog)
 {
 	(void)s, (void)self, (void)backlog;
@@ -198,6 +206,7 @@ static int no_accept(struct socket *s, struct thread *self, bool wait, struct so
 	.shut = unix_shut,                      \
 	.readiness = unix_readiness,            \
 	.queued = unix_queued,                  \
+	.limit_changed = unix_limit_changed,    \
 	.gone = unix_gone,                      \
 	.destroy = unix_destroy
 
