@@ -140,13 +140,14 @@ static int receive_fd(int over)
 /* Both are held by messages alone, of which the outer one waits in a socket that is open. */
 static void chain(void)
 {
-	int a[2], b[2], c[2], outer, inner;
+	int a[2], b[2], c[2], outer, inner, within;
 
 	two(SOCK_STREAM, a);
 	two(SOCK_STREAM, b);
 	two(SOCK_STREAM, c);
 	send_fd(c[0], a[1]);
 	send_fd(a[0], b[1]);
+	send_fd(b[0], 1);
 	close(a[1]), close(b[1]);
 	for (int i = 0; i < 200; i++) {
 		int s[2];
@@ -156,8 +157,9 @@ static void chain(void)
 	}
 	outer = receive_fd(c[1]);
 	inner = receive_fd(outer);
-	CHECK("what waits in what waits stays", outer >= 0 && inner >= 0 && put(b[0], "alive") && got(inner, "alive"));
-	close(a[0]), close(b[0]), close(outer), close(inner), close_two(c);
+	within = receive_fd(inner);
+	CHECK("what waits in what waits stays", outer >= 0 && inner >= 0 && within >= 0 && put(b[0], "alive") && got(inner, "alive"));
+	close(a[0]), close(b[0]), close(outer), close(inner), close(within), close_two(c);
 }
 
 /* ---- what a user takes */
