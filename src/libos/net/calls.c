@@ -6,10 +6,8 @@
 /* The socket of a descriptor; NULL: *error says why. */
 static struct socket *socket_get_fd(struct thread *self, uint64_t fd, struct file **file, int *error)
 {
-	*file = fd_io_file(self, fd);
-	struct socket *s = *file ? socket_of_file(*file) : NULL;
-	*error = *file ? -ENOTSOCK : -EBADF;
-	return s;
+	*file = socket_file_of_fd(self, fd, error);
+	return *file ? socket_of_file(*file) : NULL;
 }
 
 static int check_type(uint32_t domain, uint32_t type)
@@ -97,7 +95,12 @@ int64_t sys_socketpair(struct thread *self, const uint64_t *args)
 	int r = make_pair(self, args, files);
 	if (!r)
 		r = give_pair(self, files, args[1] & O_CLOEXEC, fds);
-	return r ? r : user_write(space, args[3], fds, sizeof(fds));
+	if (r)
+		return r;
+	r = user_write(space, args[3], fds, sizeof(fds));
+	for (int i = 0; r && i < 2; i++)
+		(void)fd_close(self, self->process->fds, fds[i]);
+	return r;
 }
 
 int64_t sys_bind(struct thread *self, const uint64_t *args)

@@ -10,13 +10,6 @@ struct passage {
 	struct socket_message message;
 };
 
-static struct file *socket_file_of_fd(struct thread *self, uint64_t fd, int *error)
-{
-	struct file *file = fd_io_file(self, fd);
-	*error = !file ? -EBADF : socket_of_file(file) ? 0 : -ENOTSOCK;
-	return *error ? NULL : file;
-}
-
 int64_t sys_sendto(struct thread *self, const uint64_t *args)
 {
 	struct io_vec vec = { args[1], min_u64(args[2], IO_SIZE_MAX) };

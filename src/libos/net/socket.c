@@ -53,6 +53,13 @@ struct socket *socket_of_file(const struct file *file)
 	return file->ops == &socket_file_ops ? file->private_data : NULL;
 }
 
+struct file *socket_file_of_fd(struct thread *self, uint64_t fd, int *error)
+{
+	struct file *file = fd_io_file(self, fd);
+	*error = !file ? -EBADF : socket_of_file(file) ? 0 : -ENOTSOCK;
+	return *error ? NULL : file;
+}
+
 int socket_take_error(struct socket *s)
 {
 	int error = s->error;

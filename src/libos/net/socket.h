@@ -108,6 +108,8 @@ void socket_put(struct socket *s); /* frees it with the last one */
 /* A file for the socket, which has one for the first time; takes over the reference, also on failure (*file NULL: no memory). */
 struct file *socket_file(struct socket *s, const struct credentials *cred, uint32_t flags);
 struct socket *socket_of_file(const struct file *file); /* NULL: it is no socket's */
+/* The file of a descriptor; NULL: *error is -EBADF or -ENOTSOCK, else 0. */
+struct file *socket_file_of_fd(struct thread *self, uint64_t fd, int *error);
 int socket_take_error(struct socket *s); /* 0 or -errno, which is forgotten */
 /* The time until which a call waits that may wait so long, and what it gives when a signal ends that. */
 uint64_t socket_deadline(const struct socket_message *m, uint64_t timeout_ns);
