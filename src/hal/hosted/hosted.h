@@ -70,6 +70,11 @@ struct host_zone {
 		uint64_t last_ns;  /* …and when it was last asked for */
 		uint64_t total_ns; /* what all turns had taken then */
 	} watched;         /* watch.c */
+	struct {
+		uint64_t due_ns;  /* when the next one may follow, by hal_time_ns() */
+		uint64_t gap_ns;  /* between the last two; 0: it was not told to stop in this turn */
+		uint32_t dropped; /* W_DROPPED at the last one */
+	} signals;         /* that tell it to stop */
 	struct host_zone *next; /* in the pool */
 };
 

@@ -96,6 +96,7 @@
 #define W_TRIES  140  /* scratch too */
 #define W_STARTED 136 /* u32: the thread has got rid of what the last program left */
 #define W_SEEN   144  /* scratch too: R_MDONE before the mapper was woken */
+#define W_DROPPED 152 /* u32 hint: how many signals came to nothing, because the stub was running */
 /* line 3: futexes. Their values are nobody's secret and nobody's proof; the host finds a word that may be written sooner */
 #define W_BELL   192  /* R_TURN once more; the thread sleeps here */
 #define W_WAKE   196  /* another zone's thread sleeps here, to be woken by this one (cross.c) */

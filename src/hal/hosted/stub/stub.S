@@ -585,6 +585,7 @@ go_back:
 	mov	%rcx, FRAME_GREGS + GREG_RIP + 24(%rbx)
 	movq	$USER_SS, FRAME_GREGS + GREG_RIP + 32(%rbx)
 	load_frame
+	incl	W + W_DROPPED(%rip) /* so late that hardly another one finds this frame still there (cross.c) */
 	lea	FRAME_GREGS + GREG_RIP(%rsp), %rsp
 	iretq
 
