@@ -49,7 +49,7 @@ static void edit_fields(struct exo_seal *bytes)
 {
 	struct seal seal;
 
-	if (seal_decode(bytes->bytes, sizeof(*bytes), &seal) != EXO_OK)
+	if (seal_decode(bytes, &seal) != EXO_OK)
 		fail("a good seal is not read");
 	while (input.size >= 2)
 		switch (take(1) % 10) {

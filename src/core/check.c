@@ -255,6 +255,7 @@ static const char *check_contexts(const struct zone *zone)
 		ENSURE(c->callee ? c->callee->caller == c && !c->parked : true, "fastipc: who serves it");
 		ENSURE(c->caller ? c->caller->callee == c && !c->parked && c->port && c->port->server == c :
 		                   !c->port && !c->detached, "fastipc: whom it serves");
+		ENSURE(!c->dead || !(c->callee || c->caller), "fastipc: dead, and in a chain");
 		ENSURE(!c->parked || !(c->running || c->in_slot || c->dead), "fastipc: parked, and runs");
 		for (const struct context *up = c->caller; up; up = up->caller)
 			ENSURE(++depth <= EXO_FASTIPC_DEPTH, "fastipc: a ring, or too deep");

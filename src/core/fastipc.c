@@ -51,8 +51,7 @@ void fastipc_take_back(struct context *context)
 CORE_LOCKED static void answer(struct context *context, enum exo_status status)
 {
 	context->parked = false;
-	if (!context->dead)
-		hal_ctx_answer(&context->hal, status, 0);
+	hal_ctx_answer(&context->hal, status, 0);
 }
 
 CORE_LOCKED static void unlink(struct context *caller, enum exo_status status)

@@ -69,7 +69,7 @@ enum exo_status call_port_bind(struct zone *caller, struct cap *cap, exo_cap_t n
 	if (status != EXO_OK)
 		return status;
 	zone = notifies ? target->zone : target->context->zone;
-	if (zone_is_gone(zone) || (!notifies && (target->context->dead || target->context->doomed)))
+	if (zone_is_gone(zone) || (!notifies && target->context->dead))
 		return EXO_E_DEAD;
 	if (!port_is_free(port))
 		return EXO_E_BUSY;

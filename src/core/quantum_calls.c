@@ -40,7 +40,7 @@ enum exo_status call_quantum_bind(struct zone *caller, struct cap *cpu, uint64_t
 	context = cap->context;
 	if (context->zone->kind != EXO_ZONE_LIBOS)
 		return EXO_E_STATE;
-	if (context->dead || context->doomed || zone_is_gone(context->zone))
+	if (context->dead || zone_is_gone(context->zone))
 		return EXO_E_DEAD;
 	if (is_first(slot) || quantum_is_taken(slot) || context->in_slot || context->running || fastipc_is_waiting(context) || context->caller)
 		return EXO_E_BUSY;

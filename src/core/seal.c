@@ -53,12 +53,11 @@ void seal_encode(const struct seal *seal, struct exo_seal *out)
 	hmac_sha256(&core.seal_key, b, AT_CODE, b + AT_CODE);
 }
 
-enum exo_status seal_decode(const uint8_t *b, uint64_t size, struct seal *seal)
+enum exo_status seal_decode(const struct exo_seal *in, struct seal *seal)
 {
+	const uint8_t *b = in->bytes;
 	uint8_t code[SHA256_SIZE];
 
-	if (size != EXO_SEAL_SIZE)
-		return EXO_E_SEAL_SIZE;
 	if (memcmp(b, magic, sizeof(magic)) != 0 || get(b + AT_VERSION, 2) != EXO_SEAL_VERSION ||
 	    get(b + AT_SIZE, 2) != EXO_SEAL_SIZE)
 		return EXO_E_SEAL_FORMAT;
@@ -87,16 +86,14 @@ static uint64_t nonce_bit(uint32_t nonce)
 
 uint32_t seal_nonce_next(const struct cap *cap)
 {
-	return cap->seal_last == UINT32_MAX ? 0 : cap->seal_last + 1;
+	return cap->seal_last + 1;
 }
 
 void seal_nonce_take(struct cap *cap)
 {
 	uint64_t *used = &core.cap_seals_used[cap_slot(cap)];
 
-	if (cap->seal_last++ == 0)
-		*used = 0;
-	*used &= ~nonce_bit(cap->seal_last);
+	*used &= ~nonce_bit(++cap->seal_last);
 }
 
 bool seal_nonce_is_good(const struct cap *cap, uint32_t nonce)

@@ -26,9 +26,9 @@ struct seal {
 /* Writes the bytes, with this boot's name and code. */
 void seal_encode(const struct seal *seal, struct exo_seal *out);
 
-/* Reads bytes from anywhere. E_SEAL_SIZE, E_SEAL_FORMAT, E_SEAL_BOOT, E_SEAL_FORGED:
+/* Reads bytes from anywhere. E_SEAL_FORMAT, E_SEAL_BOOT, E_SEAL_FORGED:
  * then `seal` is as it was. Whom it is for and whether it still holds is not looked at. */
-EXO_MUST_USE enum exo_status seal_decode(const uint8_t *bytes, uint64_t size, struct seal *seal);
+EXO_MUST_USE enum exo_status seal_decode(const struct exo_seal *in, struct seal *seal);
 
 /* The nonce that the next single-use seal of `cap` gets; 0: none is left. */
 CORE_LOCKED uint32_t seal_nonce_next(const struct cap *cap);

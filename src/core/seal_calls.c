@@ -79,7 +79,7 @@ CORE_LOCKED static enum exo_status seal_check(const struct zone *caller, const s
 enum exo_status call_cap_unseal(struct zone *caller, exo_vaddr_t bytes, uint64_t size, uint32_t rights,
                                 uint64_t *value)
 {
-	uint8_t copy[EXO_SEAL_SIZE];
+	struct exo_seal copy;
 	struct cap_spec spec;
 	struct seal seal;
 	struct cap *cap;
@@ -88,9 +88,9 @@ enum exo_status call_cap_unseal(struct zone *caller, exo_vaddr_t bytes, uint64_t
 
 	if (size != sizeof(copy))
 		return EXO_E_SEAL_SIZE;
-	status = copy_in(caller, copy, bytes, size);
+	status = copy_in(caller, &copy, bytes, size);
 	if (status == EXO_OK)
-		status = seal_decode(copy, size, &seal);
+		status = seal_decode(&copy, &seal);
 	if (status == EXO_OK)
 		status = seal_check(caller, &seal, &cap);
 	if (status != EXO_OK)

@@ -167,7 +167,8 @@ enum exo_status call_zone_destroy(struct zone *caller, struct cap *cap)
 	struct work work = { .words = WORK_CALL };
 	bool gone;
 
-	if (is_below(caller, zone) || zone == core.libos)
+	/* The first LibOS, too: everybody is below it. */
+	if (is_below(caller, zone))
 		return EXO_E_BUSY;
 	/* On another CPU it is stopped; below us on this one it cannot be. */
 	if (zone->running > 0 && !cpus_leave(zone))

@@ -77,7 +77,7 @@ CORE_TEST(seal, bytes)
 	cr_assert_eq(seal.bytes[48], (boot->memory_first + 5) & 0xff);
 	cr_assert_eq(seal.bytes[56], 7);
 	cr_assert_eq(memcmp(seal.bytes + 64, "\x88\x77\x66\x55\x44\x33\x22\x11\1\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0", 24), 0);
-	OK(seal_decode(seal.bytes, sizeof(seal), &decoded));
+	OK(seal_decode(&seal, &decoded));
 	seal_encode(&decoded, &again);
 	cr_assert_eq(memcmp(&again, &seal, sizeof(seal)), 0);
 	/* The kernel's address of an object is nobody's business. */
