@@ -1,11 +1,12 @@
 /* Changing an inode's size, mode and owner. */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 static void attributes_changed(struct inode *inode)
 {
 	inode->ctime = vfs_now();
 	if (inode->ops->setattr)
 		inode->ops->setattr(inode);
+	notify_inode(inode, IN_ATTRIB);
 }
 
 bool inode_owned(const struct inode *inode, const struct credentials *cred)
@@ -64,6 +65,8 @@ int vfs_truncate(struct thread *thread, const struct path *path, uint64_t size)
 		inode_modified(inode);
 	}
 	inode_leave(inode);
+	if (!r)
+		notify_inode(inode, IN_MODIFY);
 	inode_put(inode);
 	return r;
 }

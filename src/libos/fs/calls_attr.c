@@ -1,5 +1,5 @@
 /* System calls that change attributes: mode, owner, times, size, allocation. */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 static int find(struct thread *self, int dirfd, uint64_t address, uint32_t walk, struct path *found)
 {
@@ -120,6 +120,7 @@ static int change_times(struct thread *self, const struct path *path, const stru
 	if (t->set_mtime)
 		inode->mtime = t->mtime;
 	inode->ctime = vfs_now();
+	notify_inode(inode, t->set_atime && t->set_mtime ? IN_ATTRIB : t->set_atime ? IN_ACCESS : IN_MODIFY);
 	return 0;
 }
 
@@ -317,6 +318,8 @@ int64_t sys_fallocate(struct thread *self, const uint64_t *args_)
 		inode_modified(inode);
 	}
 	inode_leave(inode);
+	if (!r)
+		notify_inode(inode, IN_MODIFY);
 	inode_put(inode);
 	return r;
 }

@@ -1,5 +1,5 @@
 /* sendfile and copy_file_range: from file to file through a buffer of the LibOS. */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 #define COPY_CHUNK 65536u
 
@@ -34,6 +34,10 @@ static int64_t copy(struct thread *self, struct file *in, uint64_t *from, struct
 			break;
 	}
 	heap_free(buffer);
+	if (done) {
+		notify_inode(in->path.inode, IN_ACCESS);
+		notify_inode(out->path.inode, IN_MODIFY);
+	}
 	return done ? (int64_t)done : r;
 }
 

@@ -1,5 +1,5 @@
 /* System calls that move bytes: read, write and their vector and positioned kin, lseek. */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 #define IOV_MAX 1024u
 /* Linux's TASK_SIZE_MAX (arch/x86/include/asm/page_64_types.h): what a call may name at all, whatever is mapped there. */
@@ -56,6 +56,13 @@ static int begin(struct thread *self, const struct file *file, const struct io_v
 	return flags ? check_flags(file, flags) : 0;
 }
 
+/* Of what goes through a pipe, also one with a name, nobody is told. */
+static void moved(const struct file *file, int64_t bytes, uint32_t mask)
+{
+	if (bytes > 0 && !file->path.inode->pipe)
+		notify_inode(file->path.inode, mask);
+}
+
 static int64_t do_read(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position,
                        uint32_t flags)
 {
@@ -65,6 +72,7 @@ static int64_t do_read(struct thread *self, struct file *file, const struct io_v
 		return error;
 	bool held = file_hold(self, file);
 	int64_t r = file->ops->read(file, self, &io, position);
+	moved(file, r, IN_ACCESS);
 	file_unhold(file, held);
 	return r;
 }
@@ -78,6 +86,7 @@ static int64_t do_write(struct thread *self, struct file *file, const struct io_
 		return error;
 	bool held = file_hold(self, file);
 	int64_t r = file->ops->write(file, self, &io, position);
+	moved(file, r, IN_MODIFY);
 	file_unhold(file, held);
 	return r;
 }

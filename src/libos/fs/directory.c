@@ -1,5 +1,5 @@
 /* Open directories: getdents in both layouts. */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 /* struct linux_dirent64 and the older struct linux_dirent; the record size is a multiple of 8. */
 #define DIRENT64_HEADER 19u
@@ -78,6 +78,7 @@ int64_t directory_list(struct file *file, struct io *io, bool old_layout)
 	if (!l.count && (r || l.result))
 		return r ? r : l.result;
 	inode_touch_atime(dir, file->path.mount);
+	notify_inode(dir, IN_ACCESS);
 	return (int64_t)l.count;
 }
 

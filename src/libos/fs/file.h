@@ -75,6 +75,7 @@ struct file {
 	uint32_t dir_generation;
 	struct epoll_item *watches; /* epoll.c: of those that watch it */
 	bool writes, runs;       /* its inode was told so: inode_write_start(), inode_run_start() */
+	bool opened;             /* its opening was told (notify.h), so its end is */
 };
 
 struct file *file_new(const struct file_ops *ops, uint32_t flags); /* one reference; NULL: no memory */

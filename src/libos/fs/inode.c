@@ -1,5 +1,5 @@
 /* Inodes, paths and the per-process file-system context: references, permissions, times. */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 struct timestamp vfs_now(void)
 {
@@ -102,8 +102,14 @@ void inode_run_end(struct inode *inode)
 
 void inode_put(struct inode *inode)
 {
-	while (inode && --inode->refs == 0)
+	while (inode) {
+		inode->refs--;
+		if (inode->watches)
+			inode->refs -= notify_put(inode);
+		if (inode->refs)
+			return;
 		inode = inode_release(inode);
+	}
 }
 
 int inode_permission(const struct inode *inode, const struct credentials *cred, uint32_t may)

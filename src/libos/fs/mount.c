@@ -1,5 +1,5 @@
 /* Mounted file systems: the tree of mounts, and the first ones at boot. */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 struct super *super_new(const char *type, const char *source, uint64_t magic)
 {
@@ -168,6 +168,8 @@ void mount_put(struct mount *m)
 	/* kill() must not find the super freed under it by its last inode. */
 	super->inode_count++;
 	super->mounts--;
+	if (!super->mounts)
+		notify_unmount(super);
 	if (!super->mounts && super->kill)
 		super->kill(super);
 	inode_put(m->root);
@@ -283,6 +285,7 @@ int vfs_init(const void *image, uint64_t size)
 	struct vfs *vfs = &libos.vfs;
 	list_init(&vfs->mounts);
 	waitq_init(&vfs->mount_wait);
+	list_init(&vfs->watches);
 	list_init(&vfs->lock_waiters);
 	list_init(&vfs->lock_sets);
 	list_init(&vfs->timerfds);

@@ -2,7 +2,7 @@
  * Creating, removing, linking and renaming: all rules that hold for every file system.
  * The file systems' own operations only carry out what was decided here.
  */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 struct place { /* a name in a directory, and what it names now */
 	struct path dir;
@@ -102,8 +102,10 @@ int vfs_make(struct thread *thread, int dirfd, const char *path, uint32_t mode, 
 	mode = mode_for_new(thread, dir, mode);
 	if (!r)
 		r = dir->ops->create ? dir->ops->create(dir, p.name, p.length, mode, rdev, cred, &made) : -EPERM;
-	if (!r)
+	if (!r) {
 		inode_put(made);
+		notify_name(dir, p.name, p.length, IN_CREATE | ((mode & S_IFMT) == S_IFDIR ? IN_ISDIR : 0));
+	}
 	place_put(&p);
 	return r;
 }
@@ -123,6 +125,8 @@ int vfs_symlink(struct thread *thread, int dirfd, const char *path, const char *
 		r = -ENOENT;
 	if (!r)
 		r = dir->ops->symlink ? dir->ops->symlink(dir, p.name, p.length, target, cred) : -EPERM;
+	if (!r)
+		notify_name(dir, p.name, p.length, IN_CREATE);
 	place_put(&p);
 	return r;
 }
@@ -154,6 +158,16 @@ static int check_unlink(const struct place *p, bool directory, const struct cred
 	return p->dir.inode->ops->unlink ? 0 : -EPERM;
 }
 
+/* What has lost its last name may be told to be gone before its directory tells of that. */
+static void removed(struct place *p, bool directory)
+{
+	if (!directory)
+		notify_self(p->existing, IN_ATTRIB);
+	inode_put(p->existing);
+	p->existing = NULL;
+	notify_name(p->dir.inode, p->name, p->length, IN_DELETE | (directory ? IN_ISDIR : 0));
+}
+
 int vfs_unlink(struct thread *thread, int dirfd, const char *path, bool directory)
 {
 	struct place p;
@@ -163,6 +177,8 @@ int vfs_unlink(struct thread *thread, int dirfd, const char *path, bool director
 	r = check_unlink(&p, directory, &thread->cred);
 	if (!r)
 		r = p.dir.inode->ops->unlink(p.dir.inode, p.name, p.length, p.existing);
+	if (!r)
+		removed(&p, directory);
 	place_put(&p);
 	return r;
 }
@@ -186,6 +202,10 @@ int vfs_link(struct thread *thread, const struct path *target, int dirfd, const 
 		r = -EPERM;
 	if (!r)
 		r = dir->ops->link ? dir->ops->link(dir, p.name, p.length, target->inode) : -EPERM;
+	if (!r) {
+		notify_self(target->inode, IN_ATTRIB);
+		notify_name(dir, p.name, p.length, IN_CREATE);
+	}
 	place_put(&p);
 	return r;
 }
@@ -299,6 +319,12 @@ int vfs_rename(struct thread *thread, int from_dirfd, const char *from_path, int
 	if (moves && !r)
 		r = dir->ops->rename(dir, from.name, from.length, from.existing, to.dir.inode, to.name, to.length,
 		                     to.existing, flags, whiteout);
+	if (moves && !r) {
+		notify_move(dir, from.name, from.length, from.existing, to.dir.inode, to.name, to.length,
+		            flags & RENAME_EXCHANGE ? to.existing : NULL);
+		if (to.existing && !(flags & RENAME_EXCHANGE) && !is_directory(to.existing))
+			notify_self(to.existing, IN_ATTRIB);
+	}
 	if (whiteout)
 		inode_put(whiteout);
 	place_put(&to);

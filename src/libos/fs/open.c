@@ -1,5 +1,5 @@
 /* Open files: making them, opening paths, dropping them. */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 const struct file_ops path_only_file_ops = { 0 };
 
@@ -36,6 +36,8 @@ void file_put(struct file *file)
 {
 	if (!file || --file->refs)
 		return;
+	if (file->opened)
+		notify_inode(file->path.inode, file_writable(file) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (file->watches)
 		epoll_file_gone(file);
 	if (file->path.inode && file->path.inode->locks)
@@ -166,6 +168,10 @@ static int make_file(struct thread *thread, struct path *path, int flags, bool c
 		r = claim(file, flags);
 		if (!r)
 			r = start_file(file, thread);
+		if (!r) {
+			file->opened = true;
+			notify_inode(file->path.inode, IN_OPEN);
+		}
 		if (!r && (file->flags & O_DIRECT) && !inode_takes_direct(file->path.inode))
 			r = -EINVAL;
 		if (!r && (flags & O_TRUNC) && !created)
@@ -235,6 +241,7 @@ static int create_last(struct walk *w, int flags, uint32_t mode, struct file **m
 	r = dir->ops->create(dir, w->name, w->length, mode, 0, w->cred, &inode);
 	if (r)
 		return r;
+	notify_name(dir, w->name, w->length, IN_CREATE);
 	path_set(&path, w->at.mount, inode);
 	inode_put(inode);
 	return make_file(w->thread, &path, flags, true, made);

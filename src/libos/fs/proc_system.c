@@ -1,6 +1,7 @@
 /* /proc: what the system tells about itself. */
 #include <libos/fs/internal.h>
 #include <libos/fs/proc.h>
+#include <libos/fs/notify.h>
 
 #define TICK_NS    UINT64_C(10000000)
 #define FRAME_KIB  (EXO_FRAME_SIZE / 1024)
@@ -362,8 +363,26 @@ static const struct proc_entry epoll_children[] = {
 	{ .name = NULL },
 };
 
+#define SHOW_INOTIFY(what) \
+	static void show_inotify_##what(struct text *text, const struct proc_subject *s) \
+	{ \
+		(void)s; \
+		text_printf(text, "%lu\n", (unsigned long)inotify_max_##what()); \
+	}
+SHOW_INOTIFY(instances)
+SHOW_INOTIFY(watches)
+SHOW_INOTIFY(events)
+
+static const struct proc_entry inotify_children[] = {
+	{ "max_user_instances", PROC_FILE, 0644, .show = show_inotify_instances, .setting = SETTING_INOTIFY_INSTANCES },
+	{ "max_user_watches", PROC_FILE, 0644, .show = show_inotify_watches, .setting = SETTING_INOTIFY_WATCHES },
+	{ "max_queued_events", PROC_FILE, 0644, .show = show_inotify_events, .setting = SETTING_INOTIFY_EVENTS },
+	{ .name = NULL },
+};
+
 static const struct proc_entry fs_children[] = {
 	{ "epoll", PROC_FOLDER, 0555, .children = epoll_children },
+	{ "inotify", PROC_FOLDER, 0555, .children = inotify_children },
 	KEPT("pipe-max-size", SETTING_PIPE_MAX, "1048576"),
 	{ "pipe-user-pages-soft", PROC_FILE, 0644, .show = show_pipe_soft, .setting = SETTING_PIPE_USER_SOFT },
 	{ "pipe-user-pages-hard", PROC_FILE, 0644, .show = show_pipe_hard, .setting = SETTING_PIPE_USER_HARD },

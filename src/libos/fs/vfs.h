@@ -109,6 +109,7 @@ struct inode {
 	struct pipe *pipe;     /* FIFOs: made at first open */
 	struct unix_socket *socket; /* a socket's name: bound to it, no reference */
 	void *locks;           /* advisory locks */
+	struct watch *watches; /* fs/inotify.c: each with a reference */
 	void *text;            /* vm/: prepared text copies of this file */
 	uint32_t mapped_shared;
 	uint32_t mapped_writable; /* of these, what may be written through or become so */
@@ -161,6 +162,7 @@ enum proc_setting {
 	SETTING_KPTR_RESTRICT, SETTING_OVERCOMMIT_MEMORY, SETTING_OVERCOMMIT_RATIO, SETTING_SWAPPINESS,
 	SETTING_DIRTY_RATIO, SETTING_DIRTY_BACKGROUND_RATIO, SETTING_VFS_CACHE_PRESSURE, SETTING_MIN_FREE, SETTING_DROP_CACHES,
 	SETTING_PIPE_MAX, SETTING_PIPE_USER_SOFT, SETTING_PIPE_USER_HARD, SETTING_SUID_DUMPABLE, SETTING_EPOLL_WATCHES,
+	SETTING_INOTIFY_INSTANCES, SETTING_INOTIFY_WATCHES, SETTING_INOTIFY_EVENTS,
 	SETTING_COUNT
 };
 #define SETTING_SIZE 128
@@ -181,6 +183,8 @@ struct vfs {
 	struct super anon;         /* fs/anon.c: of files without a place */
 	struct anon_kind anon_kinds[ANON_KINDS];
 	uint64_t epoll_check;      /* fs/epoll.c: which search for cycles this is */
+	struct list watches;       /* fs/inotify.c: all of them */
+	uint32_t move_cookie;      /* of the last renaming that somebody was told of */
 	struct list lock_waiters;  /* fs/locks.c: who waits for whose record lock */
 	struct list lock_sets;     /* fs/locks.c: all that have or had locks */
 	char settings[SETTING_COUNT][SETTING_SIZE]; /* of /proc/sys; empty: never written */

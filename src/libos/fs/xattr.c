@@ -2,7 +2,7 @@
  * Extended attributes: who may see and change which, as xattr(7) and Linux's fs/xattr.c have it, and
  * the capabilities of a program's file, which are one of them.
  */
-#include <libos/fs/internal.h>
+#include <libos/fs/notify.h>
 
 #define NAME_CAPS "security.capability"
 
@@ -141,7 +141,11 @@ int vfs_xattr_set(const struct path *path, const struct credentials *cred, const
 		r = security_permission(cred, name);
 	if (!r)
 		r = inode->ops->xattr_set ? name_kind(name) : -EOPNOTSUPP;
-	return r ? r : inode->ops->xattr_set(inode, name, value, size, flags);
+	if (!r)
+		r = inode->ops->xattr_set(inode, name, value, size, flags);
+	if (!r)
+		notify_inode(inode, IN_ATTRIB);
+	return r;
 }
 
 int64_t vfs_xattr_get(struct inode *inode, const struct credentials *cred, const char *name, struct xattr_value *found)

@@ -183,6 +183,9 @@ enum user_resource {
 	USER_EPOLL_WATCHES, /* /proc/sys/fs/epoll/max_user_watches */
 	USER_SOCKET_BYTES, /* sockets, and messages that nobody has read yet: an eighth of memory */
 	USER_IN_FLIGHT,    /* descriptors in messages: RLIMIT_NOFILE */
+	USER_INOTIFY_INSTANCES, /* /proc/sys/fs/inotify/max_user_instances */
+	USER_INOTIFY_WATCHES,   /* …max_user_watches */
+	USER_INOTIFY_BYTES,     /* events that nobody has read yet: a sixteenth of memory */
 	USER_COUNT
 };
 /* False: that would be beyond the limit, or there is no memory for an account. */
