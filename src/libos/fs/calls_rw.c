@@ -59,8 +59,8 @@ static int begin(struct thread *self, const struct file *file, const struct io_v
 /* Of what goes through a pipe, also one with a name, nobody is told. */
 static void moved(const struct file *file, int64_t bytes, uint32_t mask)
 {
-	if (bytes > 0 && !file->path.inode->pipe)
-		notify_inode(file->path.inode, mask);
+	if (notify_is_on() && bytes > 0 && !file->path.inode->pipe)
+		notify_inode_now(file->path.inode, mask);
 }
 
 static int64_t do_read(struct thread *self, struct file *file, const struct io_vec *vec, uint32_t count, uint64_t *position,

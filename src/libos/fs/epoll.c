@@ -79,11 +79,7 @@ static struct epoll *epoll_of(const struct file *file)
 
 uint64_t epoll_max_watches(void)
 {
-	const char *set = libos.vfs.settings[SETTING_EPOLL_WATCHES];
-	uint64_t value;
-	if (*set && str_to_u64(set, &value))
-		return value;
-	return (libos.frames.total << PAGE_SHIFT) / WATCHES_SHARE / sizeof(struct epoll_item);
+	return setting_number(SETTING_EPOLL_WATCHES, (libos.frames.total << PAGE_SHIFT) / WATCHES_SHARE / sizeof(struct epoll_item));
 }
 
 /* ---- finding items ---- */

@@ -51,20 +51,14 @@ static struct watch *watch_of(struct list *node)
 	return LIST_ENTRY(node, struct watch, of_instance);
 }
 
-static uint64_t setting(enum proc_setting which, uint64_t otherwise)
-{
-	uint64_t value;
-	return *libos.vfs.settings[which] && str_to_u64(libos.vfs.settings[which], &value) ? value : otherwise;
-}
-
 uint64_t inotify_max_instances(void)
 {
-	return setting(SETTING_INOTIFY_INSTANCES, INSTANCES_DEFAULT);
+	return setting_number(SETTING_INOTIFY_INSTANCES, INSTANCES_DEFAULT);
 }
 
 uint64_t inotify_max_events(void)
 {
-	return setting(SETTING_INOTIFY_EVENTS, EVENTS_DEFAULT);
+	return setting_number(SETTING_INOTIFY_EVENTS, EVENTS_DEFAULT);
 }
 
 static uint64_t memory_share(uint32_t share)
@@ -74,7 +68,7 @@ static uint64_t memory_share(uint32_t share)
 
 uint64_t inotify_max_watches(void)
 {
-	return setting(SETTING_INOTIFY_WATCHES, memory_share(WATCHES_SHARE) / WATCH_COST);
+	return setting_number(SETTING_INOTIFY_WATCHES, memory_share(WATCHES_SHARE) / WATCH_COST);
 }
 
 /* ---- the queue ---- */

@@ -34,11 +34,9 @@ static unsigned order_of(uint32_t size)
 
 uint64_t pipe_user_pages(bool hard)
 {
-	const char *set = libos.vfs.settings[hard ? SETTING_PIPE_USER_HARD : SETTING_PIPE_USER_SOFT];
-	uint64_t value;
-	if (*set && str_to_u64(set, &value))
-		return value ? value : UINT64_MAX;
-	return hard ? libos.frames.total / 4 : min_u64(SOFT_PAGES_MAX, libos.frames.total / 8);
+	uint64_t unset = hard ? libos.frames.total / 4 : min_u64(SOFT_PAGES_MAX, libos.frames.total / 8);
+	uint64_t set = setting_number(hard ? SETTING_PIPE_USER_HARD : SETTING_PIPE_USER_SOFT, unset);
+	return set ? set : UINT64_MAX;
 }
 
 /* Beyond the soft limit pipes are made small, beyond the hard one not at all (pipe(7)). */

@@ -441,6 +441,13 @@ static int64_t proc_file_read(struct file *file, struct thread *thread, struct i
 	return r;
 }
 
+uint64_t setting_number(enum proc_setting which, uint64_t unset)
+{
+	const char *text = libos.vfs.settings[which];
+	uint64_t value;
+	return *text && str_to_u64(text, &value) ? value : unset;
+}
+
 /* A number stays one; anything else is text. */
 static int setting_store(const struct proc_entry *e, const char *bytes, size_t size)
 {

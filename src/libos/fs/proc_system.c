@@ -393,10 +393,33 @@ static const struct proc_entry fs_children[] = {
 	{ .name = NULL },
 };
 
+/* The defaults and bounds of src/libos/net/socket.h; those of buffers are not to be changed. */
+static const struct proc_entry sys_net_core_children[] = {
+	KEPT("somaxconn", SETTING_LISTEN_MAX, "4096"),
+	{ "rmem_default", PROC_FILE, 0444, .text = "212992" },
+	{ "rmem_max", PROC_FILE, 0444, .text = "4194304" },
+	{ "wmem_default", PROC_FILE, 0444, .text = "212992" },
+	{ "wmem_max", PROC_FILE, 0444, .text = "4194304" },
+	{ "optmem_max", PROC_FILE, 0444, .text = "131072" },
+	{ .name = NULL },
+};
+
+static const struct proc_entry sys_net_unix_children[] = {
+	KEPT("max_dgram_qlen", SETTING_DATAGRAMS, "10"),
+	{ .name = NULL },
+};
+
+static const struct proc_entry sys_net_children[] = {
+	{ "core", PROC_FOLDER, 0555, .children = sys_net_core_children },
+	{ "unix", PROC_FOLDER, 0555, .children = sys_net_unix_children },
+	{ .name = NULL },
+};
+
 static const struct proc_entry sys_children[] = {
 	{ "kernel", PROC_FOLDER, 0555, .children = kernel_children },
 	{ "vm", PROC_FOLDER, 0555, .children = vm_children },
 	{ "fs", PROC_FOLDER, 0555, .children = fs_children },
+	{ "net", PROC_FOLDER, 0555, .children = sys_net_children },
 	{ .name = NULL },
 };
 

@@ -26,7 +26,7 @@ struct unix_socket *unix_alloc(const struct thread *self, uint16_t type)
 	socket_init(&u->base, type, ops_of(type), uid);
 	u->base.family = AF_UNIX;
 	u->base.charged = sizeof(*u);
-	u->backlog = DATAGRAMS_QUEUED;
+	u->backlog = (uint32_t)min_u64(UINT32_MAX, setting_number(SETTING_DATAGRAMS, DATAGRAMS_QUEUED));
 	list_init(&u->queue);
 	list_init(&u->waiting);
 	list_init(&u->travels);

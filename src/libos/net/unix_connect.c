@@ -17,8 +17,7 @@ int unix_listen(struct socket *s, struct thread *self, uint32_t backlog)
 	struct unix_socket *u = unix_of(s);
 	if (!u->name || u->state == UNIX_CONNECTED)
 		return -EINVAL;
-	if (backlog > SOMAXCONN_DEFAULT)
-		backlog = SOMAXCONN_DEFAULT;
+	backlog = (uint32_t)min_u64(backlog, setting_number(SETTING_LISTEN_MAX, SOMAXCONN_DEFAULT));
 	if (backlog > u->backlog)
 		waitq_wake_all(&u->arrivals);
 	u->backlog = backlog;

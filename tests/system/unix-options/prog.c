@@ -293,6 +293,38 @@ static void peek_offset(void)
 	close_two(s);
 }
 
+static long number_of(const char *path)
+{
+	char text[32] = "";
+	int f = open(path, O_RDONLY);
+
+	(void)!read(f, text, sizeof text - 1);
+	close(f);
+	return atol(text);
+}
+
+/* What /proc says of sockets is so. */
+static void told(void)
+{
+	int s[2], size, n = 0;
+
+	two(SOCK_DGRAM, s);
+	size = option(s[0], SO_SNDBUF);
+	CHECK("a new socket's buffer", number_of("/proc/sys/net/core/wmem_default") == size && number_of("/proc/sys/net/core/rmem_default") == option(s[0], SO_RCVBUF));
+	struct sockaddr_un a = { AF_UNIX, "" };
+	socklen_t length = sizeof a;
+	int r = socket(AF_UNIX, SOCK_DGRAM, 0), from = socket(AF_UNIX, SOCK_DGRAM, 0);
+	bind(r, (void *)&a, sizeof a.sun_family);
+	getsockname(r, (void *)&a, &length);
+	while (n < 100000 && sendto(from, "", 1, MSG_DONTWAIT, (void *)&a, length) == 1)
+		n++;
+	close(r), close(from);
+	CHECK("datagrams that wait", n == number_of("/proc/sys/net/unix/max_dgram_qlen") + 1);
+	CHECK("connections that may wait", number_of("/proc/sys/net/core/somaxconn") > 0 && number_of("/proc/sys/net/core/optmem_max") > 0);
+	CHECK("the largest buffers", number_of("/proc/sys/net/core/wmem_max") >= size && number_of("/proc/sys/net/core/rmem_max") >= size);
+	close_two(s);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -302,6 +334,6 @@ int main(void)
 	sizes(SOCK_STREAM), sizes(SOCK_DGRAM), sizes(SOCK_SEQPACKET);
 	times(SO_RCVTIMEO), times(SO_SNDTIMEO);
 	waits(SOCK_STREAM), waits(SOCK_DGRAM), waits(SOCK_SEQPACKET), waits_more();
-	peek_offset();
+	peek_offset(), told();
 	DONE();
 }
