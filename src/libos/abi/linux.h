@@ -354,6 +354,13 @@
 #define PRIO_PROCESS             0
 #define PRIO_PGRP                1
 #define PRIO_USER                2
+/* ioprio_set(2); its WHO values are those above and 1 */
+#define IOPRIO_CLASS_SHIFT       13
+#define IOPRIO_CLASS_NONE        0
+#define IOPRIO_CLASS_RT          1
+#define IOPRIO_CLASS_BE          2
+#define IOPRIO_CLASS_IDLE        3
+#define IOPRIO_LEVELS            8
 
 /* clocks and timers */
 #define CLOCK_REALTIME           0

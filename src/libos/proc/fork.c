@@ -89,6 +89,7 @@ static void child_inherit(struct process *child, struct process *parent)
 	session_get(child->session);
 	child->nice = parent->nice;
 	child->sched_policy = parent->sched_policy;
+	child->io_priority = parent->io_priority;
 	child->personality = parent->personality;
 	child->oom_score_adj = parent->oom_score_adj;
 	child->oom_score_adj_min = parent->oom_score_adj_min;

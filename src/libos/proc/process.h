@@ -100,6 +100,7 @@ struct process {
 	bool answer_program;              /* the zone has its answer program */
 	bool child_subreaper;
 	uint32_t sched_policy;
+	uint32_t io_priority; /* ioprio_set(2): kept, and means nothing; 0: by the nice value */
 	uint64_t max_resident_pages, children_max_resident;
 };
 

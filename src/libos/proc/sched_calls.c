@@ -98,6 +98,77 @@ int64_t sys_setpriority(struct thread *self, const uint64_t *args)
 	return result;
 }
 
+/* ---- priorities of i/o, which are kept: nothing here waits for a disk ---- */
+
+static int check_io_priority(const struct thread *self, int32_t priority)
+{
+	switch (priority >> IOPRIO_CLASS_SHIFT) {
+	case IOPRIO_CLASS_RT:
+		return privileged(&self->cred, PRIV_SCHEDULE) ? 0 : -EPERM;
+	case IOPRIO_CLASS_BE:
+	case IOPRIO_CLASS_IDLE:
+		return 0;
+	case IOPRIO_CLASS_NONE:
+		return priority % IOPRIO_LEVELS ? -EINVAL : 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Its WHICH is one more than that of setpriority(). */
+static bool io_which_good(uint64_t which)
+{
+	return (int)which > PRIO_PROCESS && (int)which <= PRIO_USER + 1;
+}
+
+int64_t sys_ioprio_set(struct thread *self, const uint64_t *args)
+{
+	int32_t priority = (int32_t)args[2];
+	int64_t result = check_io_priority(self, priority);
+
+	if (result || !io_which_good(args[0]))
+		return result ? result : -EINVAL;
+	result = -ESRCH;
+	LIST_EACH(at, &libos.procs.all) {
+		struct process *p = PROCESS_OF(at);
+
+		if (!concerns(p, (int)args[0] - 1, (int32_t)args[1], self))
+			continue;
+		if (self->cred.euid != p->cred.uid && self->cred.uid != p->cred.uid && !privileged(&self->cred, PRIV_SCHEDULE))
+			return -EPERM;
+		p->io_priority = (uint32_t)priority;
+		result = 0;
+	}
+	return result;
+}
+
+static int64_t io_priority_of(const struct process *p)
+{
+	if (p->io_priority >> IOPRIO_CLASS_SHIFT)
+		return p->io_priority;
+	return (p->sched_policy == SCHED_IDLE ? IOPRIO_CLASS_IDLE : IOPRIO_CLASS_BE) << IOPRIO_CLASS_SHIFT | (p->nice - NICE_MIN) / 5;
+}
+
+/* Of one process what was set; of several the best, by which each would go. */
+int64_t sys_ioprio_get(struct thread *self, const uint64_t *args)
+{
+	int64_t best = -ESRCH;
+
+	if (!io_which_good(args[0]))
+		return -EINVAL;
+	LIST_EACH(at, &libos.procs.all) {
+		const struct process *p = PROCESS_OF(at);
+
+		if (!concerns(p, (int)args[0] - 1, (int32_t)args[1], self))
+			continue;
+		if ((int)args[0] - 1 == PRIO_PROCESS)
+			return p->io_priority;
+		if (best < 0 || io_priority_of(p) < best)
+			best = io_priority_of(p);
+	}
+	return best;
+}
+
 /* ---- policies ---- */
 
 static struct process *target(struct thread *self, uint64_t id)
