@@ -24,7 +24,7 @@ static long number_of(const char *path)
 	return atol(text);
 }
 
-static int go[2], up[2];
+static int go[2], up[2], keeps_end = -1;
 
 /* In a child of uid 1000, till the other end of `go` is closed. */
 static pid_t greedy(int (*takes)(void))
@@ -37,6 +37,7 @@ static pid_t greedy(int (*takes)(void))
 	if (pid == 0) {
 		char byte;
 		close(go[1]);
+		close(keeps_end);
 		become(1000);
 		int bad = takes();
 		(void)!write(up[1], "", 1);
@@ -70,23 +71,44 @@ static int watches(void)
 	         inotify_rm_watch(in, 1) == 0 && inotify_add_watch(in, "open/w0", IN_OPEN) > 0);
 }
 
-/* Root's limit is made small meanwhile, natively, too. */
-static void takes_all_watches(void)
+static const char limit_path[] = "/proc/sys/fs/inotify/max_user_watches";
+
+/* Root's limit is made small meanwhile, natively, too: whatever becomes of us, this one puts it back when the other end of
+ * the pipe is closed. */
+static pid_t keeper(long before, int *end)
 {
-	static const char path[] = "/proc/sys/fs/inotify/max_user_watches";
-	long before = number_of(path);
-	int fd = open(path, O_WRONLY);
+	int p[2];
 	char text[32];
 	pid_t pid;
 
-	CHECK("the limit can be set", before > 0 && fd >= 0 && write(fd, "300\n", 4) == 4 && number_of(path) == 300);
+	(void)!pipe2(p, O_CLOEXEC);
+	pid = fork();
+	if (pid == 0) {
+		int fd = open(limit_path, O_WRONLY), n = snprintf(text, sizeof text, "%ld\n", before);
+		setsid();
+		close(p[1]);
+		(void)!read(p[0], text + 24, 1);
+		_exit(write(fd, text, (size_t)n) != n);
+	}
+	close(p[0]);
+	*end = keeps_end = p[1];
+	return pid;
+}
+
+static void takes_all_watches(void)
+{
+	long before = number_of(limit_path);
+	int fd = open(limit_path, O_WRONLY), end;
+	pid_t pid, keeps = keeper(before, &end);
+
+	CHECK("the limit can be set", before > 0 && fd >= 0 && write(fd, "300\n", 4) == 4 && number_of(limit_path) == 300);
 	pid = greedy(watches);
 	AS("of the same user", 1000, FAILS("nobody has one", ENOSPC, inotify_add_watch(inotify_init1(0), "open", IN_OPEN)));
 	AS("another user", 1001, CHECK("has all of them", inotify_add_watch(inotify_init1(0), "open", IN_OPEN) == 1));
 	CHECK("one takes them all, changes what is there, and gives one for one", well_ended(pid));
 	AS("and after his end", 1000, CHECK("they are back", inotify_add_watch(inotify_init1(0), "open", IN_OPEN) == 1));
-	snprintf(text, sizeof text, "%ld\n", before);
-	CHECK("as it was", pwrite(fd, text, strlen(text), 0) > 0 && number_of(path) == before);
+	close(end);
+	CHECK("as it was", EXITED(wait_status(keeps), 0) && number_of(limit_path) == before);
 	close(fd);
 }
 
