@@ -619,7 +619,10 @@
 #define MS_NOUSER                0x80000000u
 #define ST_RELATIME              0x1000 /* statfs */
 #define ST_NOSYMFOLLOW           0x2000
+#define MNT_FORCE                1
 #define MNT_DETACH               2
+#define MNT_EXPIRE               4
+#define UMOUNT_NOFOLLOW          8
 #define TMPFS_MAGIC              0x1021994
 #define RAMFS_MAGIC              0x858458f6
 #define PROC_SUPER_MAGIC         0x9fa0

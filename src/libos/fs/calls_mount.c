@@ -268,18 +268,30 @@ int64_t sys_mount(struct thread *self, const uint64_t *args_)
 	return r;
 }
 
+/* 0 when it is asked for the second time, and nobody has been there in between. */
+static int expire(const struct thread *self, struct mount *m, uint32_t flags)
+{
+	if (m == self->process->fs->root.mount || (flags & (MNT_FORCE | MNT_DETACH)))
+		return -EINVAL;
+	if (mount_is_busy(m))
+		return -EBUSY;
+	if (m->expiring)
+		return 0;
+	m->expiring = true;
+	return -EAGAIN;
+}
+
 int64_t sys_umount2(struct thread *self, const uint64_t *args_)
 {
-	const uint32_t nofollow = 8, force = 1; /* UMOUNT_NOFOLLOW, MNT_FORCE */
 	uint32_t flags = (uint32_t)args_[1];
 	struct user_path target;
 	struct path on;
-	if (flags & ~(uint32_t)(MNT_DETACH | nofollow | force))
+	if (flags & ~(uint32_t)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
 		return -EINVAL;
 	int r = user_path_get(&target, self, args_[0]);
 	if (r)
 		return r;
-	r = path_walk(self, AT_FDCWD, target.text, flags & nofollow ? WALK_NOFOLLOW : 0, &on);
+	r = path_walk(self, AT_FDCWD, target.text, WALK_UNMOUNT | (flags & UMOUNT_NOFOLLOW ? WALK_NOFOLLOW : 0), &on);
 	user_path_put(&target);
 	if (r)
 		return r;
@@ -288,5 +300,8 @@ int64_t sys_umount2(struct thread *self, const uint64_t *args_)
 	path_put(&on);
 	if (!privileged(&self->cred, PRIV_MOUNT))
 		return -EPERM;
-	return is_root ? mount_remove(m, flags & MNT_DETACH) : -EINVAL;
+	if (!is_root)
+		return -EINVAL;
+	r = flags & MNT_EXPIRE ? expire(self, m, flags) : 0;
+	return r ? r : mount_remove(m, flags & MNT_DETACH);
 }

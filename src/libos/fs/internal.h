@@ -59,6 +59,8 @@ void mounts_changed(void);
 bool mount_readonly(const struct mount *mount);
 /* Are files open for writing in it (all: in any mount of its file system)? */
 bool mount_written(const struct mount *mount, bool all);
+/* Is somebody in it, or something mounted there? */
+bool mount_is_busy(const struct mount *mount);
 int mount_remove(struct mount *mount, bool lazy);
 void mount_put(struct mount *mount);
 /* The mount that covers this place, or NULL. */
@@ -80,6 +82,7 @@ struct walk {
 	const char *name; /* last component, valid after walk_last() */
 	size_t length;    /* 0: the path ended at `at` itself */
 	bool trailing;    /* a slash follows the last component */
+	bool unmounts;    /* WALK_UNMOUNT */
 	uint32_t links, depth;
 	uint32_t more;    /* saved[] entries whose rest is not empty */
 	struct walk_saved saved[SYMLINK_DEPTH_MAX];

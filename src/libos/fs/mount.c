@@ -189,12 +189,17 @@ static struct mount *child_of(const struct mount *m)
 	return NULL;
 }
 
+bool mount_is_busy(const struct mount *m)
+{
+	return m->refs > 1 || child_of(m);
+}
+
 int mount_remove(struct mount *m, bool lazy)
 {
 	bool last = false;
 	if (!m->parent)
 		return -EBUSY;
-	if (!lazy && (m->refs > 1 || child_of(m)))
+	if (!lazy && mount_is_busy(m))
 		return -EBUSY;
 	/* What is mounted inside goes with it, the innermost first. */
 	while (!last) {

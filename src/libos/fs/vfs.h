@@ -135,6 +135,7 @@ struct mount {
 	struct mount *parent;
 	struct mount *copy;           /* while mounts_copy() runs */
 	uint32_t refs, flags;         /* MS_* */
+	bool expiring;                /* umount2() with MNT_EXPIRE marked it, and no walk has come in since */
 	uint32_t writers;             /* regular files open for writing */
 	uint32_t id;                  /* for /proc/PID/mountinfo; never used again */
 	char *source;                 /* what was mounted, for /proc/mounts */
@@ -219,6 +220,7 @@ void inode_put(struct inode *inode); /* NULL is harmless */
 #define WALK_NOFOLLOW 1u   /* do not follow a final symbolic link */
 #define WALK_EMPTY    2u   /* AT_EMPTY_PATH */
 #define WALK_DIRECTORY 4u  /* must be a directory */
+#define WALK_UNMOUNT  8u   /* who comes into a mount is no user of it */
 int path_walk(struct thread *thread, int dirfd, const char *path, uint32_t flags, struct path *found);
 /* For creating or removing: walks to the parent; *name points into `path`, the last component, *length long. When
  * it exists already *found.inode holds a reference, else NULL. A final symlink is not followed. */

@@ -59,11 +59,12 @@ void walk_end(struct walk *w)
 	path_put(&w->at);
 }
 
-static void cross_down(struct path *at)
+static void cross_down(const struct walk *w, struct path *at)
 {
 	struct mount *m;
 	while (at->inode->mounted && (m = mount_on(at)) != NULL) {
 		struct path old = *at;
+		m->expiring &= w->unmounts;
 		path_set(at, m, m->root);
 		path_put(&old);
 	}
@@ -79,7 +80,7 @@ static int lookup_parent(struct walk *w, struct path *found)
 	if (path_equal(&at, &w->root) || !at.mount || at.inode == at.mount->root) {
 		*found = at;
 		path_get(found);
-		cross_down(found);
+		cross_down(w, found);
 		return 0;
 	}
 	found->inode = at.inode->ops->parent(at.inode);
@@ -87,7 +88,7 @@ static int lookup_parent(struct walk *w, struct path *found)
 		return -ENOENT;
 	found->mount = at.mount;
 	found->mount->refs++;
-	cross_down(found);
+	cross_down(w, found);
 	return 0;
 }
 
@@ -118,7 +119,7 @@ int walk_lookup(struct walk *w, struct path *found)
 	if (found->mount)
 		found->mount->refs++;
 	if (found->inode->mounted)
-		cross_down(found);
+		cross_down(w, found);
 	return 0;
 }
 
@@ -252,6 +253,7 @@ int path_walk_as(struct thread *thread, const struct credentials *cred, int dirf
 	int r = walk_begin(&w, thread, cred, dirfd, path, flags);
 	if (r)
 		return r;
+	w.unmounts = flags & WALK_UNMOUNT;
 	r = walk_all(&w, flags);
 	if (!r && (w.trailing || (flags & WALK_DIRECTORY)) && !is_directory(w.at.inode))
 		r = -ENOTDIR;

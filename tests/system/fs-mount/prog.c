@@ -240,6 +240,27 @@ static void chrooted(void)
 	umount2("m", MNT_DETACH);
 }
 
+static void expires(void)
+{
+	struct stat st;
+
+	tmpfs(0, 0);
+	FAILS("expire: the root", EINVAL, umount2("/", MNT_EXPIRE));
+	FAILS("expire: no mount", EINVAL, umount2("n", MNT_EXPIRE));
+	FAILS("expire: and detach", EINVAL, umount2("m", MNT_EXPIRE | MNT_DETACH));
+	FAILS("expire: and force", EINVAL, umount2("m", MNT_EXPIRE | MNT_FORCE));
+	int f = open("m/file", O_RDWR | O_CREAT, 0600);
+	FAILS("expire: in use", EBUSY, umount2("m", MNT_EXPIRE));
+	close(f);
+	mkdir("m/in", 0755), mount("q", "m/in", "tmpfs", 0, 0);
+	FAILS("expire: with another in it", EBUSY, umount2("m", MNT_EXPIRE));
+	umount("m/in");
+	FAILS("expire: marked", EAGAIN, umount2("m", MNT_EXPIRE));
+	CHECK("somebody was there", stat("m/file", &st) == 0);
+	FAILS("expire: marked again", EAGAIN, umount2("m", MNT_EXPIRE));
+	CHECK("expire: gone", umount2("m", MNT_EXPIRE) == 0 && stat("m/file", &st) == -1);
+}
+
 int main(void)
 {
 	CHECK("folders", getcwd(here, sizeof here) && mkdir("m", 0755) == 0 && mkdir("n", 0755) == 0);
@@ -249,5 +270,6 @@ int main(void)
 	binds();
 	answers();
 	chrooted();
+	expires();
 	DONE();
 }
