@@ -25,6 +25,7 @@ int walk_begin(struct walk *w, struct thread *thread, const struct credentials *
 	w->name = path;
 	w->length = 0;
 	w->trailing = false;
+	w->unmounts = flags & WALK_UNMOUNT;
 	w->links = w->depth = w->more = 0;
 	if (!*path && !(flags & WALK_EMPTY))
 		return -ENOENT;
@@ -253,7 +254,6 @@ int path_walk_as(struct thread *thread, const struct credentials *cred, int dirf
 	int r = walk_begin(&w, thread, cred, dirfd, path, flags);
 	if (r)
 		return r;
-	w.unmounts = flags & WALK_UNMOUNT;
 	r = walk_all(&w, flags);
 	if (!r && (w.trailing || (flags & WALK_DIRECTORY)) && !is_directory(w.at.inode))
 		r = -ENOTDIR;
