@@ -15,15 +15,13 @@
 
 static void trace(pid_t simulator, useconds_t delay)
 {
-	int status, result = 0, signal;
+	int status, signal;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
 		if (!WIFSTOPPED(status)) {
-			if (pid == simulator) {
-				result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-				exit(result);
-			}
+			if (pid == simulator)
+				exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 			continue;
 		}
 		signal = status >> 16 ? 0 : WSTOPSIG(status);

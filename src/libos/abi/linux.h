@@ -354,7 +354,7 @@
 #define PRIO_PROCESS             0
 #define PRIO_PGRP                1
 #define PRIO_USER                2
-/* ioprio_set(2); its WHO values are those above and 1 */
+/* ioprio_set(2); its WHICH is one of the three above, plus 1 */
 #define IOPRIO_CLASS_SHIFT       13
 #define IOPRIO_CLASS_NONE        0
 #define IOPRIO_CLASS_RT          1

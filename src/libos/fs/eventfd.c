@@ -18,14 +18,6 @@ static struct eventfd *eventfd_of(const struct file *file)
 	return file->private_data;
 }
 
-static void wake(struct waitq *q, struct waitq *polls, uint32_t events)
-{
-	if (!list_empty(&q->waiters))
-		waitq_wake(q, 1);
-	if (!list_empty(&polls->waiters))
-		waitq_wake_events(polls, events);
-}
-
 static int64_t eventfd_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
 	struct eventfd *e = eventfd_of(file);
@@ -44,7 +36,7 @@ static int64_t eventfd_read(struct file *file, struct thread *thread, struct io 
 	}
 	uint64_t taken = e->semaphore ? 1 : e->count;
 	e->count -= taken;
-	wake(&e->write_wait, &e->poll_wait, POLLOUT);
+	waitq_wake_one(&e->write_wait, &e->poll_wait, POLLOUT);
 	if (e->count && !list_empty(&e->read_wait.waiters))
 		waitq_wake(&e->read_wait, 1);
 	int64_t r = io_put(io, &taken, sizeof(taken));
@@ -69,7 +61,7 @@ static int64_t add(struct file *file, struct thread *thread, struct io *io)
 		}
 	}
 	e->count += more;
-	wake(&e->read_wait, &e->poll_wait, POLLIN);
+	waitq_wake_one(&e->read_wait, &e->poll_wait, POLLIN);
 	if (e->count < COUNT_MAX && !list_empty(&e->write_wait.waiters))
 		waitq_wake(&e->write_wait, 1);
 	return sizeof(more);

@@ -88,10 +88,7 @@ static void append(struct inotify *in, struct event *e)
 	list_push_back(&in->queue, &e->node);
 	in->events++;
 	in->bytes += told_size(e);
-	if (!list_empty(&in->read_wait.waiters))
-		waitq_wake(&in->read_wait, 1);
-	if (!list_empty(&in->poll_wait.waiters))
-		waitq_wake_events(&in->poll_wait, POLLIN);
+	waitq_wake_one(&in->read_wait, &in->poll_wait, POLLIN);
 }
 
 static bool is_same(const struct event *e, int32_t wd, uint32_t mask, const char *name, uint32_t length)
@@ -362,8 +359,7 @@ static int64_t make(struct thread *self, uint32_t flags)
 	uint32_t uid = self->cred.uid;
 	if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
-	if (user_count(uid, USER_INOTIFY_INSTANCES) >= inotify_max_instances() ||
-	    !user_charge(uid, USER_INOTIFY_INSTANCES, 1, UINT64_MAX))
+	if (!user_charge(uid, USER_INOTIFY_INSTANCES, 1, inotify_max_instances()))
 		return -EMFILE;
 	struct event *overflow = heap_alloc(sizeof(*overflow));
 	int r = overflow ? anon_file_make(self, &inotify_ops, "inotify", flags, sizeof(struct inotify), &file) : -ENOMEM;
@@ -408,10 +404,12 @@ static int64_t add(struct inotify *in, struct inode *inode, uint32_t mask)
 {
 	if (user_count(in->uid, USER_INOTIFY_WATCHES) >= inotify_max_watches())
 		return -ENOSPC;
-	struct watch *w = in->last_wd == INT32_MAX ? NULL : heap_alloc(sizeof(*w));
+	if (in->last_wd == INT32_MAX)
+		return -ENOSPC;
+	struct watch *w = heap_alloc(sizeof(*w));
 	if (!w || !user_charge(in->uid, USER_INOTIFY_WATCHES, 1, UINT64_MAX)) {
 		heap_free(w);
-		return w ? -ENOMEM : -ENOSPC;
+		return -ENOMEM;
 	}
 	*w = (struct watch){ .in = in, .inode = inode, .wd = ++in->last_wd, .mask = mask, .next = inode->watches };
 	inode_get(inode);

@@ -100,10 +100,7 @@ static int ring_resize(struct pipe *p, uint32_t size)
 
 static void wake_readers(struct pipe *p)
 {
-	if (!list_empty(&p->read_wait.waiters))
-		waitq_wake(&p->read_wait, 1);
-	if (!list_empty(&p->poll_read.waiters))
-		waitq_wake_events(&p->poll_read, POLLIN | POLLRDNORM);
+	waitq_wake_one(&p->read_wait, &p->poll_read, POLLIN | POLLRDNORM);
 }
 
 /* What poll() calls writable. */

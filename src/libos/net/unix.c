@@ -55,10 +55,7 @@ int unix_new(struct thread *self, uint16_t type, uint32_t protocol, struct socke
 
 void unix_tell(struct unix_socket *u, uint32_t events)
 {
-	if (!list_empty(&u->receivers.waiters))
-		waitq_wake(&u->receivers, 1);
-	if (!list_empty(&u->polls.waiters))
-		waitq_wake_events(&u->polls, events);
+	waitq_wake_one(&u->receivers, &u->polls, events);
 }
 
 static void tell_all(struct unix_socket *u)

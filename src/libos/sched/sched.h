@@ -88,6 +88,8 @@ void waitq_remove(struct wait_entry *entry); /* harmless when not queued */
 void waitq_wake_all(struct waitq *q);
 /* The same for a change that these POLL* bits say; of those that watch exclusively one is told that will see to it. */
 void waitq_wake_events(struct waitq *q, uint32_t events);
+/* Something has come for one of those who wait in `q`, of which all in `polls` are told. */
+void waitq_wake_one(struct waitq *q, struct waitq *polls, uint32_t events);
 /* The queue goes: wakes all, and whoever watches it does so no more. */
 void waitq_abandon(struct waitq *q);
 /* Wakes up to n waiters in order and takes them off the queue; returns how many. Tells nobody who watches. */

@@ -108,3 +108,11 @@ int wait_on(struct thread *self, struct waitq *q, uint64_t deadline_ns, bool int
 		waitq_wake(q, 1);
 	return result;
 }
+
+void waitq_wake_one(struct waitq *q, struct waitq *polls, uint32_t events)
+{
+	if (!list_empty(&q->waiters))
+		waitq_wake(q, 1);
+	if (!list_empty(&polls->waiters))
+		waitq_wake_events(polls, events);
+}
