@@ -42,28 +42,28 @@ CORE_LOCKED static void refused_unlink(struct zone *zone)
 		core.refused = r->next == zone ? NULL : r->next;
 }
 
-CORE_LOCKED static void put(struct zone *zone, const struct exo_audit_record *record)
+/* Where the zone's next record goes; the ring is not full. */
+CORE_LOCKED static struct exo_audit_record *next_record(struct zone *zone)
 {
 	struct refusals *r = &zone->refusals;
 
 	if (r->head == r->tail)
 		refused_link(zone);
-	r->records[r->head++ % r->size] = *record;
+	return &r->records[r->head++ & (r->size - 1)];
 }
 
 void audit_refuse(struct zone *zone, uint16_t call, exo_cap_t cap, enum exo_status status, uint64_t time_ns)
 {
 	struct refusals *r = &zone->refusals;
-	const struct exo_audit_record record = {
-		.time_ns = time_ns, .cap = cap, .zone = zone->number, .what = EXO_AUDIT_REFUSE,
-		.call = call, .status = status, .sequence = r->sequence++,
-	};
 
 	if (r->head - r->tail == r->size) {
 		r->tail++;
 		core.refusals_dropped++;
 	}
-	put(zone, &record);
+	*next_record(zone) = (struct exo_audit_record){
+		.time_ns = time_ns, .cap = cap, .zone = zone->number, .what = EXO_AUDIT_REFUSE,
+		.call = call, .status = status, .sequence = r->sequence++,
+	};
 }
 
 void audit_bequeath(struct zone *zone)
@@ -74,7 +74,7 @@ void audit_bequeath(struct zone *zone)
 		return;
 	refused_unlink(zone);
 	for (; r->head != r->tail && to->head - to->tail < to->size; r->tail++)
-		put(zone->parent, &r->records[r->tail % r->size]);
+		*next_record(zone->parent) = r->records[r->tail & (r->size - 1)];
 	core.refusals_dropped += r->head - r->tail;
 }
 
@@ -93,7 +93,7 @@ const struct exo_audit_record *audit_peek(void)
 	const struct audit *audit;
 
 	if (core.refused)
-		return &core.refused->refusals.records[core.refused->refusals.tail % core.refused->refusals.size];
+		return &core.refused->refusals.records[core.refused->refusals.tail & (core.refused->refusals.size - 1)];
 	audit = routine_find();
 	return audit ? &audit->routine[audit->tail % AUDIT_ROUTINE] : NULL;
 }

@@ -300,13 +300,6 @@ bool cap_is_revoked(const struct cap *cap)
 	return true; /* `cap` itself has gone */
 }
 
-bool cap_is_expired(const struct cap *cap)
-{
-	uint64_t expires = CAP_LOAD(cap->expires);
-
-	return expires != EXO_NO_EXPIRY && hal_time_ns() >= expires;
-}
-
 struct cap *cap_find(exo_cap_t name)
 {
 	struct cap *cap = cap_at((cap_slot_t)name);

@@ -12,6 +12,7 @@
 
 #include <core/work.h>
 #include <exo/abi.h>
+#include <hal/hal.h>
 #include <stdatomic.h>
 
 struct binding;
@@ -142,7 +143,12 @@ struct cap *cap_find(exo_cap_t name);
  * lock; without it true may also mean that `cap` has gone. */
 bool cap_is_revoked(const struct cap *cap);
 
-bool cap_is_expired(const struct cap *cap);
+static inline bool cap_is_expired(const struct cap *cap)
+{
+	uint64_t expires = CAP_LOAD(cap->expires);
+
+	return expires != EXO_NO_EXPIRY && hal_time_ns() >= expires;
+}
 
 /* True if [first, count) lies inside the capability's extent and is not empty. */
 static inline bool cap_covers(const struct cap *cap, uint64_t first, uint64_t count)

@@ -34,7 +34,7 @@ static const struct context *head_of(const struct context *context)
 	return context;
 }
 
-void fastipc_leave(const struct context *context)
+void fastipc_leave_chain(const struct context *context)
 {
 	if (head_of(context) != context)
 		return;
@@ -42,9 +42,9 @@ void fastipc_leave(const struct context *context)
 		fastipc_tell(context);
 }
 
-void fastipc_take_back(struct context *context)
+void fastipc_take_from_chain(struct context *context)
 {
-	if (context->caller && !head_of(context)->running)
+	if (!head_of(context)->running)
 		context->detached = true;
 }
 

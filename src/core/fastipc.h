@@ -21,10 +21,20 @@ CORE_LOCKED struct context *fastipc_next(struct context *head);
 CORE_LOCKED void fastipc_tell(const struct context *context);
 
 /* Its runner runs it no more: if it is the head of its chain, whoever serves it may be run by its own runner from now on, who is told. */
-CORE_LOCKED void fastipc_leave(const struct context *context);
+CORE_LOCKED void fastipc_leave_chain(const struct context *context); /* the same for one that has called somebody */
+CORE_LOCKED static inline void fastipc_leave(const struct context *context)
+{
+	if (context->callee)
+		fastipc_leave_chain(context);
+}
 
 /* Its own runner runs it: if nobody runs the head of its chain, it goes on here and not there. */
-CORE_LOCKED void fastipc_take_back(struct context *context);
+CORE_LOCKED void fastipc_take_from_chain(struct context *context); /* the same for one that somebody has called */
+CORE_LOCKED static inline void fastipc_take_back(struct context *context)
+{
+	if (context->caller)
+		fastipc_take_from_chain(context);
+}
 
 /* Ends the call in which `caller` waits. */
 CORE_LOCKED void fastipc_end(struct context *caller, enum exo_status status);

@@ -20,13 +20,12 @@ static enum exo_status still_valid(const struct cap *cap, exo_cap_t name)
 	return cap_is_expired(cap) ? EXO_E_EXPIRED : EXO_OK;
 }
 
-/* The second step: is there a reason not to let this zone run? */
-CORE_LOCKED static enum exo_status entry_check(struct context *context)
+/* The second step: is there a reason not to let this zone run? deadline: bindings_deadline() of the context. */
+CORE_LOCKED static enum exo_status entry_check(struct context *context, uint64_t deadline)
 {
 	struct zone *zone = context->zone;
 	struct work work = { .words = WORK_CALL };
 	struct cap *revoked;
-	uint64_t deadline;
 	bool done;
 
 	if (context->dead || context->doomed || zone_is_gone(zone))
@@ -41,7 +40,6 @@ CORE_LOCKED static enum exo_status entry_check(struct context *context)
 		work_end(&work);
 		return EXO_E_AGAIN;
 	}
-	deadline = bindings_deadline(context);
 	if (deadline == EXO_NO_EXPIRY || hal_time_ns() < deadline)
 		return EXO_OK;
 	done = unbind_expired(context, &work);
@@ -49,6 +47,11 @@ CORE_LOCKED static enum exo_status entry_check(struct context *context)
 	if (!done)
 		return EXO_E_AGAIN;
 	return context->dead || zone_is_gone(zone) ? EXO_E_DEAD : EXO_OK; /* with their pages */
+}
+
+CORE_LOCKED static enum exo_status base_check(const struct run *run)
+{
+	return entry_check(run->base, bindings_deadline(run->base));
 }
 
 enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
@@ -64,10 +67,10 @@ enum exo_status zone_transition(const struct run *run, struct hal_trap *trap)
 	if (status == EXO_OK)
 		status = still_valid(run->cpu, run->cpu_name);
 	/* 2. Permission: nothing that the zone holds has been taken from it. */
-	if (status == EXO_OK)
-		status = entry_check(run->base);
 	if (status == EXO_OK && context != run->base)
-		status = entry_check(context);
+		status = base_check(run);
+	if (status == EXO_OK)
+		status = entry_check(context, run->bound);
 	if (status != EXO_OK)
 		return status;
 	/* 3. State out and in. */
@@ -134,9 +137,9 @@ enum exo_event run_event_store(const struct context *context, const struct hal_t
 	return (enum exo_event)trap->event;
 }
 
-uint64_t run_deadline(const struct run *run, uint64_t quantum)
+uint64_t run_deadline(struct run *run, uint64_t quantum)
 {
-	uint64_t deadline = run->start_ns + quantum < quantum ? UINT64_MAX : run->start_ns + quantum, bound;
+	uint64_t deadline = run->start_ns + quantum < quantum ? UINT64_MAX : run->start_ns + quantum;
 
 	if (cpu_this()->quantum.turn_end < deadline)
 		deadline = cpu_this()->quantum.turn_end;
@@ -144,8 +147,8 @@ uint64_t run_deadline(const struct run *run, uint64_t quantum)
 		deadline = run->cap->expires;
 	if (run->cpu->expires < deadline)
 		deadline = run->cpu->expires;
-	bound = bindings_deadline(run->context);
-	return bound < deadline ? bound : deadline;
+	run->bound = bindings_deadline(run->context);
+	return run->bound < deadline ? run->bound : deadline;
 }
 
 /* Only the first LibOS's turn has an end that it does not see: the others have theirs, and what
@@ -194,9 +197,11 @@ CORE_LOCKED static enum exo_status run_step(struct run *run, uint64_t quantum, u
 
 	/* What the machine does not tell, or has told already in somebody else's turn, must not wait for the next
 	 * stop of its own: a program's system calls end the quantum before it is over, again and again. */
-	run->deadline = run->runner->untold ? 0 : run_deadline(run, quantum);
+	run->deadline = run_deadline(run, quantum);
+	if (run->runner->untold)
+		run->deadline = 0;
 	status = zone_transition(run, &trap);
-	if (status == EXO_E_DEAD && context != run->base && entry_check(run->base) == EXO_OK) {
+	if (status == EXO_E_DEAD && context != run->base && base_check(run) == EXO_OK) {
 		fastipc_forget(context); /* its caller goes on */
 		return EXO_OK;
 	}
@@ -232,7 +237,7 @@ CORE_LOCKED static enum exo_status run_loop(struct run *run, uint64_t quantum, u
 		struct context *context = run->context = fastipc_next(run->base);
 
 		if (!context) {
-			status = entry_check(run->base);
+			status = base_check(run);
 			if (status == EXO_OK)
 				*value = run->base->page->event = EXO_EV_IPC;
 		} else if (context == run->base || !port_is_free(context->port)) {

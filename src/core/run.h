@@ -15,6 +15,7 @@ struct run {
 	exo_cap_t name, cpu_name; /* as looked up: a capability that went since no longer matches */
 	uint64_t start_ns;
 	uint64_t deadline;
+	uint64_t bound; /* bindings_deadline() of `context` */
 };
 
 /*
@@ -25,9 +26,9 @@ struct run {
  */
 CORE_LOCKED EXO_MUST_USE enum exo_status zone_transition(const struct run *run, struct hal_trap *trap);
 
-/* When it must stop: `quantum` ns after its start, and not after the end of the turn, or of a capability
+/* When it must stop, and sets run->bound: `quantum` ns after its start, and not after the end of the turn, or of a capability
  * that it lives from. */
-CORE_LOCKED uint64_t run_deadline(const struct run *run, uint64_t quantum);
+CORE_LOCKED uint64_t run_deadline(struct run *run, uint64_t quantum);
 
 /* Serves the kernel call that the context, which is pinned, stopped with; its zone is the caller. The answer is not yet given. */
 CORE_LOCKED struct exo_result run_call(struct context *context, const struct hal_trap *trap);
