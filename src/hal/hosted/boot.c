@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +62,33 @@ static uint32_t vector_components(void)
 			host_machine.pkru_offset = offset;
 	}
 	return mask;
+}
+
+static sigjmp_buf no_instruction;
+
+static void on_no_instruction(int signal)
+{
+	(void)signal;
+	siglongjmp(no_instruction, 1);
+}
+
+/* Some hosts' Linux does not use the instructions for bases, and so loses what they have set, but they work. */
+static uint32_t bases_how(void)
+{
+	const struct sigaction action = { .sa_handler = on_no_instruction };
+	struct sigaction before;
+	volatile uint32_t how = BASES_BY_CALL;
+	uint64_t base;
+
+	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
+		return BASES_BY_INSTRUCTION;
+	sigaction(SIGILL, &action, &before);
+	if (sigsetjmp(no_instruction, 1) == 0) {
+		__asm__ volatile("rdfsbase %0" : "=r"(base));
+		how = BASES_READ;
+	}
+	sigaction(SIGILL, &before, NULL);
+	return how;
 }
 
 static int memory_file(const char *name, uint64_t size)
@@ -116,7 +145,8 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_machine.boot.target = "hosted";
 	host_machine.boot.cmdline = boot_cmdline;
 	host_machine.boot.zeroed = true;
-	host_machine.boot.base_instructions = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
+	host_machine.bases = bases_how();
+	host_machine.boot.base_instructions = host_machine.bases == BASES_BY_INSTRUCTION;
 	host_machine.boot.check = options->check;
 	host_machine.stats = options->stats;
 	host_machine.impatient = options->impatient;

@@ -342,6 +342,7 @@ struct machine {
 	int memory_fd, control_fd;
 	uint32_t cpus;        /* that we may use: 1 or more */
 	uint32_t xmask;       /* vector state components */
+	uint32_t bases;       /* BASES_*: of fs and gs */
 	bool compacts;        /* it knows compacted XSAVE images */
 	uint32_t pkru_offset; /* of PKRU in the XSAVE image, if xmask has it */
 	uint64_t cycles_origin;

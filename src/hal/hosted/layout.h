@@ -49,7 +49,10 @@
 #define R_ASLEEP 24   /* u32: the simulator sleeps until this zone stops: wake it */
 #define R_PROGRAM_ON 28 /* u32: 1: there is an answer program */
 #define R_ANSWERS_ON 40 /* u32: 1: ZONE_ANSWERS is mapped */
-#define R_BASES  44   /* u32: 1: bases of fs and gs by system call, the host has no instructions for them */
+#define R_BASES  44   /* u32: BASES_*: how the bases of fs and gs are set */
+#define BASES_BY_INSTRUCTION 0
+#define BASES_BY_CALL        1 /* the host has no instructions for them */
+#define BASES_READ           2 /* by call; the instructions read them, but what they set does not stay */
 #define R_XMASK  32   /* components that contexts have, for xsave and xrstor: eax, edx */
 /* line 1: read by the mapper */
 #define R_MPOSTED 64  /* u32 futex: number of the last list */
@@ -88,7 +91,7 @@
 /* line 1 */
 #define W_RET    64   /* where a rewritten call returns to */
 #define W_FRAME  72   /* the signal frame */
-#define W_FS     80   /* with R_BASES: what was loaded last */
+#define W_FS     80   /* unless BASES_BY_INSTRUCTION: what was loaded last */
 #define W_GS     88
 #define W_ASLEEP 104  /* u32 hint: sleeps */
 #define W_RIP    112  /* scratch of the stub */

@@ -216,6 +216,13 @@ static void make_clean(uint8_t *image)
 	memcpy(image + XSTATE_BV + 8, &compacted, sizeof(compacted));
 }
 
+/* Whatever the thread has in fs and gs is nobody's: both are loaded before a program runs. */
+static void forget_bases(struct host_zone *zone)
+{
+	store64(zone->w, W_FS, UINT64_MAX);
+	store64(zone->w, W_GS, UINT64_MAX);
+}
+
 static void zone_prepare(struct host_zone *zone, uint32_t slot)
 {
 	uint8_t *group = host_machine.control + (uint64_t)slot * CTL_STRIDE;
@@ -228,7 +235,7 @@ static void zone_prepare(struct host_zone *zone, uint32_t slot)
 	zone->spare = true;
 	store32(zone->r, R_SPIN, 1);
 	store64(zone->r, R_XMASK, host_machine.xmask);
-	store32(zone->r, R_BASES, !host_machine.boot.base_instructions);
+	store32(zone->r, R_BASES, host_machine.bases);
 	make_clean(zone->r + R_CLEAN);
 	store32(zone->r, R_SLOT, slot);
 	/* An empty list: its report says that the mapper is there. */
@@ -238,6 +245,7 @@ static void zone_prepare(struct host_zone *zone, uint32_t slot)
 	store64(zone->r, R_TURN, 0);
 	forget_program(zone);
 	store32(zone->w, W_STATE, 1); /* not yet there */
+	forget_bases(zone);
 	zone->list = 1;
 }
 
@@ -371,6 +379,7 @@ static void make_fresh(struct host_zone *zone)
 	memset(zone->r + R_LOAD, 0, R_ORDERS - R_LOAD);
 	memset(zone->r + R_ORDERS, 0, ORDER_MAX * ORDER_SIZE);
 	memset(zone->w, 0, ZONE_W_SIZE);
+	forget_bases(zone);
 	store64(zone->w, W_RETURN, STUB_FRESH);
 	store32(zone->w, W_ASLEEP, 1);
 	store64(zone->r, R_TURN, 0);

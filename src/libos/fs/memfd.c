@@ -73,7 +73,13 @@ static int make(struct thread *self, const char *name, uint32_t flags, struct fi
 	tmpfs_node(inode)->title = title;
 	tmpfs_node(inode)->linkable = false;
 	inode->seals = flags & MFD_NOEXEC_SEAL ? F_SEAL_EXEC : flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
-	return open_inode(self, inode, O_RDWR, made);
+	r = open_inode(self, inode, O_RDWR, made);
+	/* As on Linux, who made it may run it; not so who opens it once more, by /proc/PID/fd. */
+	if (!r) {
+		(*made)->writes = false;
+		inode_write_end(inode);
+	}
+	return r;
 }
 
 int64_t sys_memfd_create(struct thread *self, const uint64_t *args_)

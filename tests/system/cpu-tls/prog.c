@@ -1,5 +1,7 @@
 /* FS and GS base: arch_prctl, kept over system calls, switches, fork; not over exec. */
 #include "check.h"
+#include <elf.h>
+#include <sys/mman.h>
 enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS };
 
 static uint64_t gs_area[2] = { 0, 0x1122334455667788 };
@@ -27,6 +29,48 @@ static uint64_t gs_read(void)
 
 	__asm__ volatile("mov %%gs:8,%0" : "=r"(v));
 	return v;
+}
+
+/* A whole program, at 0x10000: does it find its own beginning by fs and by gs? */
+__asm__(".pushsection .rodata\n"
+	"raw_begin:\n"
+	"	mov %fs:0x10000, %eax\n"
+	"	xor %gs:0x10000, %eax\n"
+	"	mov %eax, %edi\n"
+	"	mov %fs:0x10000, %eax\n"
+	"	xor $0x464c457f, %eax\n"
+	"	or %eax, %edi\n"
+	"	mov $60, %eax\n"
+	"	syscall\n"
+	"raw_end:\n"
+	".popsection\n");
+extern const char raw_begin[], raw_end[];
+
+static int new_program_has_none(void)
+{
+	const uint64_t at = 0x10000, size = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) + (uint64_t)(raw_end - raw_begin);
+	const Elf64_Ehdr header = {
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = ET_EXEC, .e_machine = EM_X86_64,
+		.e_version = EV_CURRENT, .e_entry = at + sizeof(header) + sizeof(Elf64_Phdr), .e_phoff = sizeof(header),
+		.e_ehsize = sizeof(header), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
+	};
+	const Elf64_Phdr segment = { PT_LOAD, PF_R | PF_X, 0, at, at, size, size, 4096 };
+	char *none[] = { "raw", NULL };
+	int fd = memfd_create("raw", MFD_CLOEXEC), ok = fd >= 0;
+	pid_t child;
+
+	ok = ok && write(fd, &header, sizeof(header)) == sizeof(header) && write(fd, &segment, sizeof(segment)) == sizeof(segment);
+	ok = ok && write(fd, raw_begin, (size_t)(raw_end - raw_begin)) == raw_end - raw_begin;
+	for (int i = 0; ok && i < 10; i++) {
+		if ((child = fork()) == 0) {
+			syscall(SYS_arch_prctl, ARCH_SET_GS, gs_area);
+			fexecve(fd, none, none + 1);
+			_exit(99);
+		}
+		ok = EXITED(wait_status(child), 0);
+	}
+	close(fd);
+	return ok;
 }
 
 int main(void)
@@ -61,5 +105,6 @@ int main(void)
 	FAILS("wild pointer", EFAULT, syscall(SYS_arch_prctl, ARCH_GET_FS, 8));
 	CHECK("gs still works", gs_read() == 0x1122334455667788);
 	CHECK("AT_HWCAP2 says whether instructions may set it", base_stays(0x123456789000));
+	CHECK("a new program has neither", new_program_has_none());
 	DONE();
 }

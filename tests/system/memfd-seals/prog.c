@@ -1,6 +1,7 @@
 /* memfd_create, and seals on its files and on others. */
 #include "guests.h"
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -198,6 +199,34 @@ static void others(void)
 	FAILS("nothing to ask", EINVAL, fcntl(p[0], GET));
 }
 
+/* Its maker may run it, who opens it to write keeps it from that, and while it runs nobody opens it so. */
+static void runs(void)
+{
+	char name[64], *args[] = { "sleep", "9", NULL };
+	int f = make("x", CLOEXEC), own = open("/bin/busybox", O_RDONLY), writer, p[2];
+	pid_t child;
+
+	while (sendfile(f, own, NULL, 1 << 20) > 0)
+		;
+	snprintf(name, sizeof name, "/proc/self/fd/%d", f);
+	writer = open(name, O_RDWR | O_CLOEXEC);
+	CHECK("opened once more", writer >= 0);
+	FAILS("not run while it may be written", ETXTBSY, fexecve(f, args, environ));
+	close(writer);
+	pipe2(p, O_CLOEXEC);
+	if ((child = fork()) == 0) {
+		fexecve(f, args, environ);
+		_exit(99);
+	}
+	close(p[1]);
+	read(p[0], name, 1); /* the end: it has been started */
+	snprintf(name, sizeof name, "/proc/self/fd/%d", f);
+	FAILS("not opened to write while it runs", ETXTBSY, open(name, O_RDWR));
+	CHECK("written by its maker all the same", pwrite(f, "x", 1, 1 << 22) == 1);
+	kill(child, SIGKILL);
+	CHECK("it ran", KILLED(wait_status(child), SIGKILL));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "as a program"))
@@ -206,5 +235,6 @@ int main(int argc, char **argv)
 	writes();
 	sizes();
 	others();
+	runs();
 	DONE();
 }

@@ -50,7 +50,7 @@
 
 /* The bases of fs and gs into the message. Where the host has no instructions for them, they are what was loaded last. */
 .macro save_bases
-	cmpl	$0, R + R_BASES(%rip)
+	cmpl	$BASES_BY_INSTRUCTION, R + R_BASES(%rip)
 	jne	.Lsaved\@
 	rdfsbase %rax
 	mov	%rax, W + W_FS(%rip)
@@ -59,11 +59,26 @@
 .Lsaved\@:
 .endm
 
-/* Sets one from R_LOAD; clobbers rax rcx rdi rsi r8 r11. */
-.macro base_call set, loaded, wanted
-	mov	$\set, %edi
+/*
+ * Sets one from R_LOAD, unless it is loaded: the program may have loaded something else by a selector, or by an instruction
+ * that works without Linux's knowledge. The call takes several microseconds on some hosts. Clobbers rax rcx rdx rdi rsi r8 r11.
+ */
+.macro base_call selector, set, loaded, wanted
 	mov	R + R_LOAD + \wanted(%rip), %rsi
+	mov	%rsi, %rdx
+	sub	W + \loaded(%rip), %rdx
+	mov	%\selector, %ecx
+	or	%rcx, %rdx
+	cmpl	$BASES_BY_CALL, R + R_BASES(%rip)
+	je	.Lknown\@
+	rd\selector\()base %rcx
+	xor	%rsi, %rcx
+	or	%rcx, %rdx
+.Lknown\@:
+	test	%rdx, %rdx
+	jz	.Lset\@
 	mov	%rsi, W + \loaded(%rip)
+	mov	$\set, %edi
 	lea	.Lset\@(%rip), %r8
 	jmp	do_base
 .Lset\@:
@@ -427,7 +442,7 @@ load:
 1:	xor	%eax, %eax
 	mov	%eax, %ds
 	mov	%eax, %es
-	cmpl	$0, R + R_BASES(%rip)
+	cmpl	$BASES_BY_INSTRUCTION, R + R_BASES(%rip)
 	jne	load_base_calls
 	mov	%eax, %fs
 	mov	%eax, %gs
@@ -465,16 +480,10 @@ load_step:
 	lea	R + R_IRET(%rip), %rsp
 	iretq
 
-	/* A host without the instructions. The call puts 0 into the selector too. fs always: a program may have tried what it
-	 * was not told of. gs when it changes: nearly nobody has one, and on some hosts the call takes ten times as long. */
+	/* A host without the instructions. The call puts 0 into the selector too. */
 load_base_calls:
-	base_call ARCH_SET_FS, W_FS, LOAD_FS
-	mov	%gs, %edx
-	mov	R + R_LOAD + LOAD_GS(%rip), %rsi
-	sub	W + W_GS(%rip), %rsi
-	or	%rsi, %rdx
-	jz	load_rest
-	base_call ARCH_SET_GS, W_GS, LOAD_GS
+	base_call fs, ARCH_SET_FS, W_FS, LOAD_FS
+	base_call gs, ARCH_SET_GS, W_GS, LOAD_GS
 	jmp	load_rest
 do_base:
 	mov	$SYS_arch_prctl, %eax
@@ -607,7 +616,6 @@ fresh:
 	mov	$-1, %eax
 	mov	$-1, %edx
 	xrstor64 R + R_CLEAN(%rip)
-	movq	$-1, W + W_GS(%rip) /* nobody's: it is loaded */
 	movl	$1, W + W_STARTED(%rip)
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
