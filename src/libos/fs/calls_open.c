@@ -138,7 +138,7 @@ static int64_t make_pipe(struct thread *self, uint64_t address, uint32_t flags)
 	struct fd_table *fds = self->process->fds;
 	struct file *end[2];
 	int32_t fd[2];
-	if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK)) /* no packets (O_DIRECT) */
+	if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
 		return -EINVAL;
 	int r = pipe_make(flags, &self->cred, &end[0], &end[1]);
 	if (r)
@@ -182,8 +182,8 @@ static int64_t set_flags(struct thread *self, struct file *file, uint32_t flags)
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) && inode && !privileged(&self->cred, PRIV_OWNER) &&
 	    self->cred.fsuid != inode->uid)
 		return -EPERM;
-	/* There are no packets in pipes. */
-	if ((flags & O_DIRECT) && !inode_takes_direct(inode))
+	/* Of a pipe it makes one of packets. */
+	if ((flags & O_DIRECT) && !inode_takes_direct(inode) && !(inode && is_type(inode, S_IFIFO)))
 		return -EINVAL;
 	file->flags = (file->flags & ~(uint32_t)FCNTL_SETTABLE) | (flags & FCNTL_SETTABLE);
 	return 0;

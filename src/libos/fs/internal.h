@@ -282,6 +282,7 @@ int64_t seals_add(const struct file *file, uint32_t seals);
 /* ---- pipe.c ---- */
 /* /proc/sys/fs/pipe-user-pages-soft and -hard: the most pages of one user's pipes, UINT64_MAX none. */
 uint64_t pipe_user_pages(bool hard);
+uint64_t pipe_size_max(void); /* pipe-max-size: without a privilege a pipe is not larger */
 int64_t pipe_set_size(struct inode *inode, uint64_t size, const struct credentials *cred);
 int64_t pipe_get_size(const struct inode *inode);
 void pipe_free(struct inode *inode);

@@ -1,36 +1,17 @@
 /*
- * Pipes and FIFOs: a byte ring that starts with one page and takes its full capacity at once
- * when a writer needs more. Readers and writers wait each in their own queue, where one is
- * woken for one change; who polls an end waits in a third and a fourth.
+ * Pipes and FIFOs: reading, writing, opening, and how large they are; their bytes are in pipe_ring.c. Readers and writers wait
+ * each in their own queue, where one is woken for one change; who polls an end waits in a third and a fourth.
  */
-#include <libos/fs/internal.h>
+#include <libos/fs/pipe.h>
 
-#define PIPE_BUF_SIZE     4096u /* writes up to this are atomic (POSIX: PIPE_BUF) */
-#define PIPE_DEFAULT_SIZE 65536u
-#define PIPE_SIZE_MAX     (1u << 20) /* Linux's /proc/sys/fs/pipe-max-size */
-#define PIPE_MIN_SIZE     8192u /* PIPE_MIN_DEF_BUFFERS pages: of a user's who has more than the soft limit */
-#define SOFT_PAGES_MAX    UINT64_C(16384) /* pipe-user-pages-soft of Linux */
-
-struct pipe {
-	uint32_t uid;       /* in whose account its capacity is */
-	uint8_t *ring;
-	uint32_t size;      /* of the ring now; 0: none yet */
-	uint32_t capacity;  /* what it may grow to; both are powers of two */
-	uint64_t head, tail; /* read at head, write at tail; never wrap in practice */
-	uint32_t readers, writers;
-	uint32_t reader_opens, writer_opens; /* counts of opens, for FIFOs that wait for the other side */
-	struct waitq read_wait, write_wait, poll_read, poll_write, open_wait;
-};
+#define PIPE_SIZE_MAX  (1u << 20) /* Linux's /proc/sys/fs/pipe-max-size */
+#define PIPE_MIN_SIZE  8192u /* PIPE_MIN_DEF_BUFFERS pages: of a user's who has more than the soft limit */
+#define SOFT_PAGES_MAX UINT64_C(16384) /* pipe-user-pages-soft of Linux */
 
 struct pipe_node { /* what pipe(2) makes: one block */
 	struct inode inode;
 	struct pipe pipe;
 };
-
-static unsigned order_of(uint32_t size)
-{
-	return (unsigned)__builtin_ctz(size) - PAGE_SHIFT;
-}
 
 uint64_t pipe_user_pages(bool hard)
 {
@@ -39,12 +20,28 @@ uint64_t pipe_user_pages(bool hard)
 	return set ? set : UINT64_MAX;
 }
 
+/* What becomes of a size that somebody asks for: a power of two, a page at least. */
+static uint64_t size_round(uint64_t size)
+{
+	uint64_t rounded = PAGE_SIZE;
+	while (rounded < size)
+		rounded *= 2;
+	return rounded;
+}
+
+uint64_t pipe_size_max(void)
+{
+	return size_round(min_u64(setting_number(SETTING_PIPE_MAX, PIPE_SIZE_MAX), UINT32_MAX / 2 + 1));
+}
+
 /* Beyond the soft limit pipes are made small, beyond the hard one not at all (pipe(7)). */
 static int charge_new(struct pipe *p, const struct credentials *cred)
 {
 	bool limited = cred && !privileged(cred, PRIV_LIMITS) && !privileged(cred, PRIV_PIPES);
 	uint64_t soft = limited ? pipe_user_pages(false) : UINT64_MAX, hard = limited ? pipe_user_pages(true) : UINT64_MAX;
 	p->uid = cred ? cred->uid : 0;
+	if (cred && !privileged(cred, PRIV_LIMITS))
+		p->capacity = (uint32_t)min_u64(p->capacity, pipe_size_max());
 	if (!user_charge(p->uid, USER_PIPE_PAGES, p->capacity >> PAGE_SHIFT, min_u64(soft, hard))) {
 		p->capacity = PIPE_MIN_SIZE;
 		if (!user_charge(p->uid, USER_PIPE_PAGES, p->capacity >> PAGE_SHIFT, hard))
@@ -55,47 +52,27 @@ static int charge_new(struct pipe *p, const struct credentials *cred)
 
 static void pipe_init(struct pipe *p)
 {
-	*p = (struct pipe){ .capacity = PIPE_DEFAULT_SIZE };
+	*p = (struct pipe){ .uid = 0 };
+	pipe_ring_init(p);
 	waitq_init(&p->read_wait);
 	waitq_init(&p->write_wait);
 	waitq_init(&p->poll_read);
 	waitq_init(&p->poll_write);
 	waitq_init(&p->open_wait);
+	waitq_init(&p->turn_wait);
 }
 
-static uint32_t used(const struct pipe *p)
+/* One change wakes one reader and one writer; who is done wakes the next, if something is left for him. */
+static void wake_next_reader(struct pipe *p)
 {
-	return (uint32_t)(p->tail - p->head);
+	if (p->count && !p->taking && !list_empty(&p->read_wait.waiters))
+		waitq_wake(&p->read_wait, 1);
 }
 
-static void ring_free(struct pipe *p)
+static void wake_next_writer(struct pipe *p)
 {
-	if (p->size)
-		frames_put(frame_of(p->ring), p->size >> PAGE_SHIFT);
-	p->ring = NULL;
-	p->size = 0;
-}
-
-/* A ring of `size` bytes with the same content, which fits. */
-static int ring_resize(struct pipe *p, uint32_t size)
-{
-	exo_frame_t first = frames_alloc(order_of(size), true);
-	if (first == FRAME_NONE)
-		return -ENOMEM;
-	uint8_t *ring = frame_ptr(first);
-	uint32_t n = used(p);
-	for (uint32_t done = 0; done < n;) {
-		uint32_t at = (uint32_t)(p->head + done) & (p->size - 1);
-		uint32_t part = (uint32_t)min_u64(n - done, p->size - at);
-		memcpy(ring + done, p->ring + at, part);
-		done += part;
-	}
-	ring_free(p);
-	p->ring = ring;
-	p->size = size;
-	p->head = 0;
-	p->tail = n;
-	return 0;
+	if (!pipe_is_full(p) && !p->giving && !list_empty(&p->write_wait.waiters))
+		waitq_wake(&p->write_wait, 1);
 }
 
 static void wake_readers(struct pipe *p)
@@ -103,19 +80,19 @@ static void wake_readers(struct pipe *p)
 	waitq_wake_one(&p->read_wait, &p->poll_read, POLLIN | POLLRDNORM);
 }
 
-/* What poll() calls writable. */
-static bool has_room(const struct pipe *p)
+void pipe_gave(struct pipe *p)
 {
-	return p->capacity - used(p) >= PIPE_BUF_SIZE;
+	wake_readers(p);
+	wake_next_writer(p);
 }
 
-/* had_room: before the change; who polls is told only of what is new. */
-static void wake_writers(struct pipe *p, bool had_room)
+void pipe_took(struct pipe *p, bool was_full)
 {
-	if (!list_empty(&p->write_wait.waiters))
-		waitq_wake(&p->write_wait, 1);
-	if (!had_room && has_room(p) && !list_empty(&p->poll_write.waiters))
+	wake_next_writer(p);
+	/* Who polls is told only of what is new. */
+	if (was_full && !pipe_is_full(p) && !list_empty(&p->poll_write.waiters))
 		waitq_wake_events(&p->poll_write, POLLOUT | POLLWRNORM);
+	wake_next_reader(p);
 }
 
 static void wake_everybody(struct pipe *p)
@@ -125,32 +102,56 @@ static void wake_everybody(struct pipe *p)
 	waitq_wake_all(&p->poll_read);
 	waitq_wake_all(&p->poll_write);
 	waitq_wake_all(&p->open_wait);
+	waitq_wake_all(&p->turn_wait);
 }
 
-/* Where program memory ends in the middle of a page's worth of bytes, Linux moves none of these. */
-static int64_t whole_pages(uint64_t done)
+static void end_turn(struct pipe *p, bool *turn)
 {
-	return done >= PAGE_SIZE ? (int64_t)PAGE_DOWN(done) : -EFAULT;
+	*turn = false;
+	waitq_wake_all(&p->turn_wait);
 }
 
-static int64_t take(struct pipe *p, struct io *io)
+void pipe_between_end(struct pipe *from, bool was_full, struct pipe *to)
 {
-	uint64_t done = 0, want = min_u64(io->remaining, used(p));
-	while (done < want) {
-		uint32_t at = (uint32_t)(p->head + done) & (p->size - 1);
-		uint64_t n = min_u64(want - done, p->size - at);
-		int64_t r = io_put(io, p->ring + at, n);
-		if (r < 0 || (uint64_t)r < n) {
-			r = whole_pages(done + (r > 0 ? (uint64_t)r : 0));
-			p->head += r > 0 ? (uint64_t)r : 0;
-			return r;
+	end_turn(from, &from->taking);
+	end_turn(to, &to->giving);
+	pipe_took(from, was_full);
+	pipe_gave(to);
+}
+
+int pipe_await_bytes(struct pipe *p, struct thread *self, bool nowait)
+{
+	/* For a turn waits who does not want to wait for bytes, too: Linux has a mutex there. */
+	while (p->taking || !p->count) {
+		if (!p->taking && !p->writers)
+			return 0;
+		if (!p->taking && nowait)
+			return -EAGAIN;
+		if (wait_on(self, p->taking ? &p->turn_wait : &p->read_wait, NO_DEADLINE, true)) {
+			/* The wake-up may have been meant for another reader as well. */
+			wake_next_reader(p);
+			return -ERESTARTSYS;
 		}
-		done += (uint64_t)r;
 	}
-	p->head += done;
-	if (p->head == p->tail) /* stays in the first, warm page */
-		p->head = p->tail = 0;
-	return (int64_t)done;
+	return 1;
+}
+
+int64_t pipe_take(struct pipe *p, struct io *io, bool packets)
+{
+	int64_t done = 0;
+	while (io->remaining && p->count) {
+		const struct pipe_buffer *b = pipe_buffer_at(p, 0);
+		uint32_t size = b->size, n = (uint32_t)min_u64(io->remaining, size);
+		bool last = packets && b->packet;
+		/* Where program memory ends, all of a buffer stays. */
+		if (!pipe_copy(p, 0, n, io))
+			return done ? done : -EFAULT;
+		pipe_drop(p, last ? size : n);
+		done += n;
+		if (last)
+			break;
+	}
+	return done;
 }
 
 static int64_t pipe_read(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
@@ -159,108 +160,149 @@ static int64_t pipe_read(struct file *file, struct thread *thread, struct io *io
 	(void)position;
 	if (!io->remaining)
 		return 0;
-	while (!used(p)) {
-		if (!p->writers)
-			return 0;
-		if (file_nonblocking(file, io))
-			return -EAGAIN;
-		int r = wait_on(thread, &p->read_wait, NO_DEADLINE, true);
-		if (r) {
-			/* The wake-up may have been meant for another reader as well. */
-			if (used(p))
-				waitq_wake(&p->read_wait, 1);
-			return -ERESTARTSYS;
-		}
-	}
-	bool had_room = has_room(p);
-	int64_t r = take(p, io);
-	if (r > 0)
-		wake_writers(p, had_room);
-	if (used(p) && !list_empty(&p->read_wait.waiters))
-		waitq_wake(&p->read_wait, 1);
+	int64_t r = pipe_await_bytes(p, thread, file_nonblocking(file, io));
+	if (r <= 0)
+		return r;
+	bool was_full = pipe_is_full(p);
+	r = pipe_take(p, io, true);
+	pipe_took(p, was_full);
 	return r;
 }
 
-/* Makes room for `want` bytes more, as far as capacity and memory allow; the room there is now, or -ENOMEM. */
-static int64_t room_for(struct pipe *p, uint64_t want)
+void pipe_take_begin(struct pipe *p, uint64_t most, struct pipe_loan *loan)
 {
-	uint32_t n = used(p);
-	if (want > p->size - n && p->size < p->capacity) {
-		uint32_t size = !p->size && want <= PAGE_SIZE ? (uint32_t)PAGE_SIZE : p->capacity;
-		/* Without memory for more it works with less. */
-		if (ring_resize(p, size) && !p->size && ring_resize(p, (uint32_t)PAGE_SIZE))
-			return -ENOMEM;
-	}
-	return p->size - n;
+	uint32_t size = 0;
+	for (uint32_t i = 0; i < p->count && i < PIPE_BUFFERS; i++)
+		size += pipe_buffer_at(p, i)->size;
+	loan->parts = pipe_parts(p, p->head, (uint32_t)min_u64(size, most), loan->part);
+	/* The ring may be made larger meanwhile, and the bytes move; their old memory stays. */
+	loan->first = frame_of(p->ring);
+	loan->pages = p->size >> PAGE_SHIFT;
+	frames_get(loan->first, loan->pages);
+	p->taking = true;
 }
 
-static int64_t give(struct pipe *p, struct io *io, uint64_t want)
+void pipe_take_end(struct pipe *p, uint64_t taken, const struct pipe_loan *loan)
 {
-	uint64_t done = 0;
-	while (done < want) {
-		uint32_t at = (uint32_t)(p->tail + done) & (p->size - 1);
-		uint64_t n = min_u64(want - done, p->size - at);
-		int64_t r = io_get(io, p->ring + at, n);
-		if (r < 0 || (uint64_t)r < n) {
-			r = whole_pages(done + (r > 0 ? (uint64_t)r : 0));
-			p->tail += r > 0 ? (uint64_t)r : 0;
-			return r;
-		}
-		done += (uint64_t)r;
-	}
-	p->tail += done;
-	return (int64_t)done;
+	bool was_full = pipe_is_full(p);
+	frames_put(loan->first, loan->pages);
+	pipe_drop(p, taken);
+	end_turn(p, &p->taking);
+	pipe_took(p, was_full);
 }
 
-static int64_t broken(struct thread *thread, const struct io *io)
+static int64_t broken(struct thread *thread, bool silent)
 {
 	struct process *p = thread->process;
 	struct signal_info info = { .signo = SIGPIPE, .code = SI_USER, .pid = p->pid, .uid = p->cred.uid };
-	if (!(io->flags & RWF_NOSIGNAL))
+	if (!silent)
 		signal_send_thread(thread, &info);
 	return -EPIPE;
+}
+
+int pipe_await_room(struct pipe *p, struct thread *self, uint64_t want, bool nowait)
+{
+	for (;;) {
+		if (!p->readers)
+			return (int)broken(self, false);
+		if (!p->giving && !pipe_is_full(p)) {
+			if (pipe_room(p, want))
+				return 0;
+			if (!p->count)
+				return -ENOMEM;
+		}
+		if (!p->giving && nowait)
+			return -EAGAIN;
+		if (wait_on(self, p->giving ? &p->turn_wait : &p->write_wait, NO_DEADLINE, true)) {
+			wake_next_writer(p);
+			return -ERESTARTSYS;
+		}
+	}
+}
+
+uint32_t pipe_give_begin(struct pipe *p, uint64_t most, uint32_t start, struct io_vec part[2])
+{
+	uint64_t room = min_u64(pipe_room(p, most), ((uint64_t)pipe_free_buffers(p) << PAGE_SHIFT) - start);
+	p->giving = true;
+	return pipe_parts(p, p->tail, (uint32_t)min_u64(room, most), part);
+}
+
+void pipe_give_end(struct pipe *p, uint64_t given, uint32_t start)
+{
+	uint64_t left = given;
+	end_turn(p, &p->giving);
+	while (left) {
+		struct pipe_buffer b = { .start = (uint16_t)start, .size = (uint16_t)min_u64(left, PAGE_SIZE - start) };
+		pipe_push(p, b);
+		left -= b.size;
+		start = 0;
+	}
+	if (given)
+		pipe_gave(p);
+	else
+		wake_next_writer(p);
+}
+
+/* The first bytes of a write go into the last page, if all that are not whole pages fit there. Bytes or -EFAULT. */
+static int64_t join(struct pipe *p, struct io *io)
+{
+	uint32_t size = (uint32_t)(io->remaining % PAGE_SIZE);
+	if (!size || !p->count)
+		return 0;
+	const struct pipe_buffer *last = pipe_buffer_at(p, p->count - 1);
+	if (!last->merges || last->start + last->size + size > PAGE_SIZE || pipe_room(p, io->remaining) < size)
+		return 0;
+	return pipe_join(p, io, size) ? (int64_t)size : -EFAULT;
+}
+
+/* As much as goes into buffers. Bytes, 0: it is full; -EFAULT, -ENOMEM. */
+static int64_t give(struct pipe *p, struct io *io, bool packet)
+{
+	int64_t done = 0;
+	while (io->remaining && !pipe_is_full(p)) {
+		uint16_t n = (uint16_t)min_u64(io->remaining, PAGE_SIZE);
+		if (pipe_room(p, io->remaining) < n)
+			return done || p->count ? done : -ENOMEM;
+		if (!pipe_append(p, io, (struct pipe_buffer){ .size = n, .merges = !packet, .packet = packet }))
+			return done ? done : -EFAULT;
+		done += n;
+	}
+	return done;
 }
 
 static int64_t pipe_write(struct file *file, struct thread *thread, struct io *io, uint64_t *position)
 {
 	struct pipe *p = file->path.inode->pipe;
-	uint64_t done = 0;
-	int64_t r = 0;
+	bool begun = false;
+	int64_t done = 0, r = 0;
 	(void)position;
 	while (io->remaining) {
 		if (!p->readers) {
-			r = broken(thread, io);
+			r = broken(thread, io->flags & RWF_NOSIGNAL);
 			break;
 		}
-		uint64_t want = io->remaining;
-		int64_t room = room_for(p, want);
-		if (room < 0) {
-			r = room;
-			break;
-		}
-		/* A write that must not be torn waits until all of it fits. */
-		if (room && ((uint64_t)room >= want || done || want > PIPE_BUF_SIZE)) {
-			r = give(p, io, min_u64(want, (uint64_t)room));
-			if (r <= 0)
+		if (!p->giving) {
+			int64_t joined = begun ? 0 : join(p, io);
+			begun = true;
+			r = joined < 0 ? joined : give(p, io, file->flags & O_DIRECT);
+			int64_t n = (joined > 0 ? joined : 0) + (r > 0 ? r : 0);
+			if (n)
+				wake_readers(p);
+			done += n;
+			if (r < 0 || !io->remaining)
 				break;
-			done += (uint64_t)r;
-			wake_readers(p);
-			continue;
 		}
-		if (file_nonblocking(file, io)) {
+		if (!p->giving && file_nonblocking(file, io)) {
 			r = -EAGAIN;
 			break;
 		}
-		if (wait_on(thread, &p->write_wait, NO_DEADLINE, true)) {
-			if (used(p) < p->size)
-				waitq_wake(&p->write_wait, 1);
+		if (wait_on(thread, p->giving ? &p->turn_wait : &p->write_wait, NO_DEADLINE, true)) {
 			r = -ERESTARTSYS;
 			break;
 		}
 	}
-	if (p->size && used(p) < p->size && !list_empty(&p->write_wait.waiters))
-		waitq_wake(&p->write_wait, 1);
-	return done ? (int64_t)done : r;
+	wake_next_writer(p);
+	return done ? done : r;
 }
 
 static uint32_t pipe_poll(struct file *file, struct poll_table *table)
@@ -269,7 +311,7 @@ static uint32_t pipe_poll(struct file *file, struct poll_table *table)
 	uint32_t mask = 0;
 	if (file_readable(file)) {
 		poll_watch(table, &p->poll_read);
-		if (used(p))
+		if (p->count)
 			mask |= POLLIN | POLLRDNORM;
 		/* A FIFO that has had no writer yet is not hung up. */
 		if (!p->writers && p->writer_opens != file->dir_generation)
@@ -277,7 +319,7 @@ static uint32_t pipe_poll(struct file *file, struct poll_table *table)
 	}
 	if (file_writable(file)) {
 		poll_watch(table, &p->poll_write);
-		if (has_room(p))
+		if (!pipe_is_full(p))
 			mask |= POLLOUT | POLLWRNORM;
 		if (!p->readers)
 			mask |= POLLERR;
@@ -289,7 +331,7 @@ static int64_t pipe_ioctl(struct file *file, struct thread *thread, uint32_t req
 {
 	if (request != FIONREAD)
 		return -ENOTTY;
-	int32_t n = (int32_t)used(file->path.inode->pipe);
+	int32_t n = (int32_t)pipe_bytes(file->path.inode->pipe);
 	return user_write(thread->process->space, arg, &n, sizeof(n));
 }
 
@@ -304,10 +346,8 @@ static void pipe_release(struct file *file)
 		p->writers--;
 	wake_everybody(p);
 	/* A FIFO forgets its bytes when nobody has it open. */
-	if (!p->readers && !p->writers) {
-		ring_free(p);
-		p->head = p->tail = 0;
-	}
+	if (!p->readers && !p->writers)
+		pipe_ring_clear(p);
 }
 
 static const struct file_ops pipe_file_ops = {
@@ -318,6 +358,11 @@ static const struct file_ops pipe_file_ops = {
 	.release = pipe_release,
 	.rwf = RWF_FILE | RWF_NOWAIT,
 };
+
+struct pipe *pipe_of(const struct file *file)
+{
+	return file->ops == &pipe_file_ops ? file->path.inode->pipe : NULL;
+}
 
 static struct inode *pipe_node_release(struct inode *inode)
 {
@@ -331,7 +376,7 @@ static const struct inode_ops pipe_inode_ops = { .release = pipe_node_release };
 void pipe_free(struct inode *inode)
 {
 	struct pipe *p = inode->pipe;
-	ring_free(p);
+	pipe_ring_fini(p);
 	user_uncharge(p->uid, USER_PIPE_PAGES, p->capacity >> PAGE_SHIFT);
 	if (inode->ops != &pipe_inode_ops)
 		heap_free(p);
@@ -344,7 +389,7 @@ int pipe_make(uint32_t flags, const struct credentials *cred, struct file **read
 		return -ENFILE;
 	struct pipe_node *node = heap_alloc(sizeof(*node));
 	struct file *r = file_new(&pipe_file_ops, O_RDONLY | (flags & O_NONBLOCK));
-	struct file *w = file_new(&pipe_file_ops, O_WRONLY | (flags & O_NONBLOCK));
+	struct file *w = file_new(&pipe_file_ops, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
 	int error = node && r && w ? 0 : -ENOMEM;
 	if (!error) {
 		pipe_init(&node->pipe);
@@ -436,25 +481,23 @@ int64_t pipe_set_size(struct inode *inode, uint64_t size, const struct credentia
 	size = (uint32_t)size;
 	if (size > UINT32_MAX / 2 + 1)
 		return -EINVAL;
-	if (size > PIPE_SIZE_MAX && !privileged(cred, PRIV_LIMITS))
+	size = size_round(size);
+	/* To make it smaller is nothing that asks for a privilege. */
+	uint64_t more = size > p->capacity ? (size - p->capacity) >> PAGE_SHIFT : 0;
+	uint64_t less = size < p->capacity ? (p->capacity - size) >> PAGE_SHIFT : 0;
+	bool exempt = privileged(cred, PRIV_LIMITS);
+	if (more && size > pipe_size_max() && !exempt)
 		return -EPERM;
-	uint32_t capacity = (uint32_t)PAGE_SIZE;
-	while (capacity < size)
-		capacity *= 2;
-	if (capacity > FRAMES_RUN_MAX << PAGE_SHIFT)
+	if (size > FRAMES_RUN_MAX << PAGE_SHIFT)
 		return -ENOMEM;
-	if (capacity < used(p))
-		return -EBUSY;
-	if (p->size > capacity && ring_resize(p, capacity))
-		return -ENOMEM;
-	bool limited = !privileged(cred, PRIV_LIMITS) && !privileged(cred, PRIV_PIPES);
-	uint64_t more = capacity > p->capacity ? (capacity - p->capacity) >> PAGE_SHIFT : 0;
-	uint64_t less = capacity < p->capacity ? (p->capacity - capacity) >> PAGE_SHIFT : 0;
-	if (!user_charge(p->uid, USER_PIPE_PAGES, more, limited && more ? min_u64(pipe_user_pages(false), pipe_user_pages(true)) : UINT64_MAX))
+	bool limited = more && !exempt && !privileged(cred, PRIV_PIPES);
+	if (!user_charge(p->uid, USER_PIPE_PAGES, more, limited ? min_u64(pipe_user_pages(false), pipe_user_pages(true)) : UINT64_MAX))
 		return -EPERM;
-	user_uncharge(p->uid, USER_PIPE_PAGES, less);
-	bool had_room = has_room(p);
-	p->capacity = capacity;
-	wake_writers(p, had_room);
-	return capacity;
+	bool was_full = pipe_is_full(p);
+	int r = pipe_ring_set_capacity(p, (uint32_t)size);
+	user_uncharge(p->uid, USER_PIPE_PAGES, r ? more : less);
+	if (r)
+		return r;
+	pipe_took(p, was_full);
+	return (int64_t)size;
 }

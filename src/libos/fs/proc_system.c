@@ -289,6 +289,12 @@ static void show_file_nr(struct text *text, const struct proc_subject *s)
 	text_printf(text, "%lu\t0\t%d\n", (unsigned long)libos.vfs.file_live, FD_MAX);
 }
 
+static void show_pipe_max(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%lu\n", (unsigned long)pipe_size_max());
+}
+
 static void show_pipe_soft(struct text *text, const struct proc_subject *s)
 {
 	(void)s;
@@ -383,7 +389,7 @@ static const struct proc_entry inotify_children[] = {
 static const struct proc_entry fs_children[] = {
 	{ "epoll", PROC_FOLDER, 0555, .children = epoll_children },
 	{ "inotify", PROC_FOLDER, 0555, .children = inotify_children },
-	KEPT("pipe-max-size", SETTING_PIPE_MAX, "1048576"),
+	{ "pipe-max-size", PROC_FILE, 0644, .show = show_pipe_max, .setting = SETTING_PIPE_MAX },
 	{ "pipe-user-pages-soft", PROC_FILE, 0644, .show = show_pipe_soft, .setting = SETTING_PIPE_USER_SOFT },
 	{ "pipe-user-pages-hard", PROC_FILE, 0644, .show = show_pipe_hard, .setting = SETTING_PIPE_USER_HARD },
 	{ "file-max", PROC_FILE, 0444, .show = show_file_max },
