@@ -130,6 +130,41 @@ WORLD_TEST(libos_fs_pipe, broken_and_resized)
 	file_put(in);
 }
 
+/* Without memory a pipe works with the page that it has, and moves parts of buffers. */
+WORLD_TEST(libos_fs_pipe, without_memory)
+{
+	static uint8_t bytes[8192], back[8192];
+	static exo_frame_t taken[8192];
+	struct file *in[2], *out[2];
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)random_u64();
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(pipe_make(O_NONBLOCK | O_DIRECT, NULL, &out[i], &in[i]), 0);
+		cr_assert_eq(do_write(in[i], bytes, 2000, 0), 2000);
+		cr_assert_eq(fd_install(world.process.fds, out[i], 2 * i, false, 1024), 2 * i);
+		cr_assert_eq(fd_install(world.process.fds, in[i], 2 * i + 1, false, 1024), 2 * i + 1);
+	}
+	cr_assert_eq(do_write(in[0], bytes + 2000, 2000, 0), 2000);
+	while (count < 8192 && (taken[count] = frames_alloc(0, true)) != FRAME_NONE)
+		count++;
+	cr_expect_eq(do_write(in[0], bytes, 4000, 0), -EAGAIN); /* not torn */
+	cr_expect_eq(sys_tee(me, (uint64_t[]){ 0, 3, 100000, 0 }), 2096);
+	cr_expect_eq(sys_tee(me, (uint64_t[]){ 0, 3, 100000, 0 }), -EAGAIN);
+	cr_expect_eq(sys_splice(me, (uint64_t[]){ 0, 0, 3, 0, 100000, 0 }), -EAGAIN);
+	cr_expect_eq(do_read(out[1], back, sizeof(back), 0), 2000);
+	cr_expect_eq(do_read(out[1], back, sizeof(back), 0), 2000);
+	cr_expect_eq(memcmp(back, bytes, 2000), 0);
+	cr_expect_eq(sys_splice(me, (uint64_t[]){ 0, 0, 3, 0, 100000, 0 }), 4000);
+	cr_expect_eq(do_read(out[1], back, sizeof(back), 0), 96);
+	cr_expect_eq(memcmp(back, bytes + 2000, 96), 0);
+	cr_expect_eq(do_read(out[1], back, sizeof(back), 0), 2000);
+	cr_expect_eq(do_read(out[1], back, sizeof(back), 0), 2000);
+	cr_expect_eq(memcmp(back, bytes + 2000, 2000), 0);
+	while (count)
+		frame_put(taken[--count]);
+}
+
 WORLD_TEST(libos_fs_pipe, fifo)
 {
 	struct file *in, *out;

@@ -1,5 +1,6 @@
 /* sendfile and copy_file_range: from file to file through a buffer of the LibOS. */
 #include <libos/fs/notify.h>
+#include <libos/fs/pipe.h>
 
 #define COPY_CHUNK 65536u
 
@@ -41,11 +42,24 @@ static int64_t copy(struct thread *self, struct file *in, uint64_t *from, struct
 	return done ? (int64_t)done : r;
 }
 
+/* A pipe takes what another file would not: a source that cannot seek, and any position. */
 static int check_ends(const struct file *in, const struct file *out)
 {
 	if (!in || !out || !file_readable(in) || !file_writable(out))
 		return -EBADF;
-	return in->ops->read && out->ops->write && in->ops->seek ? 0 : -EINVAL;
+	if (pipe_of(out))
+		return 0;
+	return in->ops->read && out->ops->write && in->ops->seek && !(out->flags & O_APPEND) ? 0 : -EINVAL;
+}
+
+static int64_t copy_to_pipe(struct thread *self, struct file *in, uint64_t *from, struct file *out, uint64_t size)
+{
+	int64_t r = splice_to_pipe(self, in, from, out, size, out->flags & O_NONBLOCK);
+	if (r > 0) {
+		notify_inode(in->path.inode, IN_ACCESS);
+		notify_inode(out->path.inode, IN_MODIFY);
+	}
+	return r;
 }
 
 /* All about the source of sendfile comes before the other end. */
@@ -69,16 +83,14 @@ int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
 		r = check_source(in, args_[2] != 0, offset, args_[3]);
 	if (!r)
 		r = check_ends(in, out);
-	if (!r && (out->flags & O_APPEND))
-		r = -EINVAL;
 	if (r || !size)
 		return r;
-	/* What is always empty has nothing to give away (Linux's /dev/null). */
-	if ((in->ops->always & FILE_EMPTY) || is_directory(in->path.inode))
+	uint64_t *place = args_[2] ? &offset : &in->position;
+	if (!(in->ops->splices & SPLICE_FROM) || !(pipe_of(out) || (out->ops->splices & SPLICE_TO)))
 		return -EINVAL;
 	file_get(in);
 	file_get(out);
-	r = copy(self, in, args_[2] ? &offset : &in->position, out, &out->position, size);
+	r = pipe_of(out) ? copy_to_pipe(self, in, place, out, size) : copy(self, in, place, out, &out->position, size);
 	file_put(in);
 	file_put(out);
 	if (args_[2] && r >= 0) {

@@ -124,12 +124,14 @@ static int zero_mmap(struct file *file, bool *anonymous)
 }
 
 static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = device_seek,
-                                           .always = FILE_SWALLOWS | FILE_EMPTY, .rwf = RWF_FILE | RWF_NOWAIT };
+                                           .always = FILE_SWALLOWS | FILE_EMPTY, .splices = SPLICE_TO, .rwf = RWF_FILE | RWF_NOWAIT };
 static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = device_seek, .mmap = zero_mmap,
-                                           .always = FILE_SWALLOWS | FILE_ZEROES, .rwf = RWF_FILE | RWF_NOWAIT };
-static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = device_seek, .rwf = RWF_FILE };
+                                           .always = FILE_SWALLOWS | FILE_ZEROES, .splices = SPLICE_FROM | SPLICE_TO,
+                                           .rwf = RWF_FILE | RWF_NOWAIT };
+static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = device_seek, .splices = SPLICE_FROM,
+                                           .rwf = RWF_FILE };
 static const struct file_ops random_ops = { .read = random_read, .write = null_write, .seek = device_seek, .ioctl = random_ioctl,
-                                             .rwf = RWF_FILE | RWF_NOWAIT };
+                                             .splices = SPLICE_FROM | SPLICE_TO, .rwf = RWF_FILE | RWF_NOWAIT };
 
 /* Only /dev/random can be waited for, and never has to be. */
 static uint32_t random_poll(struct file *file, struct poll_table *table)
@@ -140,7 +142,7 @@ static uint32_t random_poll(struct file *file, struct poll_table *table)
 
 static const struct file_ops blocking_random_ops = { .read = random_read, .write = null_write, .seek = device_seek,
                                                       .ioctl = random_ioctl, .poll = random_poll,
-                                                      .rwf = RWF_FILE | RWF_NOWAIT };
+                                                      .splices = SPLICE_FROM | SPLICE_TO, .rwf = RWF_FILE | RWF_NOWAIT };
 
 /* ---- opening by number ---- */
 

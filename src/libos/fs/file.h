@@ -46,6 +46,14 @@ enum {
 	FILE_ZEROES = 4,   /* a read gives zeroes, as many as asked for */
 };
 
+/* How splice(2) and sendfile(2) take a file that is no pipe: file_ops.splices. */
+enum {
+	SPLICE_FROM = 1,   /* as the source */
+	SPLICE_TO = 2,     /* as the target */
+	SPLICE_PAGES = 4,  /* its bytes lie in pages of the file, which a pipe gets as they are */
+	SPLICE_NOWAIT = 8, /* SPLICE_F_NONBLOCK, which is about the pipe, is also about it */
+};
+
 struct file_ops {
 	/* Bytes moved or -errno. position: read and advanced. Blocks unless file_nonblocking().
 	 * -ERESTARTSYS when a signal came before any byte moved. */
@@ -61,6 +69,7 @@ struct file_ops {
 	/* May it be mapped? NULL: -ENODEV unless inode->ops->page. /dev/zero: *anonymous = true. */
 	int (*mmap)(struct file *file, bool *anonymous);
 	uint8_t always; /* FILE_*; 0: it depends */
+	uint8_t splices; /* SPLICE_*; 0: it is neither source nor target */
 	uint32_t rwf;   /* RWF_* that it takes, beside RWF_HIPRI */
 };
 

@@ -166,5 +166,6 @@ const struct file_ops page_file_ops = {
 	.read = page_file_read,
 	.write = page_file_write,
 	.seek = page_file_seek,
+	.splices = SPLICE_FROM | SPLICE_TO | SPLICE_PAGES,
 	.rwf = RWF_FILE,
 };

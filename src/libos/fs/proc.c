@@ -518,8 +518,8 @@ static uint32_t mounts_poll(struct file *file, struct poll_table *table)
 	.release = proc_file_release
 
 static const struct file_ops proc_file_ops = { FILE_OPS };
-static const struct file_ops system_file_ops = { FILE_OPS, .poll = system_poll };
-static const struct file_ops mounts_file_ops = { FILE_OPS, .poll = mounts_poll };
+static const struct file_ops system_file_ops = { FILE_OPS, .poll = system_poll, .splices = SPLICE_FROM | SPLICE_TO };
+static const struct file_ops mounts_file_ops = { FILE_OPS, .poll = mounts_poll, .splices = SPLICE_FROM };
 
 static struct inode *proc_release(struct inode *inode)
 {

@@ -130,5 +130,6 @@ static const struct file_ops socket_file_ops = {
 	.ioctl = socket_ioctl,
 	.poll = socket_poll,
 	.release = socket_release,
+	.splices = SPLICE_FROM | SPLICE_TO | SPLICE_NOWAIT,
 	.rwf = RWF_FILE | RWF_NOWAIT,
 };

@@ -217,6 +217,7 @@ static const struct file_ops tty_file_ops = {
 	.write = tty_write,
 	.ioctl = tty_ioctl,
 	.poll = tty_poll,
+	.splices = SPLICE_FROM | SPLICE_TO,
 	.rwf = RWF_FILE,
 };
 
