@@ -176,6 +176,7 @@ void libos_start(const struct exo_boot *boot)
 	net_init();
 	options_parse();
 	tty_console_init();
+	pty_init();
 	if (libos.options.bench)
 		libos_bench();
 	if (boot->image_size)

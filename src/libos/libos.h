@@ -16,6 +16,7 @@
 #include <libos/net/net.h>
 #include <libos/proc/process.h>
 #include <libos/sched/sched.h>
+#include <libos/tty/pty.h>
 #include <libos/tty/tty.h>
 #include <libos/vm/frames.h>
 #include <libos/vm/vm.h>
@@ -50,6 +51,7 @@ struct libos {
 	struct vfs vfs;               /* fs/vfs.h */
 	struct net net;               /* net/net.h */
 	struct tty console;           /* tty/tty.h */
+	struct pty_table ptys;        /* tty/pty.h */
 	bool no_answer_programs;      /* this machine runs none */
 	bool panicked;                /* for tests: the status alone may be that of a first program that called abort() */
 	struct waitq ipc_events;      /* threads that wait in a call of the kernel: EXO_EV_IPC */

@@ -37,6 +37,7 @@ static struct {
 } world;
 
 uint64_t libos_now(void) { return world.now; }
+void waitq_init(struct waitq *q) { (void)q; }
 void waitq_wake_all(struct waitq *q) { (void)q; }
 void waitq_wake_events(struct waitq *q, uint32_t events) { (void)q; (void)events; }
 uint32_t waitq_wake(struct waitq *q, uint32_t n) { (void)q; (void)n; return 0; }
@@ -267,7 +268,9 @@ Test(libos_tty_file, hangup_ends_everything)
 	cr_expect_eq(write_text("x"), -EIO);
 	cr_expect_eq(control(TIOCGWINSZ, &size), -EIO);
 	cr_expect_eq(world.file.ops->poll(&world.file, NULL) & POLLHUP, POLLHUP);
-	cr_expect_str_eq(world.signals, "p10:1 p10:18 10:1 ");
+	cr_expect_str_eq(world.signals, "p10:1 p10:18 ");
+	tty_session_exit(&world.session, true);
+	cr_expect_str_eq(world.signals, "p10:1 p10:18 10:1 10:18 ", "the foreground, when the leader ends");
 	cr_expect_null(world.session.tty);
 }
 
@@ -369,7 +372,7 @@ Test(libos_tty_file, controlling_terminal)
 	cr_expect_eq(world.file.ops->ioctl(&world.file, &world.self, TIOCSCTTY, 1), 0);
 	cr_expect_null(world.session.tty);
 	cr_expect_eq(world.tty.foreground_pgid, 30);
-	tty_session_exit(&other);
+	tty_session_exit(&other, false);
 	cr_expect_str_eq(world.signals, "30:1 30:18 ");
 	cr_expect_null(world.tty.session);
 }

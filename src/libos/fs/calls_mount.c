@@ -1,5 +1,5 @@
 /* mount and umount2. All mounts are private: nothing is propagated (MS_SHARED is refused). */
-#include <libos/fs/mount_options.h>
+#include <libos/fs/devpts.h>
 
 #define MS_ATIME    (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
 #define MS_KINDS    (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
@@ -51,6 +51,15 @@ static int tmpfs_mounted(const char *type, char *text, struct super **made)
 	return 0;
 }
 
+static int devpts_mounted(char *text, struct super **made)
+{
+	struct mount_options o = DEVPTS_OPTIONS;
+	if (mount_options_parse(text, &o))
+		return -EINVAL;
+	*made = devpts_new("devpts", &o);
+	return *made ? 0 : -ENOMEM;
+}
+
 /* *fresh: it was made for this mount. */
 static int new_super(const char *type, char *options, struct super **made, bool *fresh)
 {
@@ -62,6 +71,8 @@ static int new_super(const char *type, char *options, struct super **made, bool 
 		*made = procfs_new();
 		return *made ? 0 : -ENOMEM;
 	}
+	if (str_equal(type, "devpts"))
+		return devpts_mounted(options, made);
 	if (str_equal(type, "devtmpfs")) {
 		/* There is one, with the system's devices. */
 		*made = devtmpfs();
@@ -155,20 +166,24 @@ static int remount(const struct path *on, char *options, uint32_t flags)
 {
 	struct mount *m = on->mount;
 	struct super *super = m->super;
-	struct mount_options o = { 0 };
+	struct mount_options o = { 0 }, names = DEVPTS_OPTIONS;
 	uint32_t keep = MS_UNBINDABLE;
 	bool whole = !(flags & MS_BIND);
 	if (on->inode != m->root)
 		return -EINVAL;
 	if (whole && super->magic == TMPFS_MAGIC && mount_options_parse(options, &o))
 		return -EINVAL;
+	if (whole && super->magic == DEVPTS_SUPER_MAGIC && mount_options_parse(options, &names))
+		return -EINVAL;
 	bool freezes = (flags & MS_RDONLY) && !((whole ? super->flags : m->flags) & MS_RDONLY);
 	if (freezes && mount_written(m, whole))
 		return -EBUSY;
 	if (whole) {
-		int r = resize(super, &o);
+		int r = super->magic == DEVPTS_SUPER_MAGIC ? 0 : resize(super, &o);
 		if (r)
 			return r;
+		if (super->magic == DEVPTS_SUPER_MAGIC)
+			devpts_set(super, &names);
 		super->flags = super_flags(flags);
 	}
 	if (!(flags & MS_ATIME))

@@ -182,6 +182,10 @@ int device_open(struct inode *inode, struct file *file, struct thread *thread)
 		return open_memory(minor, file);
 	if (major == MAJOR_TTYAUX && minor == 0)
 		return open_controlling(file, thread);
+	if (major == PTY_MASTER_MAJOR && minor == PTY_MASTER_MINOR)
+		return pty_open_master(file, thread);
+	if (major == PTY_SLAVE_MAJOR)
+		return pty_open_slave(inode, file, thread);
 	if ((major == MAJOR_TTYAUX && minor == 1) || (major == MAJOR_TTY && (minor <= 1 || minor == MINOR_SERIAL0)))
 		return tty_open(&libos.console, file, thread);
 	if (major == MAJOR_MISC && minor == MINOR_EXO) {
@@ -201,6 +205,7 @@ static const struct {
 	{ "random", 0666, MAJOR_MEM, 8 },    { "urandom", 0666, MAJOR_MEM, 9 },  { "tty", 0666, MAJOR_TTYAUX, 0 },
 	{ "console", 0600, MAJOR_TTYAUX, 1 }, { "ttyS0", 0600, MAJOR_TTY, MINOR_SERIAL0 },
 	{ "exo", 0600, MAJOR_MISC, MINOR_EXO },
+	{ "ptmx", 0666, PTY_MASTER_MAJOR, PTY_MASTER_MINOR },
 };
 
 static const struct {

@@ -117,6 +117,8 @@ int vfs_rename(struct thread *thread, int from_dirfd, const char *from, int to_d
 int files_check(const struct credentials *cred);
 /* Opens a new file without a place; takes its reference, also on failure. */
 int open_inode(struct thread *thread, struct inode *inode, int flags, struct file **made);
+/* Opens what is there, whoever may. */
+int open_path(struct thread *thread, const struct path *path, int flags, struct file **made);
 
 /* ---- xattr.c ---- */
 #define XATTR_CREATE  1u

@@ -1,5 +1,8 @@
 /* Mounted file systems: the tree of mounts, and the first ones at boot. */
+#include <libos/fs/devpts.h>
 #include <libos/fs/notify.h>
+
+#define TTY_GROUP 5u /* as in the /etc/group of most systems */
 
 struct super *super_new(const char *type, const char *source, uint64_t magic)
 {
@@ -153,8 +156,10 @@ static void mount_detach(struct mount *m)
 void super_drop_unmounted(struct super *super)
 {
 	struct inode *root = super->root;
-	if (super->mounts)
+	if (super->mounts || !root)
 		return;
+	if (super->kill)
+		super->kill(super);
 	super->root = NULL;
 	inode_put(root);
 }
@@ -170,10 +175,8 @@ void mount_put(struct mount *m)
 	super->mounts--;
 	if (!super->mounts)
 		notify_unmount(super);
-	if (!super->mounts && super->kill)
-		super->kill(super);
-	inode_put(m->root);
 	super_drop_unmounted(super);
+	inode_put(m->root);
 	super_put(super);
 	heap_free(m->source);
 	heap_free(m);
@@ -253,6 +256,11 @@ static int mount_first(const struct path *top)
 	struct path in_dev = { r ? NULL : dev, r ? NULL : dev->root };
 	if (!r)
 		r = mount_at(&in_dev, "shm", tmpfs_new("tmpfs", "tmpfs", tmpfs_default_bytes(), 01777), MS_NOSUID | MS_NODEV, NULL);
+	struct mount_options names = DEVPTS_OPTIONS;
+	names.mode = 0620;
+	names.gid = TTY_GROUP;
+	if (!r)
+		r = mount_at(&in_dev, "pts", devpts_new("devpts", &names), MS_NOSUID | MS_NOEXEC, NULL);
 	if (!r)
 		r = mount_at(top, "proc", procfs_new(), MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	struct inode *tmp;

@@ -1,6 +1,8 @@
 /* The text of options that mount(2) takes: tmpfs(5), and what proc and ramfs make of theirs. */
 #include <libos/fs/mount_options.h>
 
+#define DEVPTS_MAX (1u << 20) /* NR_UNIX98_PTY_MAX */
+
 /* A number with k, m, g or % of memory behind it. */
 static bool parse_size(const char *s, uint64_t *bytes)
 {
@@ -49,9 +51,36 @@ static uint64_t limit(uint64_t n, uint64_t unit)
 	return n && n < UINT64_MAX / unit ? n * unit : UINT64_MAX;
 }
 
+/* Of what all know. */
+static bool parse_owner(const char *s, struct mount_options *o)
+{
+	if (str_starts(s, "mode="))
+		return parse_mode(s + 5, &o->mode);
+	if (str_starts(s, "uid="))
+		return parse_id(s + 4, &o->uid);
+	if (str_starts(s, "gid="))
+		return parse_id(s + 4, &o->gid);
+	return !*s;
+}
+
+static bool parse_devpts(const char *s, struct mount_options *o)
+{
+	uint64_t n;
+	if (str_starts(s, "ptmxmode="))
+		return parse_mode(s + 9, &o->ptmx_mode);
+	if (str_starts(s, "max=")) {
+		bool good = str_to_u64(s + 4, &n) && n <= DEVPTS_MAX;
+		o->count = good ? (uint32_t)n : 0;
+		return good;
+	}
+	return str_equal(s, "newinstance") || parse_owner(s, o);
+}
+
 static bool parse_one(const char *s, struct mount_options *o)
 {
 	uint64_t n;
+	if (o->of_devpts)
+		return parse_devpts(s, o);
 	if (str_starts(s, "size=")) {
 		o->has_bytes = parse_size(s + 5, &n);
 		if (o->has_bytes)
@@ -70,13 +99,7 @@ static bool parse_one(const char *s, struct mount_options *o)
 			o->max_metadata = limit(n, TMPFS_INODE_SPACE);
 		return o->has_metadata;
 	}
-	if (str_starts(s, "mode="))
-		return parse_mode(s + 5, &o->mode);
-	if (str_starts(s, "uid="))
-		return parse_id(s + 4, &o->uid);
-	if (str_starts(s, "gid="))
-		return parse_id(s + 4, &o->gid);
-	return !*s || str_equal(s, "noswap");
+	return str_equal(s, "noswap") || parse_owner(s, o);
 }
 
 int mount_options_parse(char *text, struct mount_options *o)

@@ -192,6 +192,13 @@ int open_inode(struct thread *thread, struct inode *inode, int flags, struct fil
 	return make_file(thread, &path, flags, true, made);
 }
 
+int open_path(struct thread *thread, const struct path *path, int flags, struct file **made)
+{
+	struct path own;
+	path_set(&own, path->mount, path->inode);
+	return make_file(thread, &own, flags, false, made);
+}
+
 static int open_existing(struct thread *thread, struct path *path, int flags, struct file **made)
 {
 	int r = 0;

@@ -1,5 +1,5 @@
 /* /proc/PID/mounts and mountinfo: what is mounted below that process's root directory. */
-#include <libos/fs/internal.h>
+#include <libos/fs/devpts.h>
 #include <libos/fs/proc.h>
 
 /* Blanks and backslashes as octal. */
@@ -38,6 +38,8 @@ static void add_options(struct text *text, const struct super *super)
 {
 	if (super->magic == RAMFS_MAGIC && super->root_mode != 0755)
 		text_printf(text, ",mode=%03o", super->root_mode);
+	if (super->magic == DEVPTS_SUPER_MAGIC)
+		devpts_show_options(text, super);
 	if (super->magic != TMPFS_MAGIC)
 		return;
 	if (super->max_bytes != tmpfs_default_bytes() && super->max_bytes != UINT64_MAX)

@@ -215,6 +215,18 @@ static void show_os_version(struct text *text, const struct proc_subject *s)
 	text_printf(text, "#1 FeuerBird\n");
 }
 
+static void show_pty_max(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%u\n", pty_max());
+}
+
+static void show_pty_count(struct text *text, const struct proc_subject *s)
+{
+	(void)s;
+	text_printf(text, "%u\n", libos.ptys.count);
+}
+
 static void show_pid_max(struct text *text, const struct proc_subject *s)
 {
 	(void)s;
@@ -317,6 +329,13 @@ static void show_epoll_watches(struct text *text, const struct proc_subject *s)
 
 #define KEPT(name, setting_, text_) { name, PROC_FILE, 0644, .setting = setting_, .text = text_ }
 
+static const struct proc_entry pty_children[] = {
+	{ "max", PROC_FILE, 0444, .show = show_pty_max },
+	{ "nr", PROC_FILE, 0444, .show = show_pty_count },
+	{ "reserve", PROC_FILE, 0444, .text = "0" },
+	{ .name = NULL },
+};
+
 static const struct proc_entry random_children[] = {
 	{ "boot_id", PROC_FILE, 0444, .show = show_boot_id },
 	{ "uuid", PROC_FILE, 0444, .show = show_fresh_uuid },
@@ -334,6 +353,7 @@ static const struct proc_entry kernel_children[] = {
 	{ "pid_max", PROC_FILE, 0444, .show = show_pid_max },
 	{ "threads-max", PROC_FILE, 0444, .show = show_threads_max },
 	{ "random", PROC_FOLDER, 0555, .children = random_children },
+	{ "pty", PROC_FOLDER, 0555, .children = pty_children },
 	{ "cap_last_cap", PROC_FILE, 0444, .text = "40" },
 	{ "ngroups_max", PROC_FILE, 0444, .show = show_groups_max },
 	{ "overflowuid", PROC_FILE, 0444, .text = "65534" },

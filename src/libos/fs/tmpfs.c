@@ -48,7 +48,7 @@ static void node_free(struct tmpfs_node *n)
 	heap_free(n);
 }
 
-static int tmpfs_lookup(struct inode *dir, const char *name, size_t length, struct inode **found)
+int tmpfs_lookup(struct inode *dir, const char *name, size_t length, struct inode **found)
 {
 	struct tmpfs_entry *e = dir_find(tmpfs_node(dir), name, length);
 	if (!e)
@@ -261,14 +261,14 @@ static int tmpfs_rename(struct inode *from_dir, const char *from, size_t from_le
 	return 0;
 }
 
-static struct inode *tmpfs_parent(struct inode *dir)
+struct inode *tmpfs_parent(struct inode *dir)
 {
 	struct inode *parent = &tmpfs_node(dir)->dir.parent->inode;
 	inode_get(parent);
 	return parent;
 }
 
-static int64_t tmpfs_name(struct inode *inode, char *to, size_t size, struct inode **dir)
+int64_t tmpfs_name(struct inode *inode, char *to, size_t size, struct inode **dir)
 {
 	struct list *first = list_first(&tmpfs_node(inode)->names);
 	if (!first)
@@ -290,7 +290,7 @@ static int64_t tmpfs_readlink(struct inode *inode, struct thread *thread, char *
 	return (int64_t)n;
 }
 
-static int tmpfs_open(struct inode *inode, struct file *file, struct thread *thread)
+int tmpfs_open(struct inode *inode, struct file *file, struct thread *thread)
 {
 	(void)thread;
 	if (!is_type(inode, S_IFREG) && !is_directory(inode))
@@ -305,7 +305,7 @@ static void target_fini(struct inode *inode)
 	heap_free(tmpfs_node(inode)->target);
 }
 
-static struct inode *tmpfs_release(struct inode *inode)
+struct inode *tmpfs_release(struct inode *inode)
 {
 	struct inode *parent = NULL;
 	if (is_directory(inode))

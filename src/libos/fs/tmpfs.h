@@ -47,6 +47,12 @@ struct tmpfs_node {
 static inline struct tmpfs_node *tmpfs_node(struct inode *inode) { return (struct tmpfs_node *)(void *)inode; }
 
 extern const struct inode_ops tmpfs_ops;
+/* Of these, what devpts.c uses, too. */
+int tmpfs_lookup(struct inode *dir, const char *name, size_t length, struct inode **found);
+struct inode *tmpfs_parent(struct inode *dir);
+int64_t tmpfs_name(struct inode *inode, char *to, size_t size, struct inode **dir);
+int tmpfs_open(struct inode *inode, struct file *file, struct thread *thread);
+struct inode *tmpfs_release(struct inode *inode);
 
 /* ---- tmpfs_dir.c: the containers, no rules ---- */
 struct tmpfs_entry *dir_find(const struct tmpfs_node *dir, const char *name, size_t length);

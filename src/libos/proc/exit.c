@@ -121,8 +121,8 @@ EXO_NORETURN static void init_ended(const struct process *p)
 
 static void leave_session(struct process *p)
 {
-	if (p->session && p->session->sid == p->pid && p->session->tty)
-		tty_session_exit(p->session);
+	if (p->session && p->session->sid == p->pid)
+		tty_session_exit(p->session, true);
 }
 
 void process_finish(struct thread *last)

@@ -36,6 +36,7 @@ struct session {
 	int32_t sid;
 	uint32_t refs;
 	struct tty *tty; /* controlling terminal, or NULL */
+	int32_t hung_up_pgid; /* foreground group of the one that was hung up; 0: none was */
 };
 
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_REAPED };

@@ -75,14 +75,10 @@ void tty_console_init(void)
 	struct tty *tty = &libos.console;
 	bool person;
 
-	memset(tty, 0, sizeof(*tty));
-	waitq_init(&tty->readers);
-	waitq_init(&tty->writers);
-	waitq_init(&tty->turn);
+	tty_init(tty);
 	tty->rdev = CONSOLE_RDEV;
 	tty->output = console_output;
 	tty->unthrottle = console_pump;
-	tty_termios_default(&tty->termios);
 	read_size(&tty->winsize, &person);
 	tty->plain = !person;
 	if (tty->plain) {

@@ -5,6 +5,7 @@
 #include <libos/abi/linux.h>
 #include <libos/abi/syscall.h>
 #include <libos/fs/file.h>
+#include <libos/lib/string.h>
 #include <libos/libos.h>
 #include <libos/tty/ldisc.h>
 
@@ -182,9 +183,10 @@ static int64_t tty_write(struct file *file, struct thread *thread, struct io *io
 	return r;
 }
 
+/* At the other end of a pseudo-terminal nobody may be reading, who need not be waited for: nothing is on a line. */
 int tty_drain(struct tty *tty, struct thread *thread)
 {
-	while (tty->out_count > 0) {
+	while (tty->out_count > 0 && !tty->changed) {
 		tty_out_flush(tty);
 		if (tty->out_count > 0 && wait_on(thread, &tty->writers, NO_DEADLINE, true) == -EINTR)
 			return -ERESTARTSYS;
@@ -212,14 +214,32 @@ static uint32_t tty_poll(struct file *file, struct poll_table *table)
 	return ready;
 }
 
+static void tty_release(struct file *file)
+{
+	struct tty *tty = file->private_data;
+
+	if (tty->closed)
+		tty->closed(tty, tty_file_is_dead(file));
+}
+
 static const struct file_ops tty_file_ops = {
 	.read = tty_read,
 	.write = tty_write,
 	.ioctl = tty_ioctl,
 	.poll = tty_poll,
 	.splices = SPLICE_FROM | SPLICE_TO,
+	.release = tty_release,
 	.rwf = RWF_FILE,
 };
+
+void tty_init(struct tty *tty)
+{
+	memset(tty, 0, sizeof(*tty));
+	waitq_init(&tty->readers);
+	waitq_init(&tty->writers);
+	waitq_init(&tty->turn);
+	tty_termios_default(&tty->termios);
+}
 
 int tty_open(struct tty *tty, struct file *file, struct thread *thread)
 {
@@ -230,6 +250,7 @@ int tty_open(struct tty *tty, struct file *file, struct thread *thread)
 	file->ops = &tty_file_ops;
 	file->private_data = tty;
 	file->dir_generation = tty->hangups;
+	tty_tell(tty, TTY_OPENED);
 	if (takes && tty_is_leader(thread) && !thread->process->session->tty && !tty->session)
 		tty_acquire(tty, thread);
 	return 0;

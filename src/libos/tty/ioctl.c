@@ -222,10 +222,13 @@ int64_t sys_vhangup(struct thread *self, const uint64_t *args)
 
 int64_t tty_ioctl(struct file *file, struct thread *thread, uint32_t request, uint64_t arg)
 {
-	struct tty *tty = file->private_data;
-
 	if (tty_file_is_dead(file))
 		return request == TIOCSPGRP ? -ENOTTY : -EIO;
+	return tty_request(file->private_data, file, thread, request, arg);
+}
+
+int64_t tty_request(struct tty *tty, struct file *file, struct thread *thread, uint32_t request, uint64_t arg)
+{
 	if (request == FIONREAD)
 		return tell(thread, arg, tty_input_count(tty));
 	if (tty->plain)
@@ -233,7 +236,7 @@ int64_t tty_ioctl(struct file *file, struct thread *thread, uint32_t request, ui
 	switch (request) {
 	case TIOCGWINSZ: return user_write(thread->process->space, arg, &tty->winsize, sizeof(tty->winsize));
 	case TIOCSWINSZ: return set_size(tty, thread->process->space, arg);
-	case TIOCOUTQ: return tell(thread, arg, tty->out_count);
+	case TIOCOUTQ: return tell(thread, arg, tty->changed ? 0 : tty->out_count);
 	case TIOCSTI: return simulate(tty, thread, arg);
 	case TIOCVHANGUP: return hang_up(tty, thread);
 	case TIOCEXCL:

@@ -62,10 +62,14 @@ static void release(struct tty *tty)
 	tty->foreground_pgid = 0;
 }
 
-void tty_session_exit(struct session *session)
+void tty_session_exit(struct session *session, bool exits)
 {
 	struct tty *tty = session->tty;
 
+	if (!tty && exits && session->hung_up_pgid > 0) {
+		signal_send_group(session->hung_up_pgid, SIGHUP);
+		signal_send_group(session->hung_up_pgid, SIGCONT);
+	}
 	if (!tty)
 		return;
 	if (tty->session == session) {
@@ -74,7 +78,8 @@ void tty_session_exit(struct session *session)
 		release(tty);
 		if (group > 0) {
 			signal_send_group(group, SIGHUP);
-			signal_send_group(group, SIGCONT);
+			if (!exits || !tty->changed) /* a pseudo-terminal is not hung up then */
+				signal_send_group(group, SIGCONT);
 		}
 	}
 	session->tty = NULL;
@@ -85,8 +90,10 @@ void tty_hangup(struct tty *tty)
 	const struct signal_info hup = { .signo = SIGHUP, .code = SI_KERNEL };
 	const struct signal_info cont = { .signo = SIGCONT, .code = SI_KERNEL };
 	struct process *leader = tty->session ? process_find(tty->session->sid) : NULL;
-	int32_t group = tty->foreground_pgid;
 
+	/* The foreground group hears of it when the leader ends. */
+	if (tty->session)
+		tty->session->hung_up_pgid = tty->foreground_pgid;
 	tty->hangups++;
 	tty->stopped = tty->held = tty->exclusive = false;
 	tty_input_discard(tty);
@@ -97,8 +104,7 @@ void tty_hangup(struct tty *tty)
 		signal_send_process(leader, &hup);
 		signal_send_process(leader, &cont);
 	}
-	if (group > 0)
-		signal_send_group(group, SIGHUP);
+	tty_tell(tty, TTY_HUNG_UP);
 	waitq_wake_all(&tty->readers);
 	waitq_wake_all(&tty->writers);
 }
@@ -128,7 +134,7 @@ static int64_t give_up(struct tty *tty, struct thread *thread)
 	/* The terminal is recorded with the session, so its other members cannot part from it alone. */
 	if (!tty_is_leader(thread))
 		return -EPERM;
-	tty_session_exit(thread->process->session);
+	tty_session_exit(thread->process->session, false);
 	return 0;
 }
 

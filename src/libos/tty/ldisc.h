@@ -25,6 +25,12 @@ static inline bool tty_is_continuation(const struct tty *tty, uint8_t c)
 
 static inline bool tty_is_control(uint8_t c) { return c < 0x20 || c == 0x7f; }
 
+static inline void tty_tell(struct tty *tty, enum tty_change what)
+{
+	if (tty->changed)
+		tty->changed(tty, what);
+}
+
 /* ---- output.c ---- */
 /* Post-processes (OPOST) one byte into tty->out. false: no room, nothing happened. */
 bool tty_out_char(struct tty *tty, uint8_t c);
@@ -70,6 +76,8 @@ int64_t tty_job_ioctl(struct tty *tty, struct file *file, struct thread *thread,
 
 /* ---- ioctl.c, may sleep ---- */
 int64_t tty_ioctl(struct file *file, struct thread *thread, uint32_t request, uint64_t arg);
+/* The same through a file that is not the terminal's: the master of a pseudo-terminal. */
+int64_t tty_request(struct tty *tty, struct file *file, struct thread *thread, uint32_t request, uint64_t arg);
 
 /* ---- file.c ---- */
 /* Was the terminal hung up after this file was opened? */

@@ -154,6 +154,7 @@ void tty_input_discard(struct tty *tty)
 	tty->head = tty->canon = tty->tail;
 	tty->literal_next = tty->erasing = false;
 	marks_clear(tty);
+	tty_tell(tty, TTY_INPUT_FLUSHED);
 }
 
 void tty_termios_changed(struct tty *tty, const struct termios_state *old)
@@ -170,6 +171,7 @@ void tty_termios_changed(struct tty *tty, const struct termios_state *old)
 	}
 	if ((old->iflag & IXON) && !tty_in(tty, IXON))
 		tty_start(tty); /* no key could start it again */
+	tty_tell(tty, TTY_MODES);
 	waitq_wake_all(&tty->readers);
 	waitq_wake_all(&tty->writers);
 }

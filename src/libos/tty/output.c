@@ -152,12 +152,16 @@ void tty_out_flush(struct tty *tty)
 void tty_out_discard(struct tty *tty)
 {
 	tty->out_count = 0;
+	tty_tell(tty, TTY_OUTPUT_FLUSHED);
 	waitq_wake_events(&tty->writers, POLLOUT | POLLWRNORM);
 }
 
 void tty_stop(struct tty *tty)
 {
+	if (tty->stopped)
+		return;
 	tty->stopped = true;
+	tty_tell(tty, TTY_STOPPED);
 }
 
 void tty_start(struct tty *tty)
@@ -165,6 +169,7 @@ void tty_start(struct tty *tty)
 	if (!tty->stopped || tty->held)
 		return;
 	tty->stopped = false;
+	tty_tell(tty, TTY_STARTED);
 	tty_out_flush(tty);
 	waitq_wake_events(&tty->writers, POLLOUT | POLLWRNORM);
 }

@@ -1,7 +1,7 @@
 /*
  * Terminals: line discipline (POSIX 11, general terminal interface; termios
  * bits are Linux's, abi/linux.h), job control, window size. The console is one; the line
- * discipline knows nothing of where its bytes come from, so pseudo-terminals can use it.
+ * discipline knows nothing of where its bytes come from; pseudo-terminals (pty.h) use it too.
  */
 #ifndef LIBOS_TTY_H
 #define LIBOS_TTY_H
@@ -32,6 +32,11 @@ struct winsize {
 	uint16_t rows, columns, xpixel, ypixel;
 };
 
+/* What somebody at the other end of the line may want to know. */
+enum tty_change {
+	TTY_OPENED, TTY_HUNG_UP, TTY_STOPPED, TTY_STARTED, TTY_INPUT_FLUSHED, TTY_OUTPUT_FLUSHED, TTY_MODES,
+};
+
 struct tty {
 	struct termios_state termios;
 	struct winsize winsize;
@@ -58,9 +63,14 @@ struct tty {
 	int64_t (*output)(struct tty *tty, const void *bytes, uint64_t size);
 	/* There is room for input again: take what the line kept back. May be NULL. */
 	void (*unthrottle)(struct tty *tty);
+	/* A slave's (pty.c); NULL: nobody cares. None of them sleeps. closed: one file, which was open at the last hang-up (dead)
+	 * or is opened since; the terminal may be no more afterwards. */
+	void (*changed)(struct tty *tty, enum tty_change what);
+	void (*closed)(struct tty *tty, bool dead);
 	void *private_data;
 };
 
+void tty_init(struct tty *tty); /* with the usual modes; where its bytes go is the caller's */
 void tty_console_init(void);
 /* Raw bytes arrive from the line. Echoes, edits, sends signals, wakes readers. */
 void tty_input(struct tty *tty, const uint8_t *bytes, uint64_t size);
@@ -75,7 +85,7 @@ void tty_hangup(struct tty *tty);
 int tty_open(struct tty *tty, struct file *file, struct thread *thread);
 /* /dev/tty: the controlling terminal of the thread's session, or NULL */
 struct tty *tty_controlling(struct thread *thread);
-/* A session leader exits: SIGHUP and SIGCONT to the foreground group, the terminal is free again. */
-void tty_session_exit(struct session *session);
+/* Its leader gives the terminal up, or exits: SIGHUP to the foreground group, and SIGCONT; the terminal is free again. */
+void tty_session_exit(struct session *session, bool exits);
 
 #endif
