@@ -86,7 +86,7 @@ static int writes(int fd, const char *text) { return write(fd, text, strlen(text
 
 static void names(void)
 {
-	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY), second, locked = -1, on = 1, off = 0, slave;
+	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY), second, kept, locked = -1, on = 1, off = 0, slave;
 	struct statfs fs;
 	struct stat st, other;
 	char name[32], target[64];
@@ -109,6 +109,7 @@ static void names(void)
 	CHECK("in /proc", strcmp(target, "/dev/pts/0") == 0);
 	second = open("/dev/ptmx", O_RDWR | O_NOCTTY);
 	CHECK("the next number", number_of(second) == 1);
+	kept = open("/dev/pts/0", O_PATH);
 	close(master);
 	FAILS("its name is gone", ENOENT, stat("/dev/pts/0", &other));
 	master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
@@ -117,6 +118,8 @@ static void names(void)
 	CHECK("which is at its end", read(slave, name, 1) == 0);
 	FAILS("without requests", EIO, tcgetattr(slave, &(struct termios){ 0 }));
 	close(slave);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", kept);
+	FAILS("nor opened by what is kept of it", EIO, open(name, O_RDWR | O_NOCTTY));
 	close(master);
 	master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
 	CHECK("but then", number_of(master) == 0);
@@ -224,12 +227,31 @@ static void ends(void)
 	close(slave);
 }
 
+static int passes(int from, int to)
+{
+	static char bytes[200000];
+	long at = 0, n = 1;
+	pid_t child = fork();
+
+	if (child == 0) {
+		for (long i = 0; i < 200000; i++)
+			bytes[i] = (char)(i * 7 % 251);
+		for (; at < 200000 && (n = write(from, bytes + at, (size_t)(200000 - at))) > 0;)
+			at += n;
+		_exit(at != 200000);
+	}
+	for (; n > 0 && at < 200000; at += n > 0 ? n : 0)
+		n = read(to, bytes + at, (size_t)(200000 - at));
+	for (n = 0; n < 200000 && bytes[n] == (char)(n * 7 % 251);)
+		n++;
+	return n == 200000 && EXITED(wait_status(child), 0);
+}
+
 static void full(void)
 {
 	int master = open_master(), slave = open_slave(master, O_RDWR | O_NOCTTY);
 	static char bytes[200000];
-	long put = 0, got, n;
-	pid_t child;
+	long put = 0, n;
 
 	memset(bytes, 'b', sizeof bytes);
 	raw(slave);
@@ -245,18 +267,8 @@ static void full(void)
 	CHECK("nothing lost there", drain(slave, bytes, put) == put && polls(slave, POLLOUT) && polls(master, POLLOUT));
 	fcntl(slave, F_SETFL, 0);
 	fcntl(master, F_SETFL, 0);
-	if ((child = fork()) == 0) {
-		for (long i = 0; i < 200000; i++)
-			bytes[i] = (char)(i * 7 % 251);
-		for (put = 0; put < 200000 && (n = write(slave, bytes + put, (size_t)(200000 - put))) > 0;)
-			put += n;
-		_exit(put != 200000);
-	}
-	for (got = 0, n = 1; n > 0 && got < 200000; got += n > 0 ? n : 0)
-		n = read(master, bytes + got, (size_t)(200000 - got));
-	for (n = 0; n < 200000 && bytes[n] == (char)(n * 7 % 251);)
-		n++;
-	CHECK("waits for room, and in order", n == 200000 && EXITED(wait_status(child), 0));
+	CHECK("waits for room, and in order", passes(slave, master));
+	CHECK("the other way, too", passes(master, slave));
 	close(slave);
 	close(master);
 }
