@@ -414,6 +414,7 @@ static const struct file_ops master_ops = {
 	.ioctl = master_ioctl,
 	.poll = master_poll,
 	.release = master_release,
+	.splices = SPLICE_FROM | SPLICE_TO,
 	.rwf = RWF_FILE,
 };
 
