@@ -69,7 +69,9 @@ static int check_source(const struct file *in, bool positioned, uint64_t offset,
 		return -EBADF;
 	if (positioned && !in->ops->seek)
 		return -ESPIPE;
-	if ((int64_t)offset < 0 || (int64_t)size < 0)
+	if (!positioned)
+		offset = in->position;
+	if ((int64_t)offset < 0 || (int64_t)size < 0 || (int64_t)(offset + size) < 0)
 		return -EINVAL;
 	return 0;
 }

@@ -210,7 +210,7 @@ static bool fcntl_descriptor(struct thread *self, struct file *file, int fd, int
 	switch (command) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		*r = dup_from(self, file, arg, command == F_DUPFD_CLOEXEC);
+		*r = dup_from(self, file, (uint32_t)arg, command == F_DUPFD_CLOEXEC);
 		return true;
 	case F_GETFD:
 		*r = fd_cloexec(self->process->fds, fd) ? FD_CLOEXEC : 0;

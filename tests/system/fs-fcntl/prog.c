@@ -10,6 +10,7 @@ int main(void)
 
 	CHECK("the lowest free number", (g = dup(f)) == f + 1);
 	CHECK("F_DUPFD", fcntl(f, F_DUPFD, 50) == 50 && fcntl(f, F_DUPFD, 50) == 51);
+	CHECK("F_DUPFD from 2^32 + 55 on is from 55 on", syscall(SYS_fcntl, f, F_DUPFD, UINT64_C(0x100000037)) == 55);
 	CHECK("F_DUPFD_CLOEXEC", fcntl(f, F_DUPFD_CLOEXEC, 60) == 60 && fcntl(60, F_GETFD) == FD_CLOEXEC);
 	CHECK("dup2 clears it", dup2(60, 61) == 61 && fcntl(61, F_GETFD) == 0);
 	CHECK("dup2 onto itself", dup2(f, f) == f);

@@ -86,6 +86,7 @@ static void descriptors(void)
 	FAILS("sendfile: no descriptor, no memory", EFAULT, syscall(SYS_sendfile, 99, f, NOWHERE, 10));
 	FAILS("sendfile: no descriptor, a pipe with an offset", ESPIPE, sendfile(99, p[0], &(off_t){0}, 10));
 	FAILS("sendfile: no descriptor, negative offset", EINVAL, sendfile(99, f, &minus, 10));
+	FAILS("sendfile: no descriptor, beyond the last offset", EINVAL, sendfile(99, f, &(off_t){1}, INT64_MAX));
 	CHECK("sendfile: nothing of /dev/null", sendfile(f, null, NULL, 0) == 0);
 	FAILS("sendfile: something of /dev/null", EINVAL, sendfile(f, null, NULL, 10));
 	FAILS("sendfile: negative count", EINVAL, syscall(SYS_sendfile, null, f, NULL, -1L));
