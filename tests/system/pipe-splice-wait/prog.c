@@ -270,6 +270,18 @@ static void others(void)
 	old_pipes();
 	close_pipe(s);
 
+	/* While one waits for room, another takes the bytes for which it wants it: it waits for others. */
+	new_pipes(true);
+	write(from[1], "0123456789", 10);
+	splicer = start(splice_pipe, 0);
+	read(from[0], bytes, 100);
+	take();
+	until_asleep(splicer);
+	give();
+	wait_status(splicer);
+	result("a splice whose bytes another has read", "went on");
+	old_pipes();
+
 	/* Two ends of one stream through two processes: all arrives, in order. */
 	new_pipes(false);
 	if (fork() == 0) {
