@@ -6,6 +6,8 @@
  *
  * Kinds: f files, d descriptors, m memory, s signals, p processes, i identity, t time, u futexes.
  *
+ * Not vmsplice: of memory that changes later the pipe has a copy here (docs/status.md).
+ *
  * Letters: f descriptor, d directory's descriptor, p path (+: devices too), b buffer, n size, o offset, i number, m mode, u user or
  * group, s signal, W address in the window, l length of memory, T timespec, U two of them, t itimerspec, I itimerval,
  * v vector, S set of signals, a sigaction, k stack, w futex word, e sigevent, g limit, L file lock, E strings,
@@ -48,7 +50,6 @@ static const struct row rows[] = {
 	{'d', SYS_fdatasync, "fdatasync", "f", 'd', 0}, {'d', SYS_sendfile, "sendfile", "ff0n", 'd', 0}, {'d', SYS_sendfile, "sendfile", "ffbn", 'd', 0},
 	{'d', SYS_copy_file_range, "copy_file_range", "f0f0n0", 'd', 0}, {'d', SYS_close_range, "close_range", "iij", 'd', 0},
 	{'d', SYS_splice, "splice", "f0f0n$", 'd', 0}, {'d', SYS_splice, "splice", "fbfbn$", 'd', 0}, {'d', SYS_tee, "tee", "ffn$", 'd', 0},
-	{'d', SYS_vmsplice, "vmsplice", "fvi$", 'd', 0},
 	{'d', SYS_fadvise64, "fadvise64", "fooi", 'd', 0}, {'d', SYS_poll, "poll", "Pi0", 'd', 0}, {'d', SYS_ioctl, "ioctl", "fGb", 'd', 0},
 	{'f', SYS_access, "access", "pR", 'd', 0}, {'f', SYS_faccessat, "faccessat", "dpR", 'd', 0}, {'f', SYS_faccessat2, "faccessat2", "dpRA", 'd', 0},
 	{'f', SYS_mkdir, "mkdir", "pm", 'd', 0}, {'f', SYS_mkdirat, "mkdirat", "dpm", 'd', 0}, {'f', SYS_rmdir, "rmdir", "p", 'd', 0},
@@ -125,7 +126,6 @@ static const struct choice choices[] = {
 		O_NONBLOCK | O_NOFOLLOW, O_NONBLOCK | O_RDWR | O_TRUNC, O_NONBLOCK | O_RDWR | O_APPEND, O_NONBLOCK | O_CLOEXEC, O_NONBLOCK | O_PATH,
 		O_NONBLOCK | O_RDWR | O_TMPFILE, O_NONBLOCK | 3, O_NONBLOCK | O_CREAT | O_DIRECTORY),
 	CHOICE('N', 1, O_NONBLOCK, O_NONBLOCK | O_CLOEXEC, O_NONBLOCK | O_DIRECT),
-	/* vmsplice does not look at O_NONBLOCK. */
 	CHOICE('$', 1, 2, 2, 3, 6, 10, 0x12),
 	CHOICE('A', 1, 0, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_EMPTY_PATH, AT_SYMLINK_FOLLOW, AT_EACCESS),
 	CHOICE('H', 0, SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE, 5),

@@ -87,12 +87,19 @@ int64_t sys_sendfile(struct thread *self, const uint64_t *args_)
 		r = check_ends(in, out);
 	if (r || !size)
 		return r;
-	uint64_t *place = args_[2] ? &offset : &in->position;
-	if (!(in->ops->splices & SPLICE_FROM) || !(pipe_of(out) || (out->ops->splices & SPLICE_TO)))
+	/* A pipe says first whether it has readers and room. */
+	if (!pipe_of(out) && (!(in->ops->splices & SPLICE_FROM) || !(out->ops->splices & SPLICE_TO)))
 		return -EINVAL;
 	file_get(in);
 	file_get(out);
-	r = pipe_of(out) ? copy_to_pipe(self, in, place, out, size) : copy(self, in, place, out, &out->position, size);
+	/* Both may be one file: until the end neither moves the other's position. */
+	uint64_t from = args_[2] ? offset : in->position, to = out->position;
+	r = pipe_of(out) ? copy_to_pipe(self, in, &from, out, size) : copy(self, in, &from, out, &to, size);
+	offset = from;
+	if (r > 0 && !pipe_of(out))
+		out->position = to;
+	if (r > 0 && !args_[2])
+		in->position = from;
 	file_put(in);
 	file_put(out);
 	if (args_[2] && r >= 0) {

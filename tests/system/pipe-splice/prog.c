@@ -571,6 +571,7 @@ static void broken(void)
 	SAY("memory to nobody", vmsplice(p[1], &(struct iovec){ bytes, 10 }, 1, 0));
 	SAY("a socket to nobody", splice(s[0], NULL, p[1], NULL, 10, NOWAIT));
 	SAY("sendfile to nobody", (lseek(f, 0, SEEK_SET), sendfile(p[1], f, NULL, 10)));
+	SAY("sendfile of what has nothing to nobody", sendfile(p[1], open("/dev/null", O_RDONLY), NULL, 10));
 	line("SIGPIPE %d, left %d", (int)pipes, queued(q[0]));
 	read(q[0], bytes, 100);
 	close(q[1]);
@@ -597,6 +598,9 @@ static void sendfiles(void)
 	line("offset %ld, position %ld", (long)offset, at(f));
 	drain("it", p[0]);
 	SAY("from a pipe", sendfile(f, p[0], NULL, 1));
+	SAY("a file onto itself", (lseek(f, 0, SEEK_SET), sendfile(f, f, NULL, 10)));
+	pread(f, bytes, 20, 0);
+	line("position %ld, '%.20s'", at(f), bytes);
 	SAY("to an eventfd", sendfile(eventfd(0, 0), f, NULL, 8));
 	SAY("of /proc/self/stat", sendfile(p[1], open("/proc/self/stat", O_RDONLY), NULL, 8));
 	close_pipe(p);
