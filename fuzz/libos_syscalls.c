@@ -89,7 +89,7 @@ static uint64_t argument_take(void)
 static void store_some(struct fake_entry *entry)
 {
 	static const char *const texts[] = {
-		"/init", "/dir/file", "/link", "/script", "/dev/null", "/dev/zero", "/dev/tty", "/proc/self/stat",
+		"/init", "/dir/file", "/link", "/script", "/dev/null", "/dev/zero", "/dev/tty", "/dev/ptmx", "/dev/pts/0", "/proc/self/stat",
 		"/proc/self/maps", "/tmp/new", "dir", "..", "/proc/self/fd/0", "/dev/urandom", "/proc/meminfo", "",
 	};
 	uint64_t at = DATA + (uint64_t)byte_take() * 16;

@@ -583,7 +583,7 @@ static void attack(void)
 		"/secret", "/shown", "/dir/file", "/private/file", "/private", "/tmp/root", "/tmp/rootdir", "/suid", "/sgid", "/link", "/tmp",
 		"/proc/1/mem", "/proc/2/mem", "/proc/1/fd/5", "/proc/2/fd/3", "/proc/1/fd/3", "/proc/1/environ", "/proc/1/maps", "/proc/2/cwd",
 		"/proc/1/root/secret", "/proc/self/oom_score_adj", "/proc/1/oom_score_adj", "/proc/1/comm", "/proc/sys/kernel/hostname",
-		"/proc/sys/fs/pipe-user-pages-hard", "/dev/console", "/dev/tty", "/dev/exo", "/dev/shm", "mine", "link",
+		"/proc/sys/fs/pipe-user-pages-hard", "/dev/console", "/dev/tty", "/dev/ptmx", "/dev/pts/0", "/dev/exo", "/dev/shm", "mine", "link",
 	};
 	static const uint16_t calls[] = {
 		NR_OPEN, NR_OPEN, NR_OPEN, NR_CHMOD, NR_CHOWN, NR_UNLINK, NR_RENAME, NR_LINK, 88 /* symlink */, 76 /* truncate */,

@@ -11,6 +11,7 @@
 #include <libos/tty/pty.h>
 
 #define WRITE_PIECE 1024u /* bytes taken from the program at once, on the stack */
+#define ROOT_SHARE  8u    /* the last of all pseudo-terminals, one in so many, are root's */
 #define READ_KEPT   4095u /* what a reader was to have already is not taken back by a flush: Linux's line discipline has it */
 
 static struct pty *pty_of(const struct tty *tty) { return tty->private_data; }
@@ -483,12 +484,15 @@ static int pty_new(struct super *super, const struct thread *thread, struct pty 
 int pty_open_master(struct file *file, struct thread *thread)
 {
 	struct super *super = devpts_beside(&file->path);
+	uint32_t max = pty_max();
 	struct pty *pty;
 	int r;
 
 	if (!super)
 		return -ENODEV;
-	if (libos.ptys.count >= pty_max())
+	if (!privileged(&thread->cred, PRIV_LIMITS))
+		max -= max / ROOT_SHARE;
+	if (libos.ptys.count >= max)
 		return -ENOSPC;
 	r = pty_new(super, thread, &pty);
 	if (r < 0)

@@ -40,7 +40,8 @@ struct pty_table {
 void pty_init(void);
 /* How many there may be: memory's part, at most PTY_NUMBER_MAX. */
 uint32_t pty_max(void);
-/* Opens as /dev/ptmx: a new pair. -ENODEV: there is no devpts beside it; -ENOSPC, -ENOMEM. */
+/* Opens as /dev/ptmx: a new pair. -ENODEV: there is no devpts beside it; -ENOSPC: there are as many as may be, or the rest
+ * is root's; -ENOMEM. */
 int pty_open_master(struct file *file, struct thread *thread);
 /* Opens as /dev/pts/N. -EIO: locked, or it has no master any more. */
 int pty_open_slave(struct inode *inode, struct file *file, struct thread *thread);
