@@ -132,6 +132,7 @@ Test(hosted, map_query_next_unmap)
 	cr_assert(hal_space_query(&space, DATA + 0x2000, &frame, &flags));
 	cr_assert_eq(frame, first + 2);
 	cr_assert_eq(flags & 7, EXO_PROT_READ | EXO_PROT_WRITE);
+	cr_assert_not(hal_space_query(&space, DATA + 0x2000 + (UINT64_C(1) << 48), &frame, &flags), "beyond what users have");
 	cr_assert_eq(next(0), DATA);
 	cr_assert_eq(next(DATA + 0x3000), EXO_USER_LIMIT);
 	cr_assert_eq(unmap(DATA, DATA + 0x2000), 2);

@@ -118,6 +118,15 @@ static void threads(void)
 	CHECK("and its own no_new_privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
 }
 
+static void users(void)
+{
+	caps_set(all, all, CAP(CAP_KILL));
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0);
+	CHECK("a user without ambient ones", setresuid(1000, 1000, 1000) == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_KILL, 0, 0) == 0);
+	CHECK("that has inheritable ones all the same", caps_now().inheritable == CAP(CAP_KILL));
+	FAILS("but gets no others", EPERM, caps_set(0, 0, CAP(CAP_KILL) | CAP(CAP_CHOWN)));
+}
+
 /* With one capability in effect: what it permits, and what it does not. */
 static void only(unsigned cap)
 {
@@ -204,6 +213,7 @@ int main(int count, char **words)
 	copy_self("suid", 04755);
 	AS("sets", 0, sets());
 	AS("user ids", 0, user_ids());
+	AS("users", 0, users());
 	AS("securebits", 0, secure_bits());
 	AS("threads", 0, threads());
 	each();

@@ -86,6 +86,20 @@ static void identity(void)
 	CHECK("the user for files", setresuid(0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0 && setresgid(0, 5, 5) == 0 && prctl(PR_GET_DUMPABLE) == 0);
 }
 
+/* Saved ones become the effective ones. */
+static void saved(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		setresgid(1000, 1000, 0);
+		setresuid(1000, 1000, 0);
+		execl("/bin/busybox", "grep", "-E", "^[UG]id:", "/proc/self/status", NULL);
+		_exit(99);
+	}
+	CHECK("saved ids", EXITED(wait_status(child), 0));
+}
+
 int main(int count, char **words)
 {
 	if (count > 1)
@@ -109,5 +123,6 @@ int main(int count, char **words)
 		_exit(check_failures != 0);
 	}
 	CHECK("identity", EXITED(wait_status(child), 0));
+	saved();
 	DONE();
 }

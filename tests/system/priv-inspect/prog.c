@@ -28,6 +28,7 @@ static pid_t other(void (*make)(void))
 static void plain(void) { become(1000); prctl(PR_SET_DUMPABLE, 1); }
 static void dropped(void) { become(1000); }
 static void hidden(void) { become(1000); prctl(PR_SET_DUMPABLE, 1); prctl(PR_SET_DUMPABLE, 0); }
+static void strong(void) { prctl(PR_SET_KEEPCAPS, 1); become(1000); prctl(PR_SET_DUMPABLE, 1); }
 static void other_group(void) { setgroups(0, NULL); setgid(50); setuid(1000); prctl(PR_SET_DUMPABLE, 1); }
 static void roots(void) { setsid(); }
 
@@ -64,12 +65,12 @@ static void look(const char *who, pid_t pid)
 static void inspection(void)
 {
 	static const struct { const char *who; void (*make)(void); } all[] = { { "own", plain }, { "dropped root", dropped }, { "not dumpable", hidden },
-		{ "another group", other_group }, { "root's", roots } };
-	pid_t pids[5];
+		{ "another group", other_group }, { "root's", roots }, { "with capabilities", strong } };
+	pid_t pids[6];
 
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		pids[i] = other(all[i].make);
-	AS("a user looks", 1000, for (int i = 0; i < 5; i++) look(all[i].who, pids[i]);
+	AS("a user looks", 1000, for (int i = 0; i < 6; i++) look(all[i].who, pids[i]);
 		FAILS("kill", EPERM, kill(pids[4], 0));
 		FAILS("SIGCONT in another session", EPERM, kill(pids[4], SIGCONT));
 		FAILS("setpriority", EPERM, setpriority(PRIO_PROCESS, (id_t)pids[4], 5));
@@ -85,7 +86,7 @@ static void inspection(void)
 		CHECK("list", opens("/proc/self/fd", O_RDONLY) == 0); int q = open("ro", O_RDONLY); char own[40];
 		snprintf(own, sizeof own, "/proc/self/fd/%d", q); CHECK("open", opens(own, O_RDONLY) == 0));
 	AS("root looks", 0, for (int i = 0; i < 4; i++) look(all[i].who, pids[i]));
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 6; i++) {
 		kill(pids[i], SIGKILL);
 		wait_status(pids[i]);
 	}
