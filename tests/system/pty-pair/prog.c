@@ -222,6 +222,13 @@ static void ends(void)
 	CHECK("written all the same", writes(master, "more\n"));
 	slave = open_slave(master, O_RDWR | O_NOCTTY);
 	CHECK("opened again", slave >= 0 && reads(slave, "more\n") && polls(master, POLLIN | POLLOUT));
+	CHECK("hung up by itself", ioctl(slave, TIOCVHANGUP) == 0 && read(slave, buf, 1) == 0);
+	close(slave);
+	reads(master, "more\r\n");
+	FAILS("which ends the master, too", EIO, read(master, buf, sizeof buf));
+	close(open_slave(master, O_RDWR | O_NOCTTY));
+	FAILS("as the next one's end does", EIO, read(master, buf, sizeof buf));
+	slave = open_slave(master, O_RDWR | O_NOCTTY);
 	close(master);
 	CHECK("the slave's poll", polls(slave, POLLIN | POLLOUT | POLLHUP | POLLERR));
 	close(slave);
