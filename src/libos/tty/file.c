@@ -186,7 +186,7 @@ static int64_t tty_write(struct file *file, struct thread *thread, struct io *io
 /* At the other end of a pseudo-terminal nobody may be reading, who need not be waited for: nothing is on a line. */
 int tty_drain(struct tty *tty, struct thread *thread)
 {
-	while (tty->out_count > 0 && !tty->changed) {
+	while (tty->out_count > 0 && !tty_is_slave(tty)) {
 		tty_out_flush(tty);
 		if (tty->out_count > 0 && wait_on(thread, &tty->writers, NO_DEADLINE, true) == -EINTR)
 			return -ERESTARTSYS;

@@ -236,7 +236,7 @@ int64_t tty_request(struct tty *tty, struct file *file, struct thread *thread, u
 	switch (request) {
 	case TIOCGWINSZ: return user_write(thread->process->space, arg, &tty->winsize, sizeof(tty->winsize));
 	case TIOCSWINSZ: return set_size(tty, thread->process->space, arg);
-	case TIOCOUTQ: return tell(thread, arg, tty->changed ? 0 : tty->out_count);
+	case TIOCOUTQ: return tell(thread, arg, tty_is_slave(tty) ? 0 : tty->out_count);
 	case TIOCSTI: return simulate(tty, thread, arg);
 	case TIOCVHANGUP: return hang_up(tty, thread);
 	case TIOCEXCL:

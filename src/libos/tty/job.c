@@ -78,7 +78,7 @@ void tty_session_exit(struct session *session, bool exits)
 		release(tty);
 		if (group > 0) {
 			signal_send_group(group, SIGHUP);
-			if (!exits || !tty->changed) /* a pseudo-terminal is not hung up then */
+			if (!exits || !tty_is_slave(tty)) /* a pseudo-terminal is not hung up then */
 				signal_send_group(group, SIGCONT);
 		}
 	}

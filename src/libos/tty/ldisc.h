@@ -25,9 +25,12 @@ static inline bool tty_is_continuation(const struct tty *tty, uint8_t c)
 
 static inline bool tty_is_control(uint8_t c) { return c < 0x20 || c == 0x7f; }
 
+/* Of a pseudo-terminal? Then somebody is told what becomes of it. */
+static inline bool tty_is_slave(const struct tty *tty) { return tty->changed != NULL; }
+
 static inline void tty_tell(struct tty *tty, enum tty_change what)
 {
-	if (tty->changed)
+	if (tty_is_slave(tty))
 		tty->changed(tty, what);
 }
 

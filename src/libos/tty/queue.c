@@ -12,13 +12,19 @@ void tty_queue_init(struct tty_queue *q)
 	q->head = q->count = 0;
 }
 
+/* What it has beyond its first page goes. */
+static void give_back(struct tty_queue *q)
+{
+	if (q->bytes == q->first)
+		return;
+	libos.ptys.grown -= q->size;
+	heap_free(q->bytes);
+}
+
 /* It is empty: with its first page alone. */
 static void shrink(struct tty_queue *q)
 {
-	if (q->bytes != q->first) {
-		libos.ptys.grown -= q->size;
-		heap_free(q->bytes);
-	}
+	give_back(q);
 	tty_queue_init(q);
 }
 
@@ -40,10 +46,7 @@ static bool grow(struct tty_queue *q)
 	/* It is full. */
 	memcpy(bytes, q->bytes + q->head, part);
 	memcpy(bytes + part, q->bytes, q->size - part);
-	if (q->bytes != q->first) {
-		libos.ptys.grown -= q->size;
-		heap_free(q->bytes);
-	}
+	give_back(q);
 	libos.ptys.grown += size;
 	q->bytes = bytes;
 	q->size = size;
