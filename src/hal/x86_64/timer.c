@@ -260,14 +260,18 @@ static uint64_t days_from_civil(uint64_t year, unsigned month, unsigned day)
 	return days + before[(month - 1) % 12] + (leap && month > 2) + day - 1 - 719162;
 }
 
+#define RTC_NS_MAX UINT64_C(100000000) /* a clock that does not answer by then tells no date */
+
 static uint64_t rtc_seconds(void)
 {
 	static const uint8_t regs[6] = { 0, 2, 4, 7, 8, 9 };
 	unsigned now[6], last[6] = { 99, 99, 99, 99, 99, 99 };
+	uint64_t begin = hal_time_ns();
 	uint8_t mode = cmos(0x0b);
 
-	/* Read till two readings agree: then no update was going on. */
-	for (int tries = 0; tries < 1000; tries++) {
+	/* Read till two readings agree: then no update was going on. One takes up to 2.3 ms (MC146818A), during which
+	 * a fast machine could ask a thousand times: it is time that counts. */
+	while (hal_time_ns() - begin < RTC_NS_MAX) {
 		if (cmos(0x0a) & 0x80)
 			continue;
 		for (int i = 0; i < 6; i++)
