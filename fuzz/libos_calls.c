@@ -38,14 +38,15 @@
 
 enum { NR_CHDIR = 80, NR_GETPID = 39, NR_NANOSLEEP = 35, NR_FORK = 57, NR_WAIT4 = 61, NR_KILL = 62, NR_OPEN = 2, NR_PIPE = 22,
        NR_EXIT_GROUP = 231, NR_SETRESUID = 117, NR_SETRESGID = 119, NR_SIGRETURN = 15, NR_REBOOT = 169, NR_MKNOD = 133,
-       NR_YIELD = 24, NR_SIGPROCMASK = 14, NR_UNLINK = 87, NR_FLOCK = 73 };
+       NR_YIELD = 24, NR_SIGPROCMASK = 14, NR_UNLINK = 87, NR_FLOCK = 73, NR_SEMCTL = 66, NR_MSGCTL = 71,
+       NR_SHMCTL = 31 };
 
 struct input {
 	const uint8_t *data;
 	size_t size;
 };
 
-enum pid1_state { PID1_MASK, PID1_START, PID1_SLEEP, PID1_KILL, PID1_REAP, PID1_UNLOCK, PID1_RESTED };
+enum pid1_state { PID1_MASK, PID1_START, PID1_SLEEP, PID1_KILL, PID1_REAP, PID1_REMOVE, PID1_UNLOCK, PID1_RESTED };
 
 static struct {
 	struct input input;
@@ -164,6 +165,22 @@ static void rest(void)
 		        (unsigned long)libos.vfs.file_live, (unsigned long)run.files);
 }
 
+/* System V IPC stays until somebody removes it: one more of it, while there is any. */
+static bool remove_ipc(void)
+{
+	static const uint64_t calls[IPC_KINDS] = { NR_SEMCTL, NR_MSGCTL, NR_SHMCTL };
+
+	for (int kind = 0; kind < IPC_KINDS; kind++) {
+		const struct ipc_table *t = &libos.ipc.tables[kind];
+		/* The number is in there first. */
+		if (t->count) {
+			call(calls[kind], *(const uint32_t *)(const void *)t->slots[t->end - 1], 0, 0, 0);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void pid1(void)
 {
 	const uint64_t wait[2] = { WAIT_NS / UINT64_C(1000000000), WAIT_NS % UINT64_C(1000000000) };
@@ -206,11 +223,17 @@ static void pid1(void)
 		return;
 	case PID1_REAP:
 		if (result == -ECHILD) {
-			run.state = PID1_UNLOCK;
+			run.state = PID1_REMOVE;
 			call(NR_YIELD, 0, 0, 0, 0);
 			return;
 		}
 		call(NR_WAIT4, (uint64_t)-1, 0, __WALL, 0);
+		return;
+	case PID1_REMOVE:
+		if (!remove_ipc()) {
+			run.state = PID1_UNLOCK;
+			call(NR_YIELD, 0, 0, 0, 0);
+		}
 		return;
 	case PID1_UNLOCK: /* what a child has locked through a file of ours stays locked */
 		run.state = PID1_RESTED;

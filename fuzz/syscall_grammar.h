@@ -394,6 +394,48 @@ static int grammar_socket(uint64_t nr, int i, uint64_t *value)
 	return 1;
 }
 
+/* System V IPC: few keys and numbers, so that calls meet; nobody waits, mostly. */
+static uint64_t grammar_ipc_operations(void)
+{
+	uint16_t ops[12];
+	uint64_t at = grammar_slot();
+
+	for (size_t i = 0; i < GRAMMAR_COUNT(ops); i += 3) {
+		ops[i] = grammar_byte() % 4u;
+		ops[i + 1] = (uint16_t)(grammar_byte() % 7 - 3);
+		ops[i + 2] = (grammar_byte() < 240 ? 04000u : 0u) | (grammar_byte() & 1u ? 0x1000u : 0u);
+	}
+	grammar_store(at, ops, sizeof(ops));
+	return at;
+}
+
+static int grammar_ipc(uint64_t nr, int i, uint64_t *value)
+{
+	int makes = nr == 64, flags = nr == 64 ? 2 : 1;
+
+	if (makes && i == 0)
+		*value = grammar_byte() % 5u;
+	else if (makes && i == flags)
+		*value = grammar_byte() % 2u * 01000u | grammar_byte() % 2u * 02000u | (grammar_byte() < 200 ? 0666u : grammar_word(2));
+	else if (nr == 64 && i == 1)
+		*value = grammar_byte() % 6u;
+	else if ((nr == 65 || nr == 66 || nr == 220) && i == 0)
+		*value = grammar_byte() % 8u;
+	else if (nr == 66 && i == 1)
+		*value = grammar_byte() % 5u;
+	else if (nr == 66 && i == 2)
+		*value = grammar_byte() % 21u;
+	else if (nr == 66 && i == 3)
+		*value = grammar_byte() < 64 ? grammar_byte() : grammar_slot();
+	else if ((nr == 65 || nr == 220) && i == 1)
+		*value = grammar_ipc_operations();
+	else if ((nr == 65 || nr == 220) && i == 2)
+		*value = grammar_byte() < 240 ? grammar_byte() % 5u : grammar_wild();
+	else
+		return 0;
+	return 1;
+}
+
 /* The arguments whose letter says too little. */
 static int grammar_special(uint64_t nr, int i, uint64_t *value)
 {
@@ -422,7 +464,7 @@ static int grammar_special(uint64_t nr, int i, uint64_t *value)
 	else if (nr == 7 && i == 2)
 		*value = grammar_byte() % 8u;
 	else
-		return grammar_socket(nr, i, value);
+		return grammar_ipc(nr, i, value) || grammar_socket(nr, i, value);
 	return 1;
 }
 

@@ -177,6 +177,7 @@ void libos_start(const struct exo_boot *boot)
 	options_parse();
 	tty_console_init();
 	pty_init();
+	ipc_init();
 	if (libos.options.bench)
 		libos_bench();
 	if (boot->image_size)

@@ -12,6 +12,7 @@
 #include <exo/abi.h>
 
 #include <libos/fs/vfs.h>
+#include <libos/ipc/ipc.h>
 #include <libos/lib/heap.h>
 #include <libos/net/net.h>
 #include <libos/proc/process.h>
@@ -52,6 +53,7 @@ struct libos {
 	struct net net;               /* net/net.h */
 	struct tty console;           /* tty/tty.h */
 	struct pty_table ptys;        /* tty/pty.h */
+	struct ipc ipc;               /* ipc/ipc.h */
 	bool no_answer_programs;      /* this machine runs none */
 	bool panicked;                /* for tests: the status alone may be that of a first program that called abort() */
 	struct waitq ipc_events;      /* threads that wait in a call of the kernel: EXO_EV_IPC */
@@ -88,5 +90,6 @@ uint64_t libos_realtime(void);
 /* proc/clock.c */
 uint64_t ns_add(uint64_t a, uint64_t b); /* saturates */
 struct linux_timespec timespec_of(uint64_t ns);
+int timespec_read(struct thread *t, uint64_t address, int64_t *ns); /* -EFAULT, -EINVAL */
 
 #endif

@@ -329,6 +329,25 @@ static void show_epoll_watches(struct text *text, const struct proc_subject *s)
 
 #define KEPT(name, setting_, text_) { name, PROC_FILE, 0644, .setting = setting_, .text = text_ }
 
+#define IPC_LIMIT(name, which) \
+	static void show_##name(struct text *text, const struct proc_subject *s) \
+	{ \
+		(void)s; \
+		ipc_setting_text(text, which); \
+	} \
+	static int store_##name(const struct proc_subject *s, const char *bytes, size_t size) \
+	{ \
+		(void)s, (void)size; \
+		return ipc_setting_store(which, bytes); \
+	}
+IPC_LIMIT(sem, IPC_SEM)
+IPC_LIMIT(msgmax, IPC_MSGMAX)
+IPC_LIMIT(msgmnb, IPC_MSGMNB)
+IPC_LIMIT(msgmni, IPC_MSGMNI)
+IPC_LIMIT(shmmax, IPC_SHMMAX)
+IPC_LIMIT(shmall, IPC_SHMALL)
+IPC_LIMIT(shmmni, IPC_SHMMNI)
+
 static const struct proc_entry pty_children[] = {
 	{ "max", PROC_FILE, 0444, .show = show_pty_max },
 	{ "nr", PROC_FILE, 0444, .show = show_pty_count },
@@ -360,6 +379,13 @@ static const struct proc_entry kernel_children[] = {
 	{ "overflowgid", PROC_FILE, 0444, .text = "65534" },
 	{ "randomize_va_space", PROC_FILE, 0444, .text = "0" },
 	{ "tainted", PROC_FILE, 0444, .text = "0" },
+	{ "sem", PROC_FILE, 0644, .show = show_sem, .store = store_sem },
+	{ "msgmax", PROC_FILE, 0644, .show = show_msgmax, .store = store_msgmax },
+	{ "msgmnb", PROC_FILE, 0644, .show = show_msgmnb, .store = store_msgmnb },
+	{ "msgmni", PROC_FILE, 0644, .show = show_msgmni, .store = store_msgmni },
+	{ "shmmax", PROC_FILE, 0644, .show = show_shmmax, .store = store_shmmax },
+	{ "shmall", PROC_FILE, 0644, .show = show_shmall, .store = store_shmall },
+	{ "shmmni", PROC_FILE, 0644, .show = show_shmmni, .store = store_shmmni },
 	KEPT("core_pattern", SETTING_CORE_PATTERN, "core"),
 	KEPT("core_uses_pid", SETTING_CORE_USES_PID, "0"),
 	KEPT("panic", SETTING_PANIC, "0"),
@@ -480,13 +506,20 @@ static const struct proc_entry net_children[] = {
 	{ .name = NULL },
 };
 
+#define SHOW_IPC(name, kind) \
+	static void show_ipc_##name(struct text *text, const struct proc_subject *s) \
+	{ \
+		(void)s; \
+		ipc_text(text, kind); \
+	}
+SHOW_IPC(sem, IPC_SEMAPHORES)
+SHOW_IPC(msg, IPC_MESSAGES)
+SHOW_IPC(shm, IPC_SEGMENTS)
+
 static const struct proc_entry sysvipc_children[] = {
-	{ "shm", PROC_FILE, 0444,
-	  .text = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
-	          "      atime      dtime      ctime                   rss                  swap" },
-	{ "sem", PROC_FILE, 0444, .text = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime" },
-	{ "msg", PROC_FILE, 0444,
-	  .text = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime" },
+	{ "shm", PROC_FILE, 0444, .show = show_ipc_shm },
+	{ "sem", PROC_FILE, 0444, .show = show_ipc_sem },
+	{ "msg", PROC_FILE, 0444, .show = show_ipc_msg },
 	{ .name = NULL },
 };
 

@@ -205,6 +205,7 @@ static int thread_go(struct thread *t, struct thread *self, struct process *owne
 
 static void thread_discard(struct thread *t)
 {
+	sem_undo_discard(t);
 	thread_context_free(t->ctx, t->page_frame);
 	thread_free(t);
 }
@@ -222,7 +223,9 @@ static int64_t clone_thread(struct thread *self, const struct clone_request *r)
 	thread_inherit(t, self, r);
 	if (t->tid > 0)
 		store_numbers(t, self, p->space, r);
-	error = t->tid < 0 ? t->tid : thread_go(t, self, p, r);
+	error = t->tid < 0 ? t->tid : r->flags & CLONE_SYSVSEM ? sem_undo_share(self, t) : 0;
+	if (!error)
+		error = thread_go(t, self, p, r);
 	if (error) {
 		thread_discard(t);
 		return error;
@@ -293,7 +296,9 @@ static int child_begin(struct thread *self, const struct clone_request *r, struc
 		cred_assign(&child->cred, &self->cred);
 		thread_inherit(t, self, r);
 		store_numbers(t, self, child->space, r);
-		error = r->flags & CLONE_PIDFD ? pidfd_for_child(self, child, r->pidfd, &pidfd) : 0;
+		error = r->flags & CLONE_SYSVSEM ? sem_undo_share(self, t) : 0;
+		if (!error && (r->flags & CLONE_PIDFD))
+			error = pidfd_for_child(self, child, r->pidfd, &pidfd);
 		if (!error)
 			error = thread_go(t, self, child, r);
 	}

@@ -111,7 +111,6 @@ void posix_timer_discarded(struct process *p, const struct signal_info *info);
 void posix_timers_unignore(struct process *p, int signo);
 void real_timer_delivered(struct process *p);
 void real_timer_init(struct process *p);
-int timespec_read(struct thread *t, uint64_t address, int64_t *ns); /* -EFAULT, -EINVAL */
 int timespec_write(struct thread *t, uint64_t address, uint64_t ns);
 /* Now on a Linux clock, or -EINVAL. */
 int64_t clock_now(struct thread *self, int32_t clock, uint64_t *ns);

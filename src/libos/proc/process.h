@@ -120,6 +120,7 @@ struct thread {
 	struct timer sleep_timer;
 
 	struct credentials cred;
+	struct sem_undo_list *sem_undos;  /* ipc/undo.c; NULL: there is nothing to take back */
 
 	exo_cap_t ctx;
 	exo_frame_t page_frame;
@@ -188,6 +189,7 @@ enum user_resource {
 	USER_INOTIFY_INSTANCES, /* /proc/sys/fs/inotify/max_user_instances */
 	USER_INOTIFY_WATCHES,   /* …max_user_watches */
 	USER_INOTIFY_BYTES,     /* events that nobody has read yet: a sixteenth of memory */
+	USER_IPC_BYTES,         /* System V IPC, but for the pages of segments: an eighth of memory */
 	USER_COUNT
 };
 /* False: that would be beyond the limit, or there is no memory for an account. */

@@ -111,6 +111,7 @@ void thread_exit(struct thread *self)
 	frames_keep(false); /* it gives back */
 	process_account(p);
 	futex_thread_exit(self);
+	sem_undo_end(self);
 	pending_flush(p, &self->pending, ~UINT64_C(0));
 	signal_thread_ends(self);
 	thread_context_take_back(self);
