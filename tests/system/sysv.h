@@ -9,6 +9,8 @@
 #include <sys/shm.h>
 
 /* The kernel's numbers; musl has not all of them. */
+#undef MSG_COPY
+#define MSG_COPY 040000
 #undef SEM_STAT_ANY
 #undef MSG_STAT_ANY
 #undef SHM_STAT_ANY

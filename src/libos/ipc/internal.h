@@ -72,6 +72,11 @@ bool ipc_charge(const struct thread *self, uint64_t bytes);
 void ipc_uncharge(uint32_t uid, uint64_t bytes);
 int64_t ipc_now(void); /* seconds since 1970 */
 
+/* Lines of /proc/sysvipc begin with key, number and mode. */
+#define IPC_COLUMNS "%10d %10d  %4o "
+void msg_line(struct text *text, const struct ipc_object *o);
+void sem_line(struct text *text, const struct ipc_object *o);
+
 /* ---- sem.c, undo.c ---- */
 struct semaphore {
 	int32_t value, pid;       /* pid: whose last operation it was */

@@ -2,16 +2,6 @@
 #include <libos/fs/internal.h>
 #include <libos/ipc/internal.h>
 
-#define PERM_COLUMNS "%10d %10d  %4o "
-
-static void sem_line(struct text *text, const struct ipc_object *o)
-{
-	const struct sem_array *a = (const struct sem_array *)(const void *)o;
-
-	text_printf(text, PERM_COLUMNS "%10u %5u %5u %5u %5u %10ld %10ld\n", o->key, o->id, o->mode, a->count, o->uid, o->gid, o->cuid, o->cgid,
-	            (long)a->otime, (long)a->ctime);
-}
-
 void ipc_text(struct text *text, enum ipc_kind kind)
 {
 	static const char *const heads[IPC_KINDS] = {
@@ -25,8 +15,10 @@ void ipc_text(struct text *text, enum ipc_kind kind)
 	for (uint32_t i = 0; i < ipc_table(kind)->end && !text->failed; i++) {
 		const struct ipc_object *o = ipc_at(kind, i);
 
-		if (o)
+		if (o && kind == IPC_SEMAPHORES)
 			sem_line(text, o);
+		else if (o)
+			msg_line(text, o);
 		(void)sched_worked(&libos.sched, 1);
 	}
 }

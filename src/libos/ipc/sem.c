@@ -1,4 +1,5 @@
 /* semget and semctl: arrays of semaphores. */
+#include <libos/fs/internal.h>
 #include <libos/ipc/internal.h>
 #include <libos/lib/string.h>
 
@@ -241,6 +242,14 @@ static int64_t change(struct thread *self, int32_t id, const struct linux_ipc_pe
 	}
 	sem_leave(array_of(o));
 	return r;
+}
+
+void sem_line(struct text *text, const struct ipc_object *o)
+{
+	const struct sem_array *a = (const struct sem_array *)(const void *)o;
+
+	text_printf(text, IPC_COLUMNS "%10u %5u %5u %5u %5u %10lu %10lu\n", o->key, o->id, o->mode, a->count, o->uid, o->gid, o->cuid, o->cgid,
+	            (unsigned long)a->otime, (unsigned long)a->ctime);
 }
 
 int64_t sys_semctl(struct thread *self, const uint64_t *args)

@@ -18,8 +18,20 @@ static long sem_control(int id, int command, void *arg) { return sem_ctl(id, 0, 
 static long sem_reads(int id) { return sem_add(id, 0, 0, 0); }
 static long sem_writes(int id) { return sem_add(id, 0, 1, 0) ? -1 : sem_add(id, 0, -1, 0); }
 
+static long msg_make(int key, int flags) { return syscall(SYS_msgget, key, flags); }
+static long msg_control(int id, int command, void *arg) { return syscall(SYS_msgctl, id, command, arg); }
+static long msg_reads(int id)
+{
+	struct all_of a;
+	long r = syscall(SYS_msgrcv, id, &a, 8, 0, IPC_NOWAIT);
+
+	return r < 0 && errno == ENOMSG ? 0 : r;
+}
+static long msg_writes(int id) { return syscall(SYS_msgsnd, id, &(struct all_of){ { 1 } }, 8, 0); }
+
 static const struct kind kinds[] = {
 	{ "sem", sem_make, sem_control, sem_reads, sem_writes, SEM_STAT, SEM_STAT_ANY },
+	{ "msg", msg_make, msg_control, msg_reads, msg_writes, MSG_STAT, MSG_STAT_ANY },
 };
 
 static const char *result(long r)
@@ -138,10 +150,31 @@ static void semaphores(void)
 	AS("limits are root's", 1000, FAILS("writes", EACCES, open("/proc/sys/kernel/sem", O_WRONLY)));
 }
 
+static void messages(void)
+{
+	int id = (int)msg_make(IPC_PRIVATE, 0722);
+	struct all_of a = { { 1 } };
+
+	CHECK("one is there", msg_writes(id) == 0);
+	AS("a writer", 1000,
+	   CHECK("writes", msg_writes(id) == 0);
+	   FAILS("copies", EACCES, syscall(SYS_msgrcv, id, &a, 100, 0, IPC_NOWAIT | MSG_COPY));
+	   FAILS("reads, too small", EACCES, syscall(SYS_msgrcv, id, &a, 0, 0, IPC_NOWAIT));
+	   FAILS("a size below 0", EINVAL, syscall(SYS_msgrcv, id, &a, -1L, 0, IPC_NOWAIT)));
+	msg_control(id, IPC_RMID, NULL);
+	id = (int)msg_make(IPC_PRIVATE, 0744);
+	AS("a reader", 1000,
+	   FAILS("writes", EACCES, msg_writes(id));
+	   FAILS("copies what is not there", ENOMSG, syscall(SYS_msgrcv, id, &a, 100, 0, IPC_NOWAIT | MSG_COPY));
+	   FAILS("from nowhere", EFAULT, syscall(SYS_msgsnd, id, 8, 8, 0)));
+	msg_control(id, IPC_RMID, NULL);
+}
+
 int main(void)
 {
 	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		all(&kinds[i]);
 	semaphores();
+	messages();
 	DONE();
 }
