@@ -219,6 +219,40 @@ static int attack_frame(int where)
 	return SURVIVED;
 }
 
+static volatile uint64_t *word(uint64_t at) { return (volatile uint64_t *)at; }
+
+static void told(int number)
+{
+	(void)number;
+	_exit(SURVIVED);
+}
+
+/* A fault that is told of as the host would, but for where the vector state is: whoever believed that would copy what lies there. */
+static int attack_vectors(int where)
+{
+	static uint8_t stack[65536] __attribute__((aligned(64)));
+	uint64_t at = ZONE_W + W_STACK + 0x1000;
+	struct sigaction action = {.sa_handler = told};
+
+	if (!hosted())
+		return HARMLESS;
+	sigaction(SIGSEGV, &action, NULL);
+	for (uint64_t i = 0; i < 512; i += 8)
+		*word(at + i) = 0;
+	*word(at + FRAME_GREGS + 15 * 8) = (uint64_t)(stack + sizeof(stack) - 64);
+	*word(at + FRAME_GREGS + GREG_RIP) = (uint64_t)spin;
+	*word(at + FRAME_GREGS + GREG_FLAGS) = 0x202;
+	*word(at + FRAME_GREGS + GREG_ERROR) = 4;
+	*word(at + FRAME_GREGS + GREG_TRAP) = 14;
+	*word(at + FRAME_GREGS + GREG_CR2) = 8;
+	*word(at + FRAME_GREGS + GREG_FPSTATE) = ZONE_W + (uint64_t)(unsigned)where;
+	*word(ZONE_W + W_FRAME) = at;
+	*(volatile uint32_t *)(ZONE_W + W_KIND) = SIGSEGV;
+	*(volatile uint32_t *)(ZONE_W + W_STATE) = *(volatile uint32_t *)(ZONE_R + R_TURN);
+	spin();
+	return SURVIVED;
+}
+
 /* Code of the other width, where `int $0x80` and sysenter are Linux's own. */
 static int attack_narrow(int gate)
 {
@@ -353,6 +387,7 @@ int main(void)
 	                            SYS_pwrite64, SYS_prctl, SYS_ptrace, SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_exit_group};
 	static const uint64_t places[] = {STUB_TEXT, ZONE_R, ZONE_R + R_ORDERS, ZONE_R + R_LOAD, ZONE_R + R_MPOSTED,
 	                                  ZONE_ANSWERS, ZONE_ANSWERS + 0x1000, 0x8000};
+	static const int vectors[] = {0, W_STACK - 64, W_STACK + 0x2008, W_STACK + W_STACK_SIZE - 448, W_STACK + W_STACK_SIZE, 0x40000000};
 	static const int frames[] = {0, 8, 0x1000, 0x2000, 0x2001, 0x6e00, 0x7000, 0x7e00, 0x7ff8};
 
 	for (instruction = 0; hosted() && stub_syscall(instruction); instruction++)
@@ -379,6 +414,9 @@ int main(void)
 	for (unsigned i = 0; i < sizeof(frames) / sizeof(*frames); i++)
 		run("forged frame", attack_frame, frames[i]);
 	done("forged frames");
+	for (unsigned i = 0; i < sizeof(vectors) / sizeof(*vectors); i++)
+		run("forged vector state", attack_vectors, vectors[i]);
+	done("forged vector state");
 	run("int 0x80", attack_narrow, 0);
 	run("32-bit code", attack_narrow, 1);
 	run("x32", attack_x32, 39);
