@@ -33,6 +33,21 @@ int64_t io_put(struct io *io, const void *from, uint64_t size); /* towards the r
 int64_t io_get(struct io *io, void *to, uint64_t size);         /* from the writer (write(2)) */
 int64_t io_put_zero(struct io *io, uint64_t size);
 
+/* ---- calls_rw.c: a program's list of buffers ---- */
+/* Could a call name these bytes at all, whatever is mapped there? */
+bool io_address_good(uint64_t address, uint64_t size);
+#define IOV_INLINE 8u
+struct user_vec {
+	struct io_vec *vec; /* in here or on the heap */
+	uint32_t count;
+	uint64_t total; /* bytes; of none nothing more is looked at */
+	struct io_vec inline_[IOV_INLINE];
+};
+/* Takes the list over from the program: lengths are checked, and their sum cut to IO_SIZE_MAX as Linux does. 0; -EINVAL (also for more
+ * than 1,024 parts), -EFAULT, -ENOMEM. */
+int user_vec_get(struct thread *self, uint64_t address, uint32_t count, struct user_vec *v);
+void user_vec_put(struct user_vec *v);
+
 /* dev_exo.c: programs' zones have events (EXO_PEND_ZONE_EVENT); wakes who polls /dev/exo. */
 void dev_exo_events(void);
 

@@ -240,21 +240,6 @@ int anon_file_make(const struct thread *self, const struct file_ops *ops, const 
 static inline bool inode_is_anon(const struct inode *inode) { return inode->super == &libos.vfs.anon; }
 const char *anon_name(const struct inode *inode); /* NULL: it is none */
 
-/* ---- calls_rw.c: a program's list of buffers ---- */
-/* Could a call name these bytes at all, whatever is mapped there? */
-bool io_address_good(uint64_t address, uint64_t size);
-#define IOV_INLINE 8u
-struct user_vec {
-	struct io_vec *vec; /* in here or on the heap */
-	uint32_t count;
-	uint64_t total; /* bytes; of none nothing more is looked at */
-	struct io_vec inline_[IOV_INLINE];
-};
-/* Takes the list over from the program: lengths are checked, and their sum cut to IO_SIZE_MAX as Linux does. 0; -EINVAL (also for more
- * than 1,024 parts), -EFAULT, -ENOMEM. */
-int user_vec_get(struct thread *self, uint64_t address, uint32_t count, struct user_vec *v);
-void user_vec_put(struct user_vec *v);
-
 /* ---- poll.c ---- */
 struct poll_table {
 	void (*watch)(struct poll_table *table, struct waitq *q); /* what poll_watch() does */

@@ -410,14 +410,14 @@ static int make_content(struct file *file, struct thread *thread, struct content
 	return text.failed ? -ENOMEM : 0;
 }
 
-static int64_t read_memory(const struct proc_node *n, struct thread *thread, const struct content *content, struct io *io,
-                           uint64_t *position)
+static int64_t move_memory(const struct proc_node *n, struct thread *thread, const struct content *content, struct io *io,
+                           uint64_t *position, bool write)
 {
 	struct proc_subject s;
 	int error = subject_of(n, thread, &s);
 	if (error || zone_of(&s) != content->zone || !content->zone)
 		return error == -ESRCH ? 0 : error;
-	int64_t r = n->entry->read(&s, io, *position);
+	int64_t r = write ? n->entry->write(&s, io, *position) : n->entry->read(&s, io, *position);
 	if (r > 0)
 		*position += (uint64_t)r;
 	return r;
@@ -429,7 +429,7 @@ static int64_t proc_file_read(struct file *file, struct thread *thread, struct i
 	const struct text *text = &content->text;
 	const struct proc_node *n = proc_node(file->path.inode);
 	if (n->entry->read)
-		return read_memory(n, thread, content, io, position);
+		return move_memory(n, thread, content, io, position, false);
 	int made = *position ? 0 : make_content(file, thread, content);
 	if (made)
 		return made;
@@ -464,6 +464,8 @@ static int64_t proc_file_write(struct file *file, struct thread *thread, struct 
 	char bytes[WRITE_MAX];
 	struct proc_subject s;
 	uint64_t size = io->remaining;
+	if (n->entry->write)
+		return move_memory(n, thread, file->private_data, io, position, true);
 	if (!n->entry->store && !n->entry->setting)
 		return -EIO;
 	int r = subject_of(n, thread, &s);

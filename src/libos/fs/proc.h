@@ -13,7 +13,7 @@ enum proc_kind {
 	PROC_TASKS,   /* the threads of a process */
 	PROC_FDS,     /* its descriptors, as links */
 	PROC_FDINFOS, /* its descriptors, as files */
-	PROC_MEMORY,  /* a file whose bytes are made where they are read: read() */
+	PROC_MEMORY,  /* a file whose bytes are made where they are read: read(), write() */
 };
 
 struct proc_entry;
@@ -37,6 +37,7 @@ struct proc_entry {
 	int64_t (*target)(const struct proc_subject *s, char *to, size_t size);
 	int (*follow)(const struct proc_subject *s, struct path *to); /* mount without a reference */
 	int64_t (*read)(const struct proc_subject *s, struct io *io, uint64_t position);
+	int64_t (*write)(const struct proc_subject *s, struct io *io, uint64_t position);
 	const char *text; /* what it always shows; of a setting, what it shows until it is written */
 	enum proc_setting setting;
 };
@@ -60,6 +61,7 @@ void proc_show_smaps(struct text *text, const struct proc_subject *s);
 void proc_show_smaps_rollup(struct text *text, const struct proc_subject *s);
 void proc_show_auxv(struct text *text, const struct proc_subject *s);
 int64_t proc_read_mem(const struct proc_subject *s, struct io *io, uint64_t position);
+int64_t proc_write_mem(const struct proc_subject *s, struct io *io, uint64_t position);
 int64_t proc_read_pagemap(const struct proc_subject *s, struct io *io, uint64_t position);
 
 void proc_show_mounts(struct text *text, const struct proc_subject *s); /* proc_system.c */

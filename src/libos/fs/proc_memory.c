@@ -101,24 +101,44 @@ void proc_show_auxv(struct text *text, const struct proc_subject *s)
 		text_add(text, auxv, size);
 }
 
-int64_t proc_read_mem(const struct proc_subject *s, struct io *io, uint64_t position)
+/* A page at a time, as a tracer reads and writes it, whatever the program itself may do there. */
+static int64_t move_mem(const struct proc_subject *s, struct io *io, uint64_t position, bool write)
 {
+	struct vm_space *space = space_of(s);
+	char *page = heap_alloc(PAGE_SIZE);
 	int64_t done = 0;
 
+	if (!page)
+		return -ENOMEM;
 	while (io->remaining) {
-		const void *from;
-		int64_t n = user_span_read(space_of(s), position, io->remaining, &from), r = n;
+		uint64_t size = min_u64(io->remaining, PAGE_SIZE - (position & (PAGE_SIZE - 1)));
+		int64_t r = write ? io_get(io, page, size) : vm_peek(space, page, position, size, true);
 
-		if (n > 0)
-			r = io_put(io, from, (uint64_t)n);
-		if (r <= 0)
-			return done ? done : n < 0 ? -EIO : r;
+		if (r > 0)
+			r = write ? vm_poke(space, position, page, (uint64_t)r, true) : io_put(io, page, (uint64_t)r);
+		else if (!write)
+			r = r ? r : -EIO;
+		if (r <= 0) {
+			done = done ? done : r ? r : -EIO;
+			break;
+		}
 		done += r;
 		position += (uint64_t)r;
-		if (r < n)
+		if ((uint64_t)r < size)
 			break;
 	}
+	heap_free(page);
 	return done;
+}
+
+int64_t proc_read_mem(const struct proc_subject *s, struct io *io, uint64_t position)
+{
+	return move_mem(s, io, position, false);
+}
+
+int64_t proc_write_mem(const struct proc_subject *s, struct io *io, uint64_t position)
+{
+	return move_mem(s, io, position, true);
 }
 
 int64_t proc_read_pagemap(const struct proc_subject *s, struct io *io, uint64_t position)

@@ -18,10 +18,13 @@ static char state_letter(const struct proc_subject *s)
 {
 	if (s->process->state != PROCESS_ALIVE)
 		return 'Z';
-	if (s->process->stopped)
-		return 'T';
 	/* A process is in the state of its first thread, whatever the others do. */
 	const struct thread *t = s->thread ? s->thread : thread_find(s->process->pid);
+	bool traced = false;
+	if (t && thread_tracer(t, &traced) && traced)
+		return 't';
+	if (s->process->stopped)
+		return 'T';
 	if (!t)
 		return 'Z';
 	return t == libos.sched.current || t->state == THREAD_RUNNABLE ? 'R' : 'S';
@@ -34,6 +37,8 @@ static const char *state_text(char letter)
 		return "R (running)";
 	case 'T':
 		return "T (stopped)";
+	case 't':
+		return "t (tracing stop)";
 	case 'Z':
 		return "Z (zombie)";
 	default:
@@ -117,10 +122,11 @@ static void show_status(struct text *text, const struct proc_subject *s)
 	const struct credentials *c = s->thread ? &s->thread->cred : &p->cred;
 	const struct thread *t = any_thread(s);
 	uint64_t ignored, caught;
+	bool waits;
 	signal_sets(p, &ignored, &caught);
-	text_printf(text, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+	text_printf(text, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
 	            name_of(s), p->fs ? p->fs->umask : 0, state_text(state_letter(s)), p->pid,
-	            s->thread ? s->thread->tid : p->pid, p->parent ? p->parent->pid : 0);
+	            s->thread ? s->thread->tid : p->pid, p->parent ? p->parent->pid : 0, t ? thread_tracer(t, &waits) : 0);
 	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid, c->euid, c->suid, c->fsuid,
 	            c->gid, c->egid, c->sgid, c->fsgid, 64u);
 	for (uint32_t i = 0; c->groups && i < c->groups->count; i++)
@@ -382,7 +388,7 @@ const struct proc_entry proc_pid_children[] = {
 	{ "smaps", PROC_FILE, 0444, true, .show = proc_show_smaps },
 	{ "smaps_rollup", PROC_FILE, 0444, true, .show = proc_show_smaps_rollup },
 	{ "auxv", PROC_FILE, 0400, true, .show = proc_show_auxv },
-	{ "mem", PROC_MEMORY, 0600, true, .read = proc_read_mem },
+	{ "mem", PROC_MEMORY, 0600, true, .read = proc_read_mem, .write = proc_write_mem },
 	{ "pagemap", PROC_MEMORY, 0400, true, .read = proc_read_pagemap },
 	{ "personality", PROC_FILE, 0400, true, .show = show_personality },
 	{ "wchan", PROC_FILE, 0444, .show = show_wchan },

@@ -59,9 +59,10 @@ static void answer(struct exo_answer_page *page, unsigned nr, uint64_t value)
 	page->present[nr / 64] |= UINT64_C(1) << (nr % 64);
 }
 
-static bool space_is_shared(const struct process *p)
+/* Has somebody else a right to know of each call, or other answers to get? */
+static bool must_see(const struct process *p)
 {
-	if (p->shares_parent_space)
+	if (p->traced > 0 || p->shares_parent_space)
 		return true;
 	LIST_EACH(at, &p->children) {
 		if (CHILD_OF(at)->shares_parent_space && CHILD_OF(at)->space == p->space)
@@ -85,7 +86,7 @@ void answers_update(struct process *p)
 	if (!page)
 		return;
 	answers_stop(p);
-	if (space_is_shared(p))
+	if (must_see(p))
 		return;
 	answer(page, NR_GETPID, (uint64_t)p->pid);
 	answer(page, NR_GETPPID, p->parent ? (uint64_t)p->parent->pid : 0);
@@ -104,7 +105,7 @@ void answers_hint(struct thread *self)
 {
 	struct process *p = self->process;
 
-	if (++p->answer_calls != WORTH_IT || libos.options.strace || space_is_shared(p))
+	if (++p->answer_calls != WORTH_IT || libos.options.strace || must_see(p))
 		return;
 	p->answers = vm_answers(p->space);
 	answers_update(p);
@@ -131,7 +132,7 @@ void answers_file(struct thread *self, uint32_t fd, uint8_t always)
 	if (libos.no_answer_programs || fd >= EXO_ANSWER_BYTES)
 		return;
 	answers_hint(self);
-	if (!p->answers || fd_table_shared(p->fds) || space_is_shared(p))
+	if (!p->answers || fd_table_shared(p->fds) || must_see(p))
 		return;
 	if (!p->answer_program && !vm_answer_program(p->space, program, sizeof(program) / sizeof(program[0]))) {
 		libos.no_answer_programs = true;

@@ -25,6 +25,7 @@ struct program { /* a program that is ready to run, and not yet anybody's */
 	exo_frame_t frame;
 	struct credentials cred;
 	bool secure, gained;
+	bool unsafe; /* traced, when its credentials were settled, by whom trace_is_unsafe() means */
 	uint64_t entry, sp, stack;
 };
 
@@ -167,7 +168,8 @@ static int set_ids(struct thread *self, struct program *prog)
 		file.caps_permitted = caps.permitted;
 		file.caps_inheritable = caps.inheritable;
 	}
-	return cred_exec(&self->cred, &file, fs_is_shared(self->process), &prog->cred, &prog->secure, &prog->gained);
+	prog->unsafe = trace_is_unsafe(self);
+	return cred_exec(&self->cred, &file, fs_is_shared(self->process) || prog->unsafe, &prog->cred, &prog->secure, &prog->gained);
 }
 
 static const char *base_name(const char *path)
@@ -216,6 +218,8 @@ static int program_load(struct thread *self, struct exec_args *a, struct program
 	prog->space = vm_space_new(base_name(a->path));
 	if (!prog->space)
 		return -ENOMEM;
+	if (self->trace)
+		vm_show_text(prog->space);
 	vm_set_limits(prog->space, limits[RLIMIT_AS].soft, limits[RLIMIT_DATA].soft, prog->stack);
 	error = elf_load(prog->space, prog->file, &image);
 	if (error)
@@ -312,6 +316,11 @@ static void become(struct thread *self, struct program *prog, struct signal_acti
 		p->past_user_ns = p->user_ns;
 		futex_thread_exit(self);
 	}
+	/* Somebody has begun to trace it who would not have been given that. */
+	if ((prog->gained || prog->secure) && trace_is_unsafe(self) && !prog->unsafe)
+		trace_end(self->trace, 0);
+	if (self->trace)
+		vm_show_text(prog->space);
 	if (self->tid != p->pid)
 		thread_rename(self, p->pid);
 	reset_signals(self, fresh);
@@ -344,6 +353,7 @@ static int exec_file(struct thread *self, struct exec_args *a, struct file *file
 	struct program prog = {.file = file};
 	struct signal_actions *fresh = NULL;
 	struct fd_table *fds = NULL;
+	int32_t old_tid;
 	int error = resolve_scripts(self, a, &prog.file);
 	bool shared;
 
@@ -368,7 +378,9 @@ static int exec_file(struct thread *self, struct exec_args *a, struct file *file
 		program_discard(&prog);
 		return error;
 	}
+	old_tid = self->tid;
 	become(self, &prog, fresh, fds, a);
+	trace_exec(self, old_tid);
 	return 0;
 }
 

@@ -29,7 +29,7 @@ void process_notify_parent(struct process *p)
 	};
 	bool reap;
 
-	if (!parent)
+	if (!parent || p->unseen)
 		return;
 	/* Another program than the one that chose the signal gets what every parent gets. */
 	if (p->parent_execs != parent->execs && p->exit_signal)
@@ -146,6 +146,7 @@ void process_finish(struct thread *last)
 	fs_context_put(p->fs);
 	p->fs = NULL;
 	leave_session(p);
+	trace_end_all(p);
 	p->stopped = false;
 	p->state = PROCESS_ZOMBIE;
 	pidfds_tell(p);
@@ -154,7 +155,8 @@ void process_finish(struct thread *last)
 	group_counted = p->parent && p->parent->pgid != p->pgid && p->parent->session == p->session;
 	if (group_counted)
 		check_new_orphan_group(p->pgid);
-	process_notify_parent(p);
+	if (!trace_process_ends(p))
+		process_notify_parent(p);
 }
 
 static void shutdown_over(struct timer *timer)
@@ -185,6 +187,7 @@ int64_t sys_exit(struct thread *self, const uint64_t *args)
 {
 	struct process *p = self->process;
 
+	self->exit_code = (int32_t)(args[0] & 0xff) << 8;
 	if (p->thread_count == 1 && !p->group_exiting) {
 		p->group_exiting = true;
 		p->exit_code = (int32_t)(args[0] & 0xff) << 8;

@@ -206,6 +206,8 @@ static int thread_go(struct thread *t, struct thread *self, struct process *owne
 static void thread_discard(struct thread *t)
 {
 	sem_undo_discard(t);
+	if (t->trace)
+		trace_end(t->trace, 0);
 	thread_context_free(t->ctx, t->page_frame);
 	thread_free(t);
 }
@@ -214,6 +216,7 @@ static int64_t clone_thread(struct thread *self, const struct clone_request *r)
 {
 	struct process *p = self->process;
 	struct thread *t = thread_new(p->space);
+	int32_t tid;
 	int error;
 
 	if (!t)
@@ -225,13 +228,17 @@ static int64_t clone_thread(struct thread *self, const struct clone_request *r)
 		store_numbers(t, self, p->space, r);
 	error = t->tid < 0 ? t->tid : r->flags & CLONE_SYSVSEM ? sem_undo_share(self, t) : 0;
 	if (!error)
+		error = trace_inherit(t, self, r->flags, r->exit_signal);
+	if (!error)
 		error = thread_go(t, self, p, r);
 	if (error) {
 		thread_discard(t);
 		return error;
 	}
 	answers_update(p);
-	return t->tid;
+	tid = t->tid;
+	trace_cloned(self, r->flags, r->exit_signal, tid);
+	return tid;
 }
 
 static void wait_for_vfork(struct thread *self, struct process *child, int32_t pid)
@@ -297,6 +304,8 @@ static int child_begin(struct thread *self, const struct clone_request *r, struc
 		thread_inherit(t, self, r);
 		store_numbers(t, self, child->space, r);
 		error = r->flags & CLONE_SYSVSEM ? sem_undo_share(self, t) : 0;
+		if (!error)
+			error = trace_inherit(t, self, r->flags, r->exit_signal);
 		if (!error && (r->flags & CLONE_PIDFD))
 			error = pidfd_for_child(self, child, r->pidfd, &pidfd);
 		if (!error)
@@ -330,10 +339,13 @@ static int64_t clone_process(struct thread *self, const struct clone_request *r)
 	pid = child->pid;
 	if (r->flags & CLONE_VM)
 		answers_stop(p);
-	if (r->flags & CLONE_VFORK) {
+	if (r->flags & CLONE_VFORK)
 		child->vfork_waiter = self;
+	trace_cloned(self, r->flags, r->exit_signal, pid);
+	if (r->flags & CLONE_VFORK) {
 		wait_for_vfork(self, child, pid);
 		answers_update(p);
+		trace_event(self, PTRACE_EVENT_VFORK_DONE, (uint64_t)pid);
 	}
 	return pid;
 }

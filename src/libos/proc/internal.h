@@ -6,6 +6,7 @@
 #include <libos/abi/linux.h>
 #include <libos/abi/syscall.h>
 #include <libos/libos.h>
+#include <libos/proc/trace.h>
 
 #define THREAD_OF(at)  LIST_ENTRY(at, struct thread, sibling)
 #define PROCESS_OF(at) LIST_ENTRY(at, struct process, all)
@@ -135,9 +136,7 @@ static inline uint64_t signals_deliverable(const struct thread *t)
 }
 static inline bool thread_needs_attention(const struct thread *t)
 {
-	const struct process *p = t->process;
-
-	return signals_deliverable(t) || t->restore_blocked || t->exiting || p->stopped || p->group_exiting;
+	return signals_deliverable(t) || t->restore_blocked || t->exiting || t->process->group_exiting || trace_holds(t);
 }
 void pending_init(struct signal_pending *pending);
 void pending_flush(struct process *p, struct signal_pending *pending, uint64_t set);

@@ -20,6 +20,7 @@ struct fd_table;
 struct fs_context;
 struct inode;
 struct tty;
+struct trace;
 
 #define PID_MAX 32768
 #define PROCESS_MAX 4000 /* fork gives EAGAIN beyond this, or RLIMIT_NPROC */
@@ -79,6 +80,10 @@ struct process {
 	struct waitq child_wait;          /* wait4() of this process */
 	struct waitq signal_wait;         /* who reads or polls its signals from a descriptor (signalfd.c) */
 	struct list pidfds;               /* descriptors of it (pidfd.c) */
+	struct list tracees;              /* whom it traces (trace.h) */
+	struct trace *left_trace;         /* of its first thread, which has ended */
+	uint32_t traced, stops;           /* so many of its threads are; how often it was stopped */
+	bool unseen;                      /* a zombie of which its tracer is to be told before its parent */
 	struct timer real_timer;          /* ITIMER_REAL, alarm */
 	uint64_t real_interval_ns;
 	struct list posix_timers;
@@ -149,7 +154,7 @@ struct thread {
 	uint32_t charged_uid;             /* … this user's */
 	uint32_t calls;                   /* system calls, for the slice check */
 	bool killable_only;               /* its sleep ends for nothing but death */
-	bool in_stop;                     /* parked because the process is stopped */
+	bool in_stop;                     /* parked because the process is stopped, or its tracer has it wait */
 	bool sigreturned;                 /* rax came from a signal frame */
 	bool resumes;                     /* and the call that it interrupted is to be made again */
 	bool restart_after;               /* the handler that starts now interrupted a call to be made again */
@@ -159,6 +164,10 @@ struct thread {
 	int64_t (*restart)(struct thread *); /* what restart_syscall goes on with */
 	uint64_t restart_args[4];
 	uint64_t fault_error, fault_vector, fault_address; /* of the last fault, for signal frames */
+	struct trace *trace;              /* it is traced (trace.h) */
+	int32_t trace_signal;             /* that its tracer lets it go on with */
+	int32_t exit_code;                /* of this thread, as process->exit_code */
+	bool exit_told;                   /* PTRACE_EVENT_EXIT */
 };
 
 struct process_table {
@@ -233,6 +242,9 @@ static inline bool thread_leaves_reserve(const struct thread *t)
 {
 	return !t->exiting && !t->process->group_exiting && !privileged(&t->cred, PRIV_RESERVE);
 }
+
+/* Who traces it (the process's number), 0: nobody; *stopped: it waits for that one. */
+int32_t thread_tracer(const struct thread *thread, bool *stopped);
 
 /* The coroutine's body: runs program and system calls until the thread dies. */
 void thread_main(struct thread *self);

@@ -258,11 +258,12 @@ int64_t sys_rt_sigreturn(struct thread *self, const uint64_t *args)
 static void put32(uint8_t *to, int at, uint32_t value) { memcpy(to + at, &value, 4); }
 static void put64(uint8_t *to, int at, uint64_t value) { memcpy(to + at, &value, 8); }
 
+#define TRAP_LAST 6 /* codes beyond are of stops for a tracer */
 static bool is_fault(const struct signal_info *i)
 {
 	return i->code > 0 && i->code != SI_KERNEL &&
 	       (i->signo == SIGSEGV || i->signo == SIGBUS || i->signo == SIGILL || i->signo == SIGFPE ||
-	        i->signo == SIGTRAP);
+	        (i->signo == SIGTRAP && i->code <= TRAP_LAST));
 }
 
 #define NS_PER_TICK UINT64_C(10000000) /* clock ticks of si_utime: USER_HZ is 100 */

@@ -32,7 +32,7 @@ bool signal_is_pending(const struct thread *t)
 		return true;
 	if (t->killable_only)
 		return false;
-	return p->stopped || signals_deliverable(t);
+	return trace_holds(t) || signals_deliverable(t);
 }
 
 bool signal_is_ignored_or_blocked(const struct thread *t, int signo)
@@ -42,7 +42,8 @@ bool signal_is_ignored_or_blocked(const struct thread *t, int signo)
 
 bool signal_is_dropped(const struct thread *t, int signo)
 {
-	return signal_ignored(t->process, signo) && !((t->blocked | t->real_blocked) & SIGNAL_BIT(signo));
+	/* A tracer sees what is ignored, too. */
+	return signal_ignored(t->process, signo) && !((t->blocked | t->real_blocked) & SIGNAL_BIT(signo)) && !t->trace;
 }
 
 /* ---- queues ---- */
@@ -112,7 +113,7 @@ static void pending_take(struct process *p, struct signal_pending *pending, int 
 		*info = first->info;
 		queued_free(p, first, true);
 	} else {
-		*info = (struct signal_info){.signo = signo, .code = SI_KERNEL};
+		*info = (struct signal_info){.signo = signo, .code = SI_USER};
 	}
 	if (!more)
 		pending->set &= ~SIGNAL_BIT(signo);
@@ -142,13 +143,18 @@ int signal_take(struct thread *t, uint64_t set, struct signal_info *info)
 
 void process_kill(struct process *p)
 {
-	if (p->state != PROCESS_ALIVE || p->group_exiting)
+	if (p->state != PROCESS_ALIVE)
+		return;
+	if (!p->group_exiting)
+		p->exit_code = SIGKILL;
+	else if (p->traced == 0)
 		return;
 	p->group_exiting = true;
-	p->exit_code = SIGKILL;
 	LIST_EACH(at, &p->threads) {
 		struct thread *t = THREAD_OF(at);
 
+		if (t->trace)
+			t->trace->killed = true;
 		if (t->in_stop)
 			sched_wake(t);
 		else
@@ -256,8 +262,13 @@ static void notify_parent_of_state(struct process *p, int code, int status)
 
 void process_stop(struct process *p, int signo)
 {
-	if (p->stopped)
+	p->stops++;
+	if (p->stopped) {
+		/* Tracers have let some of it go on, and have these stop again. */
+		LIST_EACH(at, &p->threads)
+			sched_interrupt(THREAD_OF(at));
 		return;
+	}
 	p->stopped = true;
 	p->continued = false;
 	p->stop_reported = false;
@@ -289,6 +300,8 @@ static void side_effects(struct process *p, int signo)
 	} else if (signo == SIGCONT) {
 		flush_everywhere(p, STOP_SET);
 		process_continue(p);
+		if (p->traced > 0)
+			trace_continued(p);
 	}
 }
 

@@ -28,7 +28,7 @@ static void resolve_for_handler(struct thread *self, int64_t result, const struc
 static void park_stopped(struct thread *self)
 {
 	self->in_stop = true;
-	while (self->process->stopped && !self->process->group_exiting && !self->exiting)
+	while (self->process->stopped && !self->process->group_exiting && !self->exiting && !self->trace)
 		(void)sched_sleep(self, NO_DEADLINE, false);
 	self->in_stop = false;
 }
@@ -53,12 +53,13 @@ static void run_handler(struct thread *self, struct signal_action *action, const
 	int signo = info->signo;
 	uint64_t mask = self->restore_blocked ? self->saved_blocked : self->blocked;
 	struct signal_action used = *action;
-	bool pushed;
+	bool pushed, stepped;
 
 	if (action->flags & SA_RESETHAND)
 		action->handler = 0;
 	self->restore_blocked = false;
 	regs_edit(self);
+	stepped = trace_step_taken(self);
 	pushed = signal_frame_push(self, &used, info, mask);
 	if (!pushed) {
 		struct signal_info segv = {.signo = SIGSEGV, .code = SI_KERNEL};
@@ -69,6 +70,8 @@ static void run_handler(struct thread *self, struct signal_action *action, const
 		signal_force(self, &segv);
 		return;
 	}
+	if (stepped)
+		trace_handler(self);
 	self->restart_after = false;
 	self->blocked |= used.mask;
 	if (!(used.flags & SA_NODEFER))
@@ -96,8 +99,11 @@ enum return_to signal_before_return(struct thread *self, int64_t *result)
 
 		if (self->exiting || p->group_exiting)
 			thread_exit(self);
-		if (p->stopped) {
-			park_stopped(self);
+		if (trace_holds(self)) {
+			if (self->trace)
+				trace_hold(self);
+			else
+				park_stopped(self);
 			continue;
 		}
 		signo = 0;
@@ -115,6 +121,11 @@ enum return_to signal_before_return(struct thread *self, int64_t *result)
 			break;
 		if (libos.options.strace)
 			strace_signal(self, &info);
+		if (self->trace && signo != SIGKILL) {
+			signo = trace_signal(self, &info, result && !handled, &outcome);
+			if (!signo)
+				continue;
+		}
 		action = &p->actions->action[signo];
 		if (signo == SIGKILL || action->handler == 0) {
 			default_action(self, signo);

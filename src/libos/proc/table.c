@@ -116,6 +116,7 @@ struct process *process_new(void)
 	waitq_init(&p->child_wait);
 	waitq_init(&p->signal_wait);
 	list_init(&p->pidfds);
+	list_init(&p->tracees);
 	real_timer_init(p);
 	p->exit_signal = SIGCHLD;
 	p->dumpable = 1;

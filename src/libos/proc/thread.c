@@ -108,6 +108,7 @@ void thread_exit(struct thread *self)
 {
 	struct process *p = self->process;
 
+	trace_exit_event(self);
 	frames_keep(false); /* it gives back */
 	process_account(p);
 	futex_thread_exit(self);
@@ -119,6 +120,7 @@ void thread_exit(struct thread *self)
 	self->ctx = EXO_CAP_NONE;
 	self->page = NULL;
 	thread_remove(self);
+	trace_thread_ends(self);
 	if (p->thread_count == 0)
 		process_finish(self);
 	else
@@ -322,6 +324,31 @@ static uint32_t take_call(struct thread *self)
 	return (uint32_t)r->rax;
 }
 
+/* Its tracer sees it before, and what comes of it, and may have another one made. */
+static int64_t call(struct thread *self, uint32_t *nr)
+{
+	int64_t result;
+
+	self->syscall_nr = *nr;
+	if (__builtin_expect(!self->trace, 1))
+		return syscall_dispatch(self);
+	if (trace_call_enter(self, &result))
+		result = syscall_dispatch(self);
+	if (self->trace)
+		result = trace_call_exit(self, result);
+	*nr = self->syscall_nr;
+	return result;
+}
+
+/* The arguments of a call that is made again: its tracer may have changed them. */
+static void args_again(struct exo_ctx_page *page)
+{
+	const struct exo_regs *r = &page->regs;
+	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+
+	memcpy(page->args, args, sizeof(args));
+}
+
 /* Serves the system call, again and again as long as only stops and signals without
  * handlers have interrupted it. */
 static void system_call(struct thread *self)
@@ -334,8 +361,7 @@ static void system_call(struct thread *self)
 		enum return_to where;
 		int64_t result;
 
-		self->syscall_nr = nr;
-		result = syscall_dispatch(self);
+		result = call(self, &nr);
 		page = self->page; /* exec makes a new context */
 		if (self->resumes) {
 			nr = take_call(self);
@@ -357,6 +383,8 @@ static void system_call(struct thread *self)
 		where = signal_before_return(self, &result);
 		if (where == RETURN_GO)
 			break;
+		if (self->trace)
+			args_again(page);
 		if (where == RETURN_RESTART_BLOCK)
 			nr = 219; /* restart_syscall */
 	}

@@ -9,13 +9,21 @@ struct wait_request {
 
 struct wait_result {
 	int32_t pid, status, code; /* status as wait4 gives it; code CLD_* */
+	bool traced;               /* a tracee's stop: all of its code counts */
 	uint32_t uid;
 	struct linux_rusage usage;
 };
 
+static bool is_traced_by(const struct process *child, const struct process *p)
+{
+	const struct thread *first = list_empty(&child->threads) ? NULL : THREAD_OF(child->threads.next);
+
+	return first && first->trace && first->trace->tracer == p;
+}
+
 static bool matches(const struct process *p, const struct process *child, const struct wait_request *r)
 {
-	bool clone_child = child->exit_signal != SIGCHLD;
+	bool clone_child = child->exit_signal != SIGCHLD && !is_traced_by(child, p);
 
 	if (r->pid > 0 ? child->pid != r->pid : r->pid == 0 ? child->pgid != p->pgid
 	                                                    : r->pid < -1 && child->pgid != -r->pid)
@@ -35,6 +43,62 @@ static void collect(struct process *p, struct process *child)
 		p->children_max_resident = child->children_max_resident;
 }
 
+/* ---- tracees ---- */
+
+static bool tracee_matches(const struct process *p, const struct trace *tr, const struct wait_request *r)
+{
+	int32_t pgid = tr->process ? tr->process->pgid : tr->pgid;
+
+	return r->pid > 0 ? tr->tid == r->pid : r->pid == 0 ? pgid == p->pgid : r->pid == -1 || pgid == -r->pid;
+}
+
+static bool report_tracee_end(struct trace *tr, const struct wait_request *r, struct wait_result *out)
+{
+	/* The end of the first thread is the process's. */
+	if (!(r->options & WEXITED) || (tr->process && tr->process->state != PROCESS_ZOMBIE))
+		return false;
+	out->status = tr->exit_code;
+	out->code = tr->exit_code & 0x7f ? CLD_KILLED : CLD_EXITED;
+	if (tr->process)
+		process_rusage(tr->process, RUSAGE_SELF, NULL, &out->usage);
+	if (!(r->options & WNOWAIT))
+		trace_end(tr, 0);
+	return true;
+}
+
+static bool report_tracee(struct trace *tr, const struct wait_request *r, struct wait_result *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->pid = tr->tid;
+	out->uid = tr->process ? tr->process->cred.uid : tr->uid;
+	if (!tr->thread)
+		return report_tracee_end(tr, r, out);
+	if (!tr->stopped || tr->listening || tr->reported)
+		return false;
+	out->status = (int32_t)(tr->code << 8 | 0x7f);
+	out->code = CLD_TRAPPED;
+	out->traced = true;
+	process_rusage(tr->process, RUSAGE_SELF, NULL, &out->usage);
+	if (!(r->options & WNOWAIT)) {
+		tr->reported = true;
+		tr->thread->trace_signal = 0;
+	}
+	return true;
+}
+
+/* True: one of them had something to tell. */
+static bool wait_tracees(const struct process *p, const struct wait_request *r, struct wait_result *out, bool *candidates)
+{
+	LIST_EACH(at, &p->tracees) {
+		if (!tracee_matches(p, TRACE_OF(at), r))
+			continue;
+		*candidates = true;
+		if (report_tracee(TRACE_OF(at), r, out))
+			return true;
+	}
+	return false;
+}
+
 /* Has this child something to report? It is taken unless WNOWAIT. */
 static bool report(struct process *p, struct process *child, const struct wait_request *r, struct wait_result *out)
 {
@@ -43,6 +107,8 @@ static bool report(struct process *p, struct process *child, const struct wait_r
 	memset(out, 0, sizeof(*out));
 	out->pid = child->pid;
 	out->uid = child->cred.uid;
+	if (child->unseen)
+		return false; /* its tracer is told first */
 	if (child->state == PROCESS_ZOMBIE && (r->options & WEXITED)) {
 		out->status = child->exit_code;
 		out->code = child->exit_code & 0x7f ? CLD_KILLED : CLD_EXITED;
@@ -53,7 +119,8 @@ static bool report(struct process *p, struct process *child, const struct wait_r
 		}
 		return true;
 	}
-	if (child->stopped && !child->stop_reported && (r->options & WSTOPPED)) {
+	/* Whom one traces oneself tells of its stops as a tracee. */
+	if (child->stopped && !child->stop_reported && (r->options & WSTOPPED) && !is_traced_by(child, p)) {
 		out->status = child->stop_signal << 8 | 0x7f;
 		out->code = CLD_STOPPED;
 		process_rusage(child, RUSAGE_SELF, NULL, &out->usage);
@@ -88,6 +155,8 @@ static int64_t wait_any(struct thread *self, const struct wait_request *r, struc
 			if (report(p, CHILD_OF(at), r, out))
 				return out->pid;
 		}
+		if (wait_tracees(p, r, out, &candidates))
+			return out->pid;
 		if (!candidates)
 			return -ECHILD;
 		if (r->options & WNOHANG)
@@ -178,7 +247,7 @@ static int64_t waitid(struct thread *self, const uint64_t *args, struct wait_res
 /* What the fields of siginfo say of it; all are written whatever came out, and none of what lies between and behind them. */
 static int tell_child(struct vm_space *space, uint64_t address, const struct wait_result *out, bool found)
 {
-	int32_t status = out->code == CLD_CONTINUED ? SIGCONT : out->code == CLD_KILLED ? out->status & 0x7f : out->status >> 8 & 0xff;
+	int32_t status = out->traced ? out->status >> 8 : out->code == CLD_CONTINUED ? SIGCONT : out->code == CLD_KILLED ? out->status & 0x7f : out->status >> 8 & 0xff;
 	const int32_t head[3] = {found ? SIGCHLD : 0, 0, found ? out->code : 0};
 	const int32_t fields[3] = {found ? out->pid : 0, found ? (int32_t)out->uid : 0, found ? status : 0};
 

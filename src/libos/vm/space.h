@@ -176,6 +176,7 @@ struct vm_space {
 	struct grant *grants;         /* grant.c */
 	uint32_t grant_count;
 	bool shared;                  /* its program may map into it itself */
+	bool plain_text;              /* no text of it is rewritten: somebody looks at it */
 };
 
 /* Grants of memory and CPU time that one program may have. */

@@ -200,7 +200,7 @@ void region_attach_text(struct region *region, uint64_t code_size)
 	struct inode *inode = file_inode(region->file);
 	struct text_copy *text;
 
-	if ((region->prot & (PROT_EXEC | PROT_WRITE)) != PROT_EXEC || (region->flags & REGION_SHARED) != 0)
+	if ((region->prot & (PROT_EXEC | PROT_WRITE)) != PROT_EXEC || (region->flags & REGION_SHARED) != 0 || region->space->plain_text)
 		return;
 	/* What begins with the file's headers has the linker's constants in it as well: bytes that look
 	 * like a call site may be data. */

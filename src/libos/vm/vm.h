@@ -174,4 +174,16 @@ int64_t user_span_write(struct vm_space *space, uint64_t address, uint64_t size,
 int user_word_read(struct vm_space *space, uint64_t address, uint64_t *key, const uint32_t **word);
 int user_word_write(struct vm_space *space, uint64_t address, uint64_t *key, uint32_t **word);
 
+
+/* ---- what others do there (vm/peek.c) ---- */
+/*
+ * Copies from and to the memory of a program by somebody else, who has been asked whether he may. The text that is read is what
+ * the program's file has. forced: a tracer's, who also reads what the program may not, and writes what it may not where that is its own
+ * (a private mapping: it gets a copy). Return how many bytes were copied before one that is not there, or not to be had; -ENOMEM if none were.
+ */
+int64_t vm_peek(struct vm_space *space, void *to, uint64_t from, uint64_t size, bool forced);
+int64_t vm_poke(struct vm_space *space, uint64_t to, const void *from, uint64_t size, bool forced);
+/* From now on its text is what its file has, so that it can be looked at, and breakpoints be put there. */
+void vm_show_text(struct vm_space *space);
+
 #endif
