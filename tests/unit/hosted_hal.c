@@ -143,6 +143,21 @@ Test(hosted, map_query_next_unmap)
 	cr_assert_eq(pool.count, FUND);
 }
 
+Test(hosted, unmapping_is_bounded)
+{
+	exo_frame_t frames[16];
+	exo_vaddr_t at = DATA;
+	uint32_t words = 600;
+
+	/* A leaf table for each, of 512 words. */
+	for (uint64_t i = 0; i < 16; i++)
+		hal_space_map(&space, DATA + (i << 21), take(), 1, EXO_PROT_READ, &pool);
+	cr_assert_lt(hal_space_unmap(&space, &at, EXO_USER_LIMIT, frames, 16, &words, &pool), 4);
+	cr_assert_eq(words, 0);
+	cr_assert_lt(at, DATA + (UINT64_C(4) << 21));
+	cr_assert_geq(unmap(at, EXO_USER_LIMIT), 12);
+}
+
 Test(hosted, copies_obey_rights)
 {
 	char text[16] = "hello";
@@ -262,6 +277,31 @@ Test(hosted, answers_without_leaving)
 	cr_assert_eq(enter(), EXO_EV_SYSCALL);
 	cr_assert_eq(trap.nr, 60);
 	cr_assert_eq(trap.args[0], 4711);
+}
+
+/* Wherever it is interrupted, it stands in its own text. */
+Test(hosted, nobody_sees_that_a_call_was_rewritten)
+{
+	/* 1: mov $110,%eax; syscall; jmp 1b */
+	uint8_t code[] = {0xb8, 110, 0, 0, 0, 0x0f, 5, 0xeb, 0xf7};
+	exo_frame_t frame = take();
+	struct exo_answer_page *answers = hal_phys_ptr(frame);
+
+	cr_assert_eq(prepare(code, sizeof(code)), 1);
+	program(code, sizeof(code));
+	answers->present[1] = UINT64_C(1) << (110 - 64);
+	hal_space_answers(&space, frame);
+	for (int i = 0; i < 400; i++) {
+		/* Who was interrupted there may have to ask. */
+		if (enter_for(100000) == EXO_EV_SYSCALL) {
+			hal_ctx_answer(&ctx, 0, 0);
+			continue;
+		}
+		cr_assert_eq(trap.event, EXO_EV_QUANTUM);
+		if (!(page->valid & EXO_CTX_GPRS))
+			hal_ctx_save(&ctx);
+		cr_assert_lt(page->regs.rip - CODE, sizeof(code), "at %lx", (unsigned long)page->regs.rip);
+	}
 }
 
 static uint32_t pick(uint32_t below)
@@ -524,6 +564,36 @@ Test(hosted, reused_zones_hold_nothing_of_the_last)
 		cr_assert_eq(hal_space_init(&space, &pool), EXO_OK);
 		next_frame -= 2;
 		memset(hal_phys_ptr(next_frame), 0, 2 * EXO_FRAME_SIZE);
+	}
+}
+
+/* Nor is the program that answered calls for it; each second space here has one, and all have an answer page. */
+Test(hosted, reused_zones_answer_nothing)
+{
+	static const struct exo_bpf_insn seven[EXO_ANSWER_PROGRAM_MAX] = {
+		{.code = EXO_BPF_LD | EXO_BPF_WORD | EXO_BPF_ABS, .k = offsetof(struct exo_answer_call, nr)},
+		{.code = EXO_BPF_JMP | EXO_BPF_JEQ | EXO_BPF_K, .k = 110, .jf = 1},
+		{.code = EXO_BPF_RET | EXO_BPF_K, .k = EXO_ANSWER_RESULT | 7},
+		{.code = EXO_BPF_RET | EXO_BPF_K, .k = EXO_ANSWER_PASS},
+	};
+	exo_frame_t first = next_frame;
+
+	for (int i = 0; i < 40; i++) {
+		/* mov $110,%eax; syscall; mov %rax,%rdi; mov $60,%eax; syscall */
+		uint8_t code[] = {0xb8, 110, 0, 0, 0, 0x0f, 5, 0x48, 0x89, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 5};
+
+		cr_assert_eq(prepare(code, sizeof(code)), 2);
+		program(code, sizeof(code));
+		hal_space_answers(&space, take());
+		if (i % 2 == 0)
+			cr_assert(hal_space_program(&space, seven));
+		cr_assert_eq(enter(), EXO_EV_SYSCALL);
+		cr_assert_eq(trap.nr, i % 2 ? 110 : 60);
+		hal_ctx_fini(&ctx);
+		space_end();
+		cr_assert_eq(hal_space_init(&space, &pool), EXO_OK);
+		memset(hal_phys_ptr(first), 0, (next_frame - first) * EXO_FRAME_SIZE);
+		next_frame = first;
 	}
 }
 
