@@ -20,6 +20,11 @@ bool thread_may_inspect(const struct thread *self, const struct process *p, bool
 	return !(t->permitted & ~(real ? c->permitted : c->effective));
 }
 
+bool cred_may_be_traced(const struct credentials *who, const struct credentials *by)
+{
+	return !(who->permitted & ~by->permitted) || privileged(by, PRIV_INSPECT);
+}
+
 void cred_root(struct credentials *c)
 {
 	*c = (struct credentials){.permitted = CAP_ALL, .effective = CAP_ALL, .bounding = CAP_ALL};

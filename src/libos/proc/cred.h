@@ -60,6 +60,8 @@ bool privileged(const struct credentials *c, enum privilege what);
 void cred_assign(struct credentials *to, const struct credentials *from);
 void cred_drop(struct credentials *c);
 bool cred_in_group(const struct credentials *c, uint32_t gid); /* fsgid or supplementary */
+/* May `who` make `by` its tracer? Nobody traces who has more than he has himself (Linux's cap_ptrace_traceme()). */
+bool cred_may_be_traced(const struct credentials *who, const struct credentials *by);
 /* May the thread see descriptors, links and memory of the process? real: by its real ids, else by those for files. */
 bool thread_may_inspect(const struct thread *self, const struct process *p, bool real);
 /* Makes them root's, with all capabilities. */

@@ -25,6 +25,8 @@ static int64_t trace_me(struct thread *self)
 	/* Nobody is told of the first program's stops. */
 	if (!parent)
 		return 0;
+	if (!cred_may_be_traced(&self->cred, &parent->cred))
+		return -EPERM;
 	return trace_begin(parent, self, 0, false, privileged(&self->cred, PRIV_INSPECT));
 }
 

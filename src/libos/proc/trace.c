@@ -53,7 +53,7 @@ static void step_end(struct trace *tr)
 void trace_end(struct trace *tr, int32_t signal)
 {
 	struct thread *t = tr->thread;
-	struct process *zombie = !t && is_leader(tr) && !is_parent(tr) ? tr->process : NULL;
+	struct process *zombie = !t && tr->process && tr->process->unseen ? tr->process : NULL;
 
 	if (t) {
 		if (tr->stopped && signal >= 0)

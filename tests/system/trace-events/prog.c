@@ -185,6 +185,53 @@ static void ends(void)
 	status_of(pid, "end");
 }
 
+static void *outlives(void *arg)
+{
+	char c;
+
+	return read(*(int *)arg, &c, 1) == 1 ? 0 : arg;
+}
+
+/* The first thread ends before the others, and then its tracer, who is not the parent. */
+static void leader_ends(int ignored)
+{
+	int p[2], ready[2];
+	char c;
+
+	printf("-- the first thread ends%s\n", ignored ? ", whose end nobody wants to know" : "");
+	if (ignored)
+		signal(SIGCHLD, SIG_IGN);
+	if (pipe(p) || pipe(ready))
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		pthread_t t;
+		pthread_create(&t, 0, outlives, &p[0]);
+		if (read(ready[0], &c, 1) == 1)
+			syscall(SYS_exit, 4);
+	}
+	pid_t tracer = fork();
+	if (tracer == 0) {
+		P("seize", ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXIT));
+		fflush(stdout);
+		if (write(ready[1], "r", 1) != 1)
+			_exit(9);
+		status_of(pid, "it ends");
+		P("cont", ptrace(PTRACE_CONT, pid, 0, 0));
+		fflush(stdout);
+		usleep(20000);
+		_exit(0);
+	}
+	status_of(tracer, "tracer");
+	int st;
+	printf("the process lives: %d\n", waitpid(pid, &st, WNOHANG));
+	if (write(p[1], "q", 1) != 1)
+		return;
+	status_of(pid, "end");
+	signal(SIGCHLD, SIG_DFL);
+	close(p[0]), close(p[1]), close(ready[0]), close(ready[1]);
+}
+
 /* SIGCHLD tells the tracer. */
 static volatile int told, told_code, told_status;
 static void on_child(int n, siginfo_t *i, void *c) { (void)n, (void)c; told++; told_code = i->si_code; told_status = i->si_status; }
@@ -243,6 +290,8 @@ int main(void)
 	execs(PTRACE_O_TRACEEXEC);
 	thread_execs();
 	ends();
+	leader_ends(0);
+	leader_ends(1);
 	tells();
 	return 0;
 }

@@ -112,6 +112,25 @@ static void execs(const char *what, unsigned uid, const char *path, int traced)
 	waitpid(tracer, 0, 0);
 }
 
+/* It has more than its parent, or not, and wants to be traced by it. */
+static void asks(unsigned uid, const char *path)
+{
+	pid_t parent = fork();
+
+	if (parent == 0) {
+		if (uid)
+			become(uid);
+		pid_t pid = fork();
+		if (pid == 0) {
+			execl(path, "prog", "traceme", (char *)0);
+			_exit(95);
+		}
+		waitpid(pid, 0, 0);
+		_exit(0);
+	}
+	waitpid(parent, 0, 0);
+}
+
 /* It begins to be traced when it has more than its tracer could give it. */
 static void later(unsigned uid, const char *path)
 {
@@ -151,6 +170,10 @@ int main(int argc, char **argv)
 		printf("ids %u %u\n", getuid(), geteuid());
 		return 0;
 	}
+	if (argc > 1 && !strcmp(argv[1], "traceme")) {
+		P("traceme", ptrace(PTRACE_TRACEME, 0, 0, 0));
+		return 0;
+	}
 	if (argc > 1 && !strcmp(argv[1], "wait")) {
 		if (write(7, "r", 1) != 1)
 			return 1;
@@ -171,6 +194,9 @@ int main(int argc, char **argv)
 	execs("set-UID, traced by root", 0, "/tmp/setuid", 1);
 	execs("unreadable, traced by 1000", 1000, "/tmp/unreadable", 1);
 	execs("unreadable, traced by root", 0, "/tmp/unreadable", 1);
+	asks(1000, "/tmp/setuid");
+	asks(1000, "/tmp/unreadable");
+	asks(0, "/tmp/setuid");
 	later(1000, "/tmp/setuid");
 	later(1000, "/tmp/unreadable");
 	later(0, "/tmp/setuid");
