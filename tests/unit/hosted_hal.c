@@ -279,29 +279,39 @@ Test(hosted, answers_without_leaving)
 	cr_assert_eq(trap.args[0], 4711);
 }
 
-/* Wherever it is interrupted, it stands in its own text. */
-Test(hosted, nobody_sees_that_a_call_was_rewritten)
+/* mov $110,%eax; syscall; jmp to the first: with another jump to itself in the place of the moved instruction, or behind its first byte. */
+static void program_with_loop_in_thunk(uint64_t behind)
 {
-	/* 1: mov $110,%eax; syscall; jmp 1b */
 	uint8_t code[] = {0xb8, 110, 0, 0, 0, 0x0f, 5, 0xeb, 0xf7};
-	exo_frame_t frame = take();
-	struct exo_answer_page *answers = hal_phys_ptr(frame);
+	uint8_t *thunks = hal_phys_ptr(next_frame);
+	uint64_t at = 0;
 
 	cr_assert_eq(prepare(code, sizeof(code)), 1);
 	program(code, sizeof(code));
-	answers->present[1] = UINT64_C(1) << (110 - 64);
-	hal_space_answers(&space, frame);
-	for (int i = 0; i < 400; i++) {
-		/* Who was interrupted there may have to ask. */
-		if (enter_for(100000) == EXO_EV_SYSCALL) {
-			hal_ctx_answer(&ctx, 0, 0);
-			continue;
-		}
-		cr_assert_eq(trap.event, EXO_EV_QUANTUM);
+	while (at < EXO_FRAME_SIZE - 5 && memcmp(thunks + at, "\xb8\x6e\0\0\0", 5) != 0)
+		at++;
+	cr_assert_lt(at, EXO_FRAME_SIZE - 5);
+	memcpy(thunks + at + behind, "\xeb\xfe", 2);
+	page->regs.rip = THUNKS + at + behind;
+}
+
+Test(hosted, nobody_sees_that_a_call_was_rewritten)
+{
+	program_with_loop_in_thunk(0);
+	for (int i = 0; i < 20; i++) {
+		cr_assert_eq(enter_for(2000000), EXO_EV_QUANTUM);
 		if (!(page->valid & EXO_CTX_GPRS))
 			hal_ctx_save(&ctx);
-		cr_assert_lt(page->regs.rip - CODE, sizeof(code), "at %lx", (unsigned long)page->regs.rip);
+		cr_assert_eq(page->regs.rip, CODE);
 	}
+}
+
+/* Who is interrupted between the instructions of a thunk goes on till its end; but no thunk has that many. */
+Test(hosted, who_loops_in_a_thunk_is_stopped)
+{
+	program_with_loop_in_thunk(1);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(enter_for(2000000), EXO_EV_QUANTUM);
 }
 
 static uint32_t pick(uint32_t below)
