@@ -411,7 +411,7 @@ static uint64_t grammar_ipc_operations(void)
 
 static int grammar_ipc(uint64_t nr, int i, uint64_t *value)
 {
-	int makes = nr == 64 || nr == 68, flags = nr == 64 ? 2 : 1;
+	int makes = nr == 64 || nr == 68 || nr == 29, flags = nr == 68 ? 1 : 2;
 
 	if (makes && i == 0)
 		*value = grammar_byte() % 5u;
@@ -419,11 +419,15 @@ static int grammar_ipc(uint64_t nr, int i, uint64_t *value)
 		*value = grammar_byte() % 2u * 01000u | grammar_byte() % 2u * 02000u | (grammar_byte() < 200 ? 0666u : grammar_word(2));
 	else if (nr == 64 && i == 1)
 		*value = grammar_byte() % 6u;
-	else if ((nr == 65 || nr == 66 || nr == 220 || (nr >= 69 && nr <= 71)) && i == 0)
+	else if ((nr == 65 || nr == 66 || nr == 220 || (nr >= 69 && nr <= 71) || nr == 30 || nr == 31) && i == 0)
 		*value = grammar_byte() % 8u;
 	else if (nr == 66 && i == 1)
 		*value = grammar_byte() % 5u;
-	else if ((nr == 66 && i == 2) || (nr == 71 && i == 1))
+	else if ((nr == 30 && i == 1) || (nr == 67 && i == 0))
+		*value = grammar_page();
+	else if (nr == 30 && i == 2)
+		*value = (grammar_byte() & 31u) << 12;
+	else if ((nr == 66 && i == 2) || ((nr == 71 || nr == 31) && i == 1))
 		*value = grammar_byte() % 21u;
 	else if (nr == 70 && i == 3)
 		*value = grammar_byte() % 7u - UINT64_C(3);

@@ -262,7 +262,9 @@ uint64_t epoll_max_watches(void);
 void epoll_file_gone(struct file *file);
 
 /* ---- memfd.c ---- */
-const char *memfd_title(struct inode *inode); /* what memfd_create() was given; NULL: it is none */
+const char *memfd_title(struct inode *inode); /* what it is shown as; NULL: it is none */
+/* A new file without a name, with one reference. 0, -ENOSPC, -ENOMEM. */
+int memfd_inode(const struct credentials *cred, const char *title, uint32_t mode, struct inode **made);
 int64_t seals_of(const struct inode *inode);  /* F_SEAL_*, or -EINVAL for a file that cannot have any */
 int64_t seals_add(const struct file *file, uint32_t seals);
 

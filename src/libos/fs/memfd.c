@@ -1,4 +1,4 @@
-/* Files without a name (memfd_create), and the seals that files of tmpfs may have. */
+/* Files without a name (memfd_create, and segments of shared memory), and the seals that files of tmpfs may have. */
 #include <libos/fs/tmpfs.h>
 
 #define MFD_CLOEXEC       0x01u
@@ -8,7 +8,8 @@
 #define MFD_EXEC          0x10u
 #define MFD_KNOWN         (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC)
 #define MFD_HUGE_SIZE     (0x3fu << 26)
-#define TITLE_MAX         249u /* NAME_MAX without "memfd:" */
+#define TITLE_PREFIX      "memfd:"
+#define TITLE_MAX         249u /* NAME_MAX without it */
 #define EXECUTABLE        0111u
 
 int64_t seals_of(const struct inode *inode)
@@ -51,27 +52,34 @@ const char *memfd_title(struct inode *inode)
 	return libos.vfs.memfds && inode->super == libos.vfs.memfds ? tmpfs_node(inode)->title : NULL;
 }
 
-static int make(struct thread *self, const char *name, uint32_t flags, struct file **made)
+int memfd_inode(const struct credentials *cred, const char *title, uint32_t mode, struct inode **made)
 {
 	struct vfs *vfs = &libos.vfs;
-	struct inode *inode;
-	uint64_t size = str_length(name) + 1;
-	int r = files_check(&self->cred);
-	if (r)
-		return r;
+	uint64_t size = str_length(title) + 1;
 	if (!vfs->memfds)
 		vfs->memfds = tmpfs_new("tmpfs", "tmpfs", UINT64_MAX, 01777);
-	char *title = vfs->memfds ? heap_alloc(size) : NULL;
-	if (!title)
+	char *own = vfs->memfds ? heap_alloc(size) : NULL;
+	if (!own)
 		return -ENOMEM;
-	r = tmpfs_ops.create(vfs->memfds->root, "", 0, S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0777 & ~EXECUTABLE : 0777), 0, &self->cred, &inode);
+	int r = tmpfs_ops.create(vfs->memfds->root, "", 0, S_IFREG | mode, 0, cred, made);
 	if (r) {
-		heap_free(title);
+		heap_free(own);
 		return r;
 	}
-	memcpy(title, name, size);
-	tmpfs_node(inode)->title = title;
-	tmpfs_node(inode)->linkable = false;
+	memcpy(own, title, size);
+	tmpfs_node(*made)->title = own;
+	tmpfs_node(*made)->linkable = false;
+	return 0;
+}
+
+static int make(struct thread *self, const char *title, uint32_t flags, struct file **made)
+{
+	struct inode *inode;
+	int r = files_check(&self->cred);
+	if (!r)
+		r = memfd_inode(&self->cred, title, flags & MFD_NOEXEC_SEAL ? 0777 & ~EXECUTABLE : 0777, &inode);
+	if (r)
+		return r;
 	inode->seals = flags & MFD_NOEXEC_SEAL ? F_SEAL_EXEC : flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
 	r = open_inode(self, inode, O_RDWR, made);
 	/* As on Linux, who made it may run it; not so who opens it once more, by /proc/PID/fd. */
@@ -85,17 +93,17 @@ static int make(struct thread *self, const char *name, uint32_t flags, struct fi
 int64_t sys_memfd_create(struct thread *self, const uint64_t *args_)
 {
 	uint32_t flags = (uint32_t)args_[1];
-	char name[TITLE_MAX + 1];
+	char title[sizeof(TITLE_PREFIX) + TITLE_MAX] = TITLE_PREFIX;
 	if (flags & ~(MFD_KNOWN | (flags & MFD_HUGETLB ? MFD_HUGE_SIZE : 0)))
 		return -EINVAL;
 	if ((flags & MFD_EXEC) && (flags & MFD_NOEXEC_SEAL))
 		return -EINVAL;
-	int64_t r = user_string(self->process->space, name, args_[0], sizeof(name));
+	int64_t r = user_string(self->process->space, title + sizeof(TITLE_PREFIX) - 1, args_[0], TITLE_MAX + 1);
 	if (r < 0)
 		return r == -ENAMETOOLONG ? -EINVAL : r;
 	if (flags & MFD_HUGETLB)
 		return -ENODEV; /* no such pages */
 	struct file *file;
-	r = make(self, name, flags, &file);
+	r = make(self, title, flags, &file);
 	return r ? r : fd_give(self, file, flags & MFD_CLOEXEC);
 }

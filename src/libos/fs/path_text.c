@@ -76,7 +76,7 @@ int64_t path_describe(const struct fs_context *fs, const struct path *path, char
 		return (int64_t)format(to, size, "anon_inode:%s", anon_name(path->inode));
 	const char *title = memfd_title(path->inode);
 	if (title)
-		return (int64_t)format(to, size, "/memfd:%s (deleted)", title);
+		return (int64_t)format(to, size, "/%s (deleted)", title);
 	int64_t r = path_text(fs, path, to, size);
 	if (r == -ENOENT)
 		return (int64_t)format(to, size, "/ (deleted)");

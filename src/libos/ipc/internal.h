@@ -76,6 +76,7 @@ int64_t ipc_now(void); /* seconds since 1970 */
 #define IPC_COLUMNS "%10d %10d  %4o "
 void msg_line(struct text *text, const struct ipc_object *o);
 void sem_line(struct text *text, const struct ipc_object *o);
+void shm_line(struct text *text, const struct ipc_object *o);
 
 /* ---- sem.c, undo.c ---- */
 struct semaphore {

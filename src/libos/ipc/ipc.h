@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 struct inode;
-struct super;
 struct text;
 struct thread;
 
@@ -43,7 +42,6 @@ struct ipc { /* part of struct libos */
 	uint64_t semaphores;      /* in all arrays */
 	uint64_t messages, bytes; /* in all queues */
 	uint64_t pages;           /* of all segments, there or not */
-	struct super *segments;   /* the file system that they are in; NULL: there was none yet */
 };
 
 void ipc_init(void);
@@ -55,6 +53,14 @@ int sem_undo_share(struct thread *self, struct thread *made);
 void sem_undo_discard(struct thread *made);
 /* The thread ends; with the last that shares the list, all of it is taken back. May sleep. */
 void sem_undo_end(struct thread *self);
+
+/* ---- shm.c ---- */
+struct shm_segment;
+/* The segment whose contents this file is; NULL: none, or one that is gone. */
+struct shm_segment *shm_of(const struct inode *inode);
+/* One mapping of it more, or less: with the last one it may go. */
+void shm_mapped(struct shm_segment *s);
+void shm_unmapped(struct shm_segment *s);
 
 /* ---- proc.c: /proc/sysvipc and /proc/sys/kernel ---- */
 enum ipc_setting { IPC_SEM, IPC_MSGMAX, IPC_MSGMNB, IPC_MSGMNI, IPC_SHMMAX, IPC_SHMALL, IPC_SHMMNI };

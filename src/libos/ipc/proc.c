@@ -17,8 +17,10 @@ void ipc_text(struct text *text, enum ipc_kind kind)
 
 		if (o && kind == IPC_SEMAPHORES)
 			sem_line(text, o);
-		else if (o)
+		else if (o && kind == IPC_MESSAGES)
 			msg_line(text, o);
+		else if (o)
+			shm_line(text, o);
 		(void)sched_worked(&libos.sched, 1);
 	}
 }

@@ -198,6 +198,7 @@ enum user_resource {
 	USER_INOTIFY_INSTANCES, /* /proc/sys/fs/inotify/max_user_instances */
 	USER_INOTIFY_WATCHES,   /* …max_user_watches */
 	USER_INOTIFY_BYTES,     /* events that nobody has read yet: a sixteenth of memory */
+	USER_SHM_LOCKED,        /* pages of segments that are locked (SHM_LOCK): RLIMIT_MEMLOCK */
 	USER_IPC_BYTES,         /* System V IPC, but for the pages of segments: an eighth of memory */
 	USER_COUNT
 };

@@ -188,6 +188,9 @@ static bool regions_alike(const struct region *a, const struct region *b)
 		return false;
 	if ((a->flags & (REGION_GROWSDOWN | REGION_STACK)) != 0)
 		return false;
+	/* As on Linux, each piece counts as an attachment, for good. */
+	if (a->file != NULL && shm_of(file_inode(a->file)) != NULL)
+		return false;
 	return (a->file == NULL && a->object == NULL) || region_offset(a, b->start) == b->offset;
 }
 

@@ -54,6 +54,8 @@ int region_attach_inode(struct region *region)
 		inode->mapped_shared++;
 	if (may_write_file(region))
 		inode->mapped_writable++;
+	if (shm_of(inode) != NULL)
+		shm_mapped(shm_of(inode));
 	return 0;
 }
 
@@ -68,6 +70,8 @@ void region_detach_inode(struct region *region)
 		inode->mapped_shared--;
 	if (may_write_file(region))
 		inode->mapped_writable--;
+	if (shm_of(inode) != NULL)
+		shm_unmapped(shm_of(inode));
 }
 
 static void text_free(struct text_copy *text)

@@ -96,6 +96,8 @@ int64_t vm_mremap(struct vm_space *space, uint64_t address, uint64_t old_length,
 int vm_madvise(struct vm_space *space, uint64_t address, uint64_t length, int advice);
 int vm_msync(struct vm_space *space, uint64_t address, uint64_t length, int flags);
 int vm_mincore(struct vm_space *space, uint64_t address, uint64_t length, uint64_t vector);
+/* Unmaps all that is left of the segment of shared memory (ipc/shm.c) that was mapped at the address. 0 or -EINVAL. */
+int vm_detach(struct vm_space *space, uint64_t address);
 int64_t vm_brk(struct vm_space *space, uint64_t address);
 /* lock.c; what may be locked says vm_set_lock_limit(), which each call sets: bytes, UINT64_MAX: all. */
 void vm_set_lock_limit(struct vm_space *space, uint64_t bytes);

@@ -29,9 +29,21 @@ static long msg_reads(int id)
 }
 static long msg_writes(int id) { return syscall(SYS_msgsnd, id, &(struct all_of){ { 1 } }, 8, 0); }
 
+static long shm_make(int key, int flags) { return syscall(SYS_shmget, key, 4096, flags); }
+static long shm_control(int id, int command, void *arg) { return syscall(SYS_shmctl, id, command, arg); }
+static long shm_attach(int id, int flags)
+{
+	long at = syscall(SYS_shmat, id, NULL, flags);
+
+	return at == -1 ? -1 : syscall(SYS_shmdt, at);
+}
+static long shm_reads(int id) { return shm_attach(id, SHM_RDONLY); }
+static long shm_writes(int id) { return shm_attach(id, 0); }
+
 static const struct kind kinds[] = {
 	{ "sem", sem_make, sem_control, sem_reads, sem_writes, SEM_STAT, SEM_STAT_ANY },
 	{ "msg", msg_make, msg_control, msg_reads, msg_writes, MSG_STAT, MSG_STAT_ANY },
+	{ "shm", shm_make, shm_control, shm_reads, shm_writes, SHM_STAT, SHM_STAT_ANY },
 };
 
 static const char *result(long r)
