@@ -7,8 +7,8 @@ void ipc_text(struct text *text, enum ipc_kind kind)
 	static const char *const heads[IPC_KINDS] = {
 		"       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n",
 		"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n",
-		"       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      "
-		"ctime                   rss                  swap\n",
+		("       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      "
+		 "ctime                   rss                  swap\n"),
 	};
 
 	text_printf(text, "%s", heads[kind]);
