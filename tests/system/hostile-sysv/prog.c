@@ -128,27 +128,33 @@ static long large_sems(void)
 	return errno == ENOMEM ? n : -2;
 }
 
-/* Each process has what is to be taken back of the same large array. */
+/* Each process has what is to be taken back of the same large arrays. */
 static long undos(void)
 {
-	int id = (int)sem_get(IPC_PRIVATE, 32000, 0666), told[2];
-	long n = 0, one;
+	int ids[4];
+	long n = 0, one = 0;
 
-	pipe(told);
-	for (;;) {
+	for (int i = 0; i < 4; i++)
+		ids[i] = (int)sem_get(IPC_PRIVATE, 32000, 0666);
+	while (!one) {
+		int told[2];
+
+		pipe(told);
 		pid_t pid = fork();
 		if (pid < 0)
 			return -3;
 		if (pid == 0) {
-			one = sem_add(id, (int)n, 1, SEM_UNDO) ? errno : 0;
+			for (int i = 0; i < 4 && !one; i++)
+				one = sem_add(ids[i], (int)n, 1, SEM_UNDO) ? errno : 0;
 			write(told[1], &one, sizeof one);
 			for (;;)
 				pause();
 		}
-		read(told[0], &one, sizeof one);
-		if (one)
-			break;
-		n++;
+		close(told[1]);
+		if (read(told[0], &one, sizeof one) != sizeof one)
+			return -4; /* it was killed */
+		close(told[0]);
+		n += !one;
 	}
 	return one == ENOMEM ? n : -2;
 }
