@@ -2,7 +2,7 @@
 #include "guests.h"
 #include <sys/mman.h>
 
-#define ROUNDS  25
+#define ROUNDS  12
 #define REGIONS 800 /* so that a fork takes a while */
 
 static volatile int *ready;
@@ -52,7 +52,7 @@ static int rounds(int signo)
 		setpgid(group, group);
 		while (!*ready)
 			usleep(100);
-		usleep((useconds_t)i * 200);
+		usleep((useconds_t)i * 400);
 		kill(-group, signo);
 		if (!all_gone(group)) {
 			kill(-group, SIGKILL);
