@@ -5,6 +5,7 @@
 #include <libos/abi/errno.h>
 #include <libos/abi/linux.h>
 #include <libos/abi/syscall.h>
+#include <libos/lib/string.h>
 #include <libos/libos.h>
 #include <libos/proc/trace.h>
 
@@ -160,6 +161,22 @@ bool signal_frame_push(struct thread *self, const struct signal_action *action, 
 #define SIGINFO_SIZE 128
 #define SIGINFO_FIELDS 16 /* where what depends on the signal begins */
 #define SYSCALL_SIZE 2 /* bytes of the instruction */
+/* The arguments of a system call, as the registers have them. */
+static inline void call_args(const struct exo_regs *r, uint64_t *args)
+{
+	const uint64_t six[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+
+	memcpy(args, six, sizeof(six));
+}
+
+/* The XSAVE area (SDM vol. 1, 13.4) as programs see it: in signal frames, and through ptrace. */
+#define FP_SW_OFFSET 464 /* struct _fpx_sw_bytes */
+#define FP_HEADER    512
+#define FP_AVX_SIZE  832
+#define FP_FULL_SIZE 2696
+#define FEATURES_AVX UINT64_C(0x7)
+#define FEATURES_ALL UINT64_C(0xe7)
+uint64_t fp_features(const struct exo_ctx_page *page); /* sigframe.c: one of these */
 void siginfo_encode(const struct signal_info *info, void *bytes);
 void siginfo_decode(const void *bytes, struct signal_info *info);
 bool may_signal(const struct thread *from, const struct process *to, int signo);

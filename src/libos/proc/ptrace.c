@@ -73,13 +73,13 @@ static int64_t poke(struct trace *tr, uint64_t address, uint64_t word)
 
 /* ---- registers ---- */
 
-static int64_t get_registers(struct thread *self, struct trace *tr, uint64_t to)
+static int64_t get_registers(struct thread *self, struct trace *tr, uint64_t to, uint64_t size)
 {
 	uint64_t regs[USER_REGS_SIZE / 8];
 
-	for (uint64_t at = 0; at < USER_REGS_SIZE; at += 8)
+	for (uint64_t at = 0; at < size; at += 8)
 		(void)user_area_get(tr, at, &regs[at / 8]);
-	return user_write(self->process->space, to, regs, sizeof(regs)) ? -EFAULT : 0;
+	return user_write(self->process->space, to, regs, size) ? -EFAULT : 0;
 }
 
 static int64_t set_registers(struct thread *self, struct trace *tr, uint64_t from, uint64_t size)
@@ -141,17 +141,10 @@ static int64_t register_set(struct thread *self, struct trace *tr, uint64_t type
 	/* A part of the vector state is none. */
 	if (type == NT_X86_XSTATE && set && size < user_xstate_size(tr->thread))
 		return -EFAULT;
-	if (type == NT_PRSTATUS && !set) {
-		uint64_t regs[USER_REGS_SIZE / 8];
-
-		for (uint64_t at = 0; at < size; at += 8)
-			(void)user_area_get(tr, at, &regs[at / 8]);
-		r = user_write(space, part.base, regs, size) ? -EFAULT : 0;
-	} else if (type == NT_PRSTATUS) {
-		r = set_registers(self, tr, part.base, size);
-	} else {
+	if (type == NT_PRSTATUS)
+		r = set ? set_registers(self, tr, part.base, size) : get_registers(self, tr, part.base, size);
+	else
 		r = set ? set_vectors(self, tr, part.base, size) : get_vectors(self, tr, part.base, size);
-	}
 	part.length = size;
 	if (!r && user_write(space, address + 8, &part.length, sizeof(part.length)))
 		return -EFAULT;
@@ -260,12 +253,7 @@ static int64_t call_information(struct thread *self, struct trace *tr, uint64_t 
 	if (tr->call == TRACE_CALL_ENTRY) {
 		info.op = 1;
 		info.entry.nr = (uint64_t)tr->orig_rax;
-		info.entry.args[0] = r->rdi;
-		info.entry.args[1] = r->rsi;
-		info.entry.args[2] = r->rdx;
-		info.entry.args[3] = r->r10;
-		info.entry.args[4] = r->r8;
-		info.entry.args[5] = r->r9;
+		call_args(r, info.entry.args);
 		actual = sizeof(info);
 	} else if (tr->call == TRACE_CALL_EXIT) {
 		info.op = 2;
@@ -352,7 +340,7 @@ static int64_t request_of_stopped(struct thread *self, struct trace *tr, uint64_
 	case PTRACE_POKEUSER:
 		return user_area_set(tr, address, data);
 	case PTRACE_GETREGS:
-		return get_registers(self, tr, data);
+		return get_registers(self, tr, data, USER_REGS_SIZE);
 	case PTRACE_SETREGS:
 		return set_registers(self, tr, data, USER_REGS_SIZE);
 	case PTRACE_GETFPREGS:

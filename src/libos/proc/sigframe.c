@@ -48,16 +48,9 @@ enum { NOTE_MAGIC, NOTE_RIP };
 #define FLAG_TF UINT64_C(0x100)
 #define FLAG_RF UINT64_C(0x10000)
 
-/* The XSAVE area: sw_reserved at 464 (struct _fpx_sw_bytes), header at 512 (SDM vol. 1, 13.4). */
-#define FP_SW_OFFSET     464
-#define FP_HEADER        512
 #define FP_LEGACY_SIZE   512
-#define FP_AVX_SIZE      832
-#define FP_FULL_SIZE     2696
 #define FP_MAGIC1        0x46505853u
 #define FP_MAGIC2        0x46505845u
-#define FEATURES_AVX     UINT64_C(0x7)
-#define FEATURES_ALL     UINT64_C(0xe7)
 #define FCW_INITIAL      0x037f
 #define MXCSR_INITIAL    0x1f80
 
@@ -69,7 +62,7 @@ struct fp_software {
 
 /* ---- pushing ---- */
 
-static uint64_t fp_features(const struct exo_ctx_page *page)
+uint64_t fp_features(const struct exo_ctx_page *page)
 {
 	uint64_t present;
 

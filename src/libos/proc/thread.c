@@ -315,13 +315,11 @@ static void pending_events(struct thread *self)
 static uint32_t take_call(struct thread *self)
 {
 	struct exo_ctx_page *page = self->page;
-	const struct exo_regs *r = &page->regs;
-	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
 
 	self->resumes = self->sigreturned = false;
-	page->nr = r->rax;
-	memcpy(page->args, args, sizeof(args));
-	return (uint32_t)r->rax;
+	page->nr = page->regs.rax;
+	call_args(&page->regs, page->args);
+	return (uint32_t)page->nr;
 }
 
 /* Its tracer sees it before, and what comes of it, and may have another one made. */
@@ -338,15 +336,6 @@ static int64_t call(struct thread *self, uint32_t *nr)
 		result = trace_call_exit(self, result);
 	*nr = self->syscall_nr;
 	return result;
-}
-
-/* The arguments of a call that is made again: its tracer may have changed them. */
-static void args_again(struct exo_ctx_page *page)
-{
-	const struct exo_regs *r = &page->regs;
-	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
-
-	memcpy(page->args, args, sizeof(args));
 }
 
 /* Serves the system call, again and again as long as only stops and signals without
@@ -383,8 +372,8 @@ static void system_call(struct thread *self)
 		where = signal_before_return(self, &result);
 		if (where == RETURN_GO)
 			break;
-		if (self->trace)
-			args_again(page);
+		if (self->trace) /* who may have changed them */
+			call_args(&page->regs, page->args);
 		if (where == RETURN_RESTART_BLOCK)
 			nr = 219; /* restart_syscall */
 	}

@@ -187,7 +187,6 @@ static void stop_at_call(struct thread *self, uint8_t which)
 bool trace_call_enter(struct thread *self, int64_t *result)
 {
 	struct exo_ctx_page *page = self->page;
-	const struct exo_regs *r = &page->regs;
 	struct trace *tr = self->trace;
 	bool emulate = tr->resume == TRACE_EMULATE;
 
@@ -203,12 +202,7 @@ bool trace_call_enter(struct thread *self, int64_t *result)
 	/* The tracer may have gone meanwhile. */
 	if (self->trace && (uint32_t)self->trace->orig_rax != self->syscall_nr)
 		page->nr = self->syscall_nr = (uint32_t)self->trace->orig_rax;
-	page->args[0] = r->rdi;
-	page->args[1] = r->rsi;
-	page->args[2] = r->rdx;
-	page->args[3] = r->r10;
-	page->args[4] = r->r8;
-	page->args[5] = r->r9;
+	call_args(&page->regs, page->args);
 	return (int32_t)self->syscall_nr != -1;
 }
 

@@ -93,7 +93,6 @@ static inline bool trace_holds(const struct thread *t)
 }
 
 /* ---- user_area.c ---- */
-struct user_regs; /* struct user_regs_struct of Linux */
 /* Registers as struct user has them: of a thread in a stop. 0, -EIO: no such place, or no such value. */
 int user_area_get(struct trace *tr, uint64_t offset, uint64_t *value);
 int user_area_set(struct trace *tr, uint64_t offset, uint64_t value);

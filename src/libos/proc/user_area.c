@@ -18,14 +18,6 @@ _Static_assert(USER_WORDS * 8 == USER_REGS_SIZE, "struct user_regs_struct");
 /* FLAG_MASK of Linux's ptrace.c: CF PF AF ZF SF TF DF OF NT RF AC */
 #define FLAGS_SETTABLE UINT64_C(0x54dd5)
 
-/* XSAVE area: header at 512, software bytes at 464. */
-#define FP_SOFTWARE 464
-#define FP_HEADER   512
-#define FP_AVX_SIZE 832u
-#define FP_FULL     2696u
-#define FEATURES_AVX UINT64_C(0x7)
-#define FEATURES_ALL UINT64_C(0xe7)
-
 /* The place of a word in the context, or NULL: it is not there. */
 static uint64_t *word_of(struct exo_regs *r, uint64_t word)
 {
@@ -105,22 +97,14 @@ int user_area_set(struct trace *tr, uint64_t offset, uint64_t value)
 
 /* ---- the vector state ---- */
 
-static uint64_t features_of(const struct thread *t)
-{
-	uint64_t present;
-
-	memcpy(&present, t->page->fp + FP_HEADER, sizeof(present));
-	return present & ~FEATURES_AVX ? FEATURES_ALL : FEATURES_AVX;
-}
-
 uint64_t user_xstate_size(const struct thread *t)
 {
-	return features_of(t) == FEATURES_AVX ? FP_AVX_SIZE : FP_FULL;
+	return fp_features(t->page) == FEATURES_AVX ? FP_AVX_SIZE : FP_FULL_SIZE;
 }
 
 void user_fp_get(const struct thread *t, void *to, uint64_t size)
 {
-	const uint64_t features = features_of(t);
+	const uint64_t features = fp_features(t->page);
 	uint8_t *bytes = to;
 	uint64_t present;
 	uint16_t control = 0x037f;
@@ -134,8 +118,8 @@ void user_fp_get(const struct thread *t, void *to, uint64_t size)
 	if (!(present & 2) && size >= 28 && !(bytes[24] | bytes[25] | bytes[26] | bytes[27]))
 		memcpy(bytes + 24, &mxcsr, sizeof(mxcsr));
 	if (size > FP_HEADER) {
-		memset(bytes + FP_SOFTWARE, 0, FP_HEADER - FP_SOFTWARE);
-		memcpy(bytes + FP_SOFTWARE, &features, sizeof(features));
+		memset(bytes + FP_SW_OFFSET, 0, FP_HEADER - FP_SW_OFFSET);
+		memcpy(bytes + FP_SW_OFFSET, &features, sizeof(features));
 	}
 }
 
@@ -143,7 +127,7 @@ int user_fp_set(struct thread *t, const void *from, uint64_t size)
 {
 	const uint8_t *bytes = from;
 	struct exo_ctx_page *page = t->page;
-	uint64_t header[8] = {0}, features = features_of(t);
+	uint64_t header[8] = {0}, features = fp_features(t->page);
 	uint32_t mxcsr;
 
 	if (size >= 28) {

@@ -176,7 +176,6 @@ int64_t user_span_write(struct vm_space *space, uint64_t address, uint64_t size,
 int user_word_read(struct vm_space *space, uint64_t address, uint64_t *key, const uint32_t **word);
 int user_word_write(struct vm_space *space, uint64_t address, uint64_t *key, uint32_t **word);
 
-
 /* ---- what others do there (vm/peek.c) ---- */
 /*
  * Copies from and to the memory of a program by somebody else, who has been asked whether he may. The text that is read is what
