@@ -247,12 +247,13 @@ static int write_blocks(uint64_t block)
 static int help(int status)
 {
 	fputs("usage: exo-disk                              shows the disks\n"
-	      "       exo-disk [-d DISK] read FIRST [COUNT]  COUNT blocks (1) from block FIRST to standard output\n"
-	      "       exo-disk [-d DISK] write FIRST         standard input to the blocks from FIRST on\n"
-	      "       exo-disk [-d DISK] flush               makes sure that what was written is on the medium\n"
+	      "       exo-disk [-d DISK] read FIRST [COUNT]  COUNT blocks (1) from FIRST on\n"
+	      "       exo-disk [-d DISK] write FIRST         standard input to FIRST and behind\n"
+	      "       exo-disk [-d DISK] flush               waits until writes are lasting\n"
 	      "       exo-disk --help\n"
-	      "DISK is a number, 0 at first; a block has 4096 bytes. write fills the last block up with zeroes, and ends\n"
-	      "when all of it is on the medium. For root only.\n",
+	      "DISK is a number, 0 at first; a block has 4096 bytes. read writes to standard\n"
+	      "output. write fills the last block up with zeroes, and ends when all of it is on\n"
+	      "the medium. For root only.\n",
 	      status ? stderr : stdout);
 	return status;
 }

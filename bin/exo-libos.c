@@ -97,13 +97,17 @@ static void check(enum exo_status status, const char *what)
 
 static void usage(FILE *to)
 {
-	fputs("usage: exo libos [-m SIZE[K|M|G]] [-t MS] [-p PRIORITY] [-q SLOTS] [-c] [-v] FILE [ARGUMENT...]\n"
-	      "Starts FILE, a ring-3 LibOS (such as /lib/libos-v6.elf), beside this one, and ends with its status.\n"
+	fputs("usage: exo libos [-m SIZE[K|M|G]] [-t MS] [-p PRIORITY] [-q SLOTS] [-c] [-v]\n"
+	      "                 FILE [ARGUMENT...]\n"
+	      "Starts FILE, a ring-3 LibOS (such as /lib/libos-v6.elf), beside this one, and\n"
+	      "ends with its status.\n"
 	      "  -m SIZE      memory for it (8M)\n"
 	      "  -t MS        length of its turns, 1 to 20 ms (10)\n"
 	      "  -p PRIORITY  who has its turn earlier in each round: the higher one (0)\n"
-	      "  -q SLOTS     quantum slots for it, 1 to 16 (1): it runs in the first, and may bind the others itself\n"
-	      "  -c           it writes to the machine's console, not to our output, and reads nothing\n"
+	      "  -q SLOTS     quantum slots for it, 1 to 16 (1): it runs in the first, and\n"
+	      "               may bind the others itself\n"
+	      "  -c           it writes to the machine's console, not to our output, and reads\n"
+	      "               nothing\n"
 	      "  -v           say what it got and what it did\n",
 	      to);
 }
@@ -139,6 +143,10 @@ static void parse(int argc, char **argv)
 {
 	int c;
 
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		usage(stdout);
+		exit(0);
+	}
 	while ((c = getopt(argc, argv, "+m:t:p:q:cvh")) != -1) {
 		switch (c) {
 		case 'm':
