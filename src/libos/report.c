@@ -56,10 +56,10 @@ static void audit_line(const struct exo_audit_record *r)
 		report->audit_started = true;
 		report->audit_next = r->sequence + 1;
 	}
-	libos_log("audit: %llu.%06llu zone %u %s %s cap %llx %s", (unsigned long long)(r->time_ns / 1000000000),
+	libos_log("audit: %llu.%06llu zone %u %s %s cap %llu.%llu %s", (unsigned long long)(r->time_ns / 1000000000),
 	          (unsigned long long)(r->time_ns / 1000 % 1000000), r->zone, audit_what(r->what),
-	          transition ? event_name(r->call) : exo_call_name(r->call), (unsigned long long)r->cap,
-	          status_name(r->status));
+	          transition ? event_name(r->call) : exo_call_name(r->call), (unsigned long long)(r->cap & 0xffff),
+	          (unsigned long long)(r->cap >> 16), status_name(r->status));
 }
 
 /* At most `rounds` batches, so that a busy system gets on with its work. */
