@@ -53,4 +53,12 @@ struct exo_dev_grant {
 	uint64_t first;  /* in: CPU, port, line or block; out: first frame, slot or block */
 };
 
+/* Which process runs in a zone, for a program that shows zones. Only root may. ESRCH: no living process of this LibOS. */
+#define EXO_DEV_PROCESS 0xc0085802u /* _IOWR('X', 2, 8) */
+
+struct exo_dev_process {
+	uint32_t zone; /* in: number */
+	int32_t pid;   /* out */
+};
+
 #endif

@@ -104,12 +104,27 @@ static int64_t exo_grant(struct thread *thread, uint64_t address)
 	return r ? r : user_write(space, address, &grant, sizeof(grant));
 }
 
+static int64_t exo_process(struct thread *thread, uint64_t address)
+{
+	struct exo_dev_process out;
+	int r = user_read(thread->process->space, &out, address, sizeof(out));
+	if (r)
+		return r;
+	const struct process *process = process_of_zone(out.zone);
+	if (!process)
+		return -ESRCH;
+	out.pid = process->pid;
+	return user_write(thread->process->space, address, &out, sizeof(out));
+}
+
 static int64_t exo_ioctl(struct file *file, struct thread *thread, uint32_t request, uint64_t arg)
 {
 	(void)file;
-	if (request != EXO_DEV_GRANT)
+	if (request != EXO_DEV_GRANT && request != EXO_DEV_PROCESS)
 		return -ENOTTY;
-	return privileged(&thread->cred, PRIV_MACHINE) ? exo_grant(thread, arg) : -EPERM;
+	if (!privileged(&thread->cred, PRIV_MACHINE))
+		return -EPERM;
+	return request == EXO_DEV_GRANT ? exo_grant(thread, arg) : exo_process(thread, arg);
 }
 
 /* ---- waiting ---- */

@@ -222,6 +222,7 @@ void answers_forget_file(struct process *p, uint32_t fd);
 void answers_forget_files(struct process *p);
 
 struct process *process_find(int32_t pid);           /* NULL: none; zombies are found */
+struct process *process_of_zone(uint32_t number);    /* a living one that runs in it (of a parent and its vfork child the parent), or NULL */
 struct thread *thread_find(int32_t tid);
 struct process *process_of_group(int32_t pgid);      /* any member; NULL: no such group */
 /* Is it an orphaned process group (POSIX 3.264)? */

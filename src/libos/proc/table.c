@@ -1,4 +1,5 @@
 /* The process table: numbers, look-up, sessions, groups. */
+#include <exo/calls.h>
 #include <libos/lib/heap.h>
 #include <libos/lib/string.h>
 #include <libos/proc/internal.h>
@@ -51,6 +52,18 @@ struct process *process_of_group(int32_t pgid)
 	LIST_EACH(at, &libos.procs.all) {
 		if (PROCESS_OF(at)->pgid == pgid)
 			return PROCESS_OF(at);
+	}
+	return NULL;
+}
+
+struct process *process_of_zone(uint32_t number)
+{
+	LIST_EACH(at, &libos.procs.all) {
+		struct process *p = PROCESS_OF(at);
+		struct exo_zone_info info;
+
+		if (p->state == PROCESS_ALIVE && p->space && exo_zone_info(vm_zone(p->space), &info, NULL) == EXO_OK && info.number == number)
+			return p;
 	}
 	return NULL;
 }

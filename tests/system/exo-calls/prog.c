@@ -52,6 +52,39 @@ static void grants(void)
 	CHECK("three thousand, each dropped", bad == 0);
 }
 
+static int process_in(int device, uint32_t zone)
+{
+	struct exo_dev_process p = { .zone = zone, .pid = -7 };
+
+	errno = 0;
+	return ioctl(device, (int)EXO_DEV_PROCESS, &p) ? -errno : p.pid;
+}
+
+static void processes(exo_cap_t cap)
+{
+	static struct exo_cap_info info;
+	int device = open("/dev/exo", O_RDWR);
+	pid_t child;
+
+	memset(&info, 1, sizeof info);
+	CHECK("our zone", exo_cap_inspect(cap, &info, NULL) == EXO_OK);
+	CHECK("is our process", process_in(device, info.owner_zone) == getpid());
+	CHECK("no process in the LibOS's zone", process_in(device, 1) == -ESRCH);
+	CHECK("nor in none", process_in(device, 0) == -ESRCH && process_in(device, 1022) == -ESRCH && process_in(device, ~0U) == -ESRCH);
+	FAILS("a bad address", EFAULT, ioctl(device, (int)EXO_DEV_PROCESS, (void *)8));
+	if ((child = fork()) == 0) {
+		struct exo_dev_grant g = { .kind = EXO_DEV_AUDIT, .rights = EXO_R_READ };
+
+		setgid(1000);
+		setuid(1000);
+		CHECK("who was root when it was opened is not told", process_in(device, info.owner_zone) == -EPERM);
+		FAILS("and gets nothing", EPERM, ioctl(device, (int)EXO_DEV_GRANT, &g));
+		_exit(check_failures != 0);
+	}
+	CHECK("child", EXITED(wait_status(child), 0));
+	close(device);
+}
+
 static void with(exo_cap_t cap)
 {
 	static struct exo_stats s;
@@ -121,6 +154,7 @@ int main(int argc, char **argv)
 	}
 	CHECK("exec takes it away", EXITED(wait_status(child), 0));
 	with(cap);
+	processes(audit());
 	CHECK("a shell works", WEXITSTATUS(system("exit 5")) == 5);
 	DONE();
 }
