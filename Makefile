@@ -152,10 +152,12 @@ build/hosted/stub.elf: $(STUB_SRC) $(wildcard src/hal/hosted/stub/*.h src/hal/ho
 # ---- programs and the root image --------------------------------------------------
 BIN      := $(patsubst bin/%.c,build/bin/%,$(wildcard bin/*.c))
 
-build/bin/%: bin/%.c $(GENERATED) $(wildcard include/exo/*.h include/libos/*.h bin/*.h)
+build/bin/%: bin/%.c $(GENERATED) $(wildcard include/exo/*.h include/exo/*.def include/libos/*.h bin/*.h)
 	@mkdir -p $(@D)
 	$(call note,LD)
-	$(MUSL_CC) $(STD) -D_GNU_SOURCE -Iinclude -I$(GEN) -static -o $@ $<
+	$(MUSL_CC) $(STD) -D_GNU_SOURCE -Iinclude -I$(GEN) -static -o $@ $(filter bin/%.c,$^)
+# What is larger than a file has the others in a folder of its name.
+build/bin/exo: $(wildcard bin/exo/*.[ch])
 
 build/root.cpio: tools/mkroot $(BIN) build/bin/libos-v6.elf
 	$(call note,ROOT)
