@@ -5,6 +5,10 @@ include config.mk
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+# The test runners read it.
+export JOBS
 # Short lines; V=1 shows whole commands.
 V :=
 $(if $(V),,.SILENT:)
@@ -14,13 +18,48 @@ comma := ,
 GEN     := build/gen
 STD     := -std=c17 $(WARN) $(OPT) -fno-common -fno-strict-aliasing
 INC     := -Iinclude -Isrc -I$(GEN)
+VERSION_DEF := -DFEUERBIRD_VERSION='"$(VERSION)"'
 DEPS     = -MMD -MP
+
+# ---- how things are compiled ----------------------------------------------------------
+# $(call headers,COMPILER): the folder of its own headers. It is asked once, and only when something is compiled: `make deps`
+# works where no compiler is yet.
+headers  = $(or $(headers_of_$(subst /,_,$(firstword $1))),$(eval headers_of_$(subst /,_,$(firstword $1)) := \
+	$(shell $1 -print-file-name=include))$(headers_of_$(subst /,_,$(firstword $1))))
 # clang knows which lock guards what (src/hal/guard.h).
-GUARDS   := $(if $(findstring clang,$(CC)),-Wthread-safety)
+guards   = $(if $(findstring clang,$1),-Wthread-safety)
 # Kernel core and LibOS: nothing but the compiler's own headers.
 # What may only be read is not written through a cast either (-Wcast-qual).
-FREE     = $(STD) -Wcast-qual -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) $(INC) $(GUARDS)
-VERSION_DEF := -DFEUERBIRD_VERSION='"$(VERSION)"'
+free     = $1 $(STD) -Wcast-qual -ffreestanding -nostdinc -isystem $(call headers,$1) $(INC) $(call guards,$1)
+# What runs on the host: the simulator's HAL and tests
+on_host  = $1 $(STD) $(call guards,$1) -D_GNU_SOURCE $(INC)
+FREE     = $(call free,$(CC))
+ON_HOST  = $(call on_host,$(CC))
+
+# A file that ends in /flags holds the command $(command/FILE). It is written when something that depends on it is asked for and
+# the command is another one than last time, and what depends on it is made again.
+differs  = $(if $(subst [$(file <$1)],,[$(strip $(command/$1))]),stale)
+%/flags: $$(call differs,$$@)
+	@mkdir -p $(@D) && printf '%s\n' '$(subst ','\'',$(strip $(command/$@)))' > $@
+# Named here, so that they are no files in passing, which make would remove.
+.PHONY: stale flags
+flags: build/tools/flags build/fuzz/flags build/tools/bench/flags build/stack/flags
+
+# $(call compile,OBJECTS,SOURCES,COMMAND[,COMPILER]): the one rule that makes objects. What is in the folder SOURCES or below
+# it, and in no folder that has a rule of its own, is compiled by COMMAND (COMPILER for assembly) to the same place below OBJECTS.
+define compile
+OBJECT_FOLDERS += $(1)
+command/$(1)/$(2)/flags = $(3)
+flags: $(1)/$(2)/flags
+$(1)/$(2)/%.o: $(2)/%.c $(1)/$(2)/flags | $(GENERATED)
+	@mkdir -p $$(@D)
+	$$(call note,CC)
+	$$(command/$(1)/$(2)/flags) $$(DEPS) -c -o $$@ $$<
+$(1)/$(2)/%.o: $(2)/%.S $(1)/$(2)/flags | $(GENERATED)
+	@mkdir -p $$(@D)
+	$$(call note,CC)
+	$(or $(4),$$(CC)) $(INC) -Ibuild/hosted $$(DEPS) -c -o $$@ $$<
+endef
 
 find_c   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
 find_s   = $(sort $(shell find $(1) -name '*.S' 2>/dev/null))
@@ -40,48 +79,111 @@ X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C) src/hal/x86_64/virtq.c
 GENERATED := $(GEN)/exo/calls.h $(GEN)/core_calls.h
 
-.PHONY: first help run test deps hosted iso qemu root v6 v6-sim bench bench-peers bench-worst bench-held fuzz fuzz-build unit stress layers stack budget coverage clean docs
+# What a target makes first with a make of its own, as many at a time as there are processors if nobody said how many.
+build = @$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
-help:  ## This list
-	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
-	@echo "Knobs (config.mk): V=1 CC= SAN=address,undefined|thread FUZZ_SECONDS= ARGS='-m 64M -- /bin/bash' JOBS="
+##@ Run
+.PHONY: run qemu
+# What the last command at the prompt left is no error of make; 125 says that nothing started.
+AT_PROMPT := $(if $(ARGS),,|| [ $$$$? != 125 ])
+# The packages come first, and then a make that finds them.
+run: deps  ## Start the simulator: a shell (ARGS: its options and program)
+	$(build) hosted
+	@./$(SIM) $(ARGS) $(AT_PROMPT)
+qemu: iso  ## The same in QEMU, serial console on this terminal
+	@tools/fb-qemu $(ARGS) $(AT_PROMPT)
 
-run: deps hosted  ## Build the simulator and start it: a shell
-	@./feuerbird-sim $(ARGS)
-
-test: deps  ## Build everything and run every test on both targets
-	@tests/run-all
-
+##@ Build
+.PHONY: deps hosted iso root v6 v6-sim docs clean
 deps:  ## Install what is missing from Debian (or say how)
 	@tools/deps
+hosted: $$(SIM) build/root.cpio  ## ./feuerbird-sim (SAN=, CC=clang: build/hosted-…/feuerbird-sim)
+iso: build/feuerbird.iso $$(X)/attack.elf  ## build/feuerbird.iso, for BIOS and UEFI
+root: build/root.cpio  ## build/root.cpio, the root image
+v6: build/bin/libos-v6.elf  ## build/v6/libos-v6.elf, the teaching LibOS
+v6-sim: $$(H)/feuerbird-v6  ## The simulator with the teaching LibOS inside
+docs: build/tools/gen_calls  ## docs/syscalls.md, from include/exo/calls.def
+	build/tools/gen_calls docs > docs/syscalls.md
+clean:  ## Remove everything that was built
+	rm -rf build feuerbird-sim
+
+##@ Test
+.PHONY: check test conformance tests unit stress fuzz unit-build stress-build fuzz-build first
+check:  ## Unit tests, system tests in the simulator
+	@tests/run-all check
+test: deps  ## Everything on both targets, as CI does
+	@tests/run-all
+conformance:  ## The long tests (LONG="stress fuzz": only these)
+	@tests/run-long $(LONG)
+tests: $$(TEST_PROGRAMS)  ## Build all test programs, run none
+	@tests/run-system build
+	@tests/hostile/run build
+unit: unit-build  ## Unit tests on the scripted HAL, with ASan and UBSan
+	@tests/run-unit $(UNIT_TESTS)
+stress: stress-build  ## Several CPUs in the core at once (STRESS_SECONDS=, …)
+	set -e; for t in $(STRESS_TESTS); do $$t; done
+fuzz: deps  ## Each fuzz target for FUZZ_SECONDS
+	$(build) fuzz-build
+	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
+unit-build: $$(UNIT_TESTS)
+stress-build: $$(STRESS_TESTS)
+fuzz-build: $$(FUZZERS)
+first: $$(X)/attack.elf $$(H)/feuerbird-attack
+
+##@ Checks of the sources
+.PHONY: layers stack budget coverage
+layers: hosted v6-sim  ## Dependencies point one way
+	@tools/layers
+stack: $$(STACK_CI)  ## The LibOS's stacks are large enough
+	@tools/stack
+budget:  ## Lines of the kernel, long files
+	@tools/budget
+coverage:  ## Lines that unit tests and corpora reach (needs Debian's llvm)
+	@tools/coverage
+
+##@ Measure
+.PHONY: bench bench-worst bench-held bench-peers
+bench: hosted iso build/tools/bench_core  ## Beside native Linux, in the same run
+	@tools/bench
+bench-worst: build/tools/bench_worst  ## The longest that each kernel call takes
+	@build/tools/bench_worst
+bench-held: hosted  ## How late root's sleeper is while another user does his worst
+	@tools/bench-held
+bench-peers: hosted iso  ## Beside User-Mode Linux, gVisor and Linux in QEMU
+	@tools/bench-peers
+
+.PHONY: help
+help:
+	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
+	@sed -n -e 's/^##@ \(.*\)/\n\1/p' -e 's/^\([a-z0-9-]*\):.*  ## /  \1\t/p' Makefile | expand -t 16
+	@echo
+	@echo "Knobs (config.mk): V=1 CC= OPT= SAN=address,undefined|thread JOBS="
+	@echo "FUZZ_SECONDS= ARGS='-m 64M -- /bin/bash'"
 
 # ---- generated from the call table ------------------------------------------------
-build/tools/gen_calls: tools/gen_calls.c $(wildcard include/exo/*)
-	@mkdir -p $(@D)
+# gcc whatever CC is, so that another compiler does not make them, and all that includes them, again.
+command/build/tools/flags = gcc -std=c17 $(WARN) -O1 -Iinclude
+OBJECT_FOLDERS += build/tools
+build/tools/gen_calls: tools/gen_calls.c build/tools/flags
 	$(call note,LD)
-	$(CC) $(STD) -Iinclude -o $@ tools/gen_calls.c
+	$(command/build/tools/flags) $(DEPS) -MF $@.d -MT $@ -o $@ $<
 
 $(GEN)/exo/calls.h: build/tools/gen_calls
 	@mkdir -p $(@D)
-	build/tools/gen_calls stubs > $@.new && mv $@.new $@
-
+	build/tools/gen_calls stubs > $@
 $(GEN)/core_calls.h: build/tools/gen_calls
-	@mkdir -p $(@D)
-	build/tools/gen_calls core > $@.new && mv $@.new $@
-
-docs: build/tools/gen_calls  ## Regenerate docs/syscalls.md
-	build/tools/gen_calls docs > docs/syscalls.md
+	build/tools/gen_calls core > $@
 
 # ---- hosted: the simulator --------------------------------------------------------
 VARIANT  := hosted$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang,$(CC)),-clang)
 H        := build/$(VARIANT)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
-HOSTED_FLAGS := $(STD) $(GUARDS) -D_GNU_SOURCE $(INC) -I$(H) $(VERSION_DEF)
 HOSTED_OBJ := $(call objects,$(H),$(CORE_C) $(LIBOS_C) $(LIBOS_S) $(HOSTED_C) $(HOSTED_S))
 SIM      := $(if $(filter hosted,$(VARIANT)),feuerbird-sim,$(H)/feuerbird-sim)
 
-hosted: $(SIM) build/root.cpio  ## Build ./feuerbird-sim (with SAN=…: build/hosted-…/feuerbird-sim)
+$(eval $(call compile,$(H),src,$$(FREE) $$(SANFLAGS)))
+$(eval $(call compile,$(H),src/hal,$$(ON_HOST) $(VERSION_DEF) $$(SANFLAGS)))
+$(eval $(call compile,$(H),tests,$$(ON_HOST) -Itests/support $$(SANFLAGS)))
 
 # A panic walks the stack without loading a library.
 HOSTED_LINK := -static-libgcc -pthread
@@ -90,80 +192,33 @@ $(SIM): $(HOSTED_OBJ)
 	$(call note,LD)
 	$(CC) $(SANFLAGS) -o $@ $^ $(HOSTED_LINK)
 
-$(H)/src/core/%.o: src/core/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
-
-$(H)/src/bpf/%.o: src/bpf/%.c
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
-
-$(H)/src/tree/%.o: src/tree/%.c
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
-
-$(H)/src/sha256/%.o: src/sha256/%.c
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
-
-$(H)/src/libos/%.o: src/libos/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
-
-$(H)/src/libos_v6/%.o: src/libos_v6/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(FREE) $(SANFLAGS) $(DEPS) -c -o $@ $<
-
 # The simulator with the teaching LibOS in the place of the POSIX one.
-v6-sim: $(H)/feuerbird-v6
 $(H)/feuerbird-v6: $(call objects,$(H),$(CORE_C) $(V6_C) $(HOSTED_C) $(HOSTED_S)) build/v6/archive.o
 	$(call note,LD)
 	$(CC) $(SANFLAGS) -o $@ $^ $(HOSTED_LINK)
 
-$(H)/src/libos/%.o: src/libos/%.S
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(DEPS) -c -o $@ $<
-
-$(H)/src/hal/%.o: src/hal/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(HOSTED_FLAGS) $(SANFLAGS) $(DEPS) -c -o $@ $<
-
-# The blob of the stub is pulled in by an .incbin of build/hosted/stub.elf.
-$(H)/src/hal/hosted/%.o: src/hal/hosted/%.S build/hosted/stub.elf
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) -Ibuild/hosted $(DEPS) -c -o $@ $<
-
-STUB_FLAGS := $(STD) -D_GNU_SOURCE $(INC) -ffreestanding -fno-stack-protector -fno-pic -mcmodel=large -mno-red-zone \
-	-fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only
-build/hosted/stub.elf: $(STUB_SRC) $(wildcard src/hal/hosted/stub/*.h src/hal/hosted/*.h) src/hal/hosted/stub/stub.ld $(GENERATED)
-	@mkdir -p $(@D)
+# gcc whatever CC is, as for all that runs inside.
+STUB_FLAGS := -ffreestanding -fno-stack-protector -fno-pic -mcmodel=large -mno-red-zone -fno-asynchronous-unwind-tables \
+	-fcf-protection=none -mgeneral-regs-only
+$(eval $(call compile,build/hosted/stub,src,$$(call on_host,gcc) $$(STUB_FLAGS),gcc))
+build/hosted/stub.elf: $(call objects,build/hosted/stub,$(STUB_SRC)) src/hal/hosted/stub/stub.ld
 	$(call note,LD)
-	gcc $(STUB_FLAGS) -nostdlib -static -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments -T src/hal/hosted/stub/stub.ld -o $@ $(STUB_SRC)
+	gcc -nostdlib -static -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments -T src/hal/hosted/stub/stub.ld -o $@ $(filter %.o,$^)
 
 # ---- programs and the root image --------------------------------------------------
 BIN      := $(patsubst bin/%.c,build/bin/%,$(wildcard bin/*.c))
 
-build/bin/%: bin/%.c $(GENERATED) $(wildcard include/exo/*.h include/exo/*.def include/libos/*.h bin/*.h)
+$(eval $(call compile,build/obj,bin,$$(MUSL_CC) $$(STD) -D_GNU_SOURCE -Iinclude -I$(GEN)))
+# What is larger than a file has the others in a folder of its name.
+$(foreach name,$(notdir $(BIN)),$(eval build/bin/$(name): $(call objects,build/obj,bin/$(name).c $(wildcard bin/$(name)/*.c))))
+$(BIN):
 	@mkdir -p $(@D)
 	$(call note,LD)
-	$(MUSL_CC) $(STD) -D_GNU_SOURCE -Iinclude -I$(GEN) -static -o $@ $(filter bin/%.c,$^)
-# What is larger than a file has the others in a folder of its name.
-build/bin/exo: $(wildcard bin/exo/*.[ch])
+	$(MUSL_CC) -static -o $@ $^
 
 build/root.cpio: tools/mkroot $(BIN) build/bin/libos-v6.elf
 	$(call note,ROOT)
 	tools/mkroot $@ build/bin
-
-root: build/root.cpio  ## Build the root image alone
 
 # ---- x86_64: kernel, ring-3 LibOS, ISO ---------------------------------------------
 X        := build/x86_64
@@ -175,31 +230,11 @@ UFLAGS   := $(RING3)
 KERNEL_OBJ := $(call objects,$(X)/kernel,$(CORE_C) $(X86_C) $(X86_S))
 LIBOS_OBJ  := $(call objects,$(X)/user,$(LIBOS_C) $(LIBOS_S) $(X86USER))
 
-iso: build/feuerbird.iso $(X)/attack.elf  ## Build build/feuerbird.iso, booted by GRUB2 under BIOS and UEFI
-qemu: iso  ## Boot the ISO in QEMU, serial console on this terminal
-	@tools/fb-qemu $(ARGS)
-
+$(eval $(call compile,$(X)/kernel,src,$$(FREE) $$(KFLAGS)))
 # Vector registers are used where they are the point; hal/x86_64/hash.c keeps the program's.
-$(X)/kernel/src/hal/x86/%.o: KFLAGS := $(filter-out -mgeneral-regs-only,$(KFLAGS))
-$(X)/kernel/%.o: %.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(FREE) $(VERSION_DEF) $(KFLAGS) $(DEPS) -c -o $@ $<
-
-$(X)/kernel/%.o: %.S
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(INC) $(DEPS) -c -o $@ $<
-
-$(X)/user/%.o: %.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(FREE) $(UFLAGS) $(DEPS) -c -o $@ $<
-
-$(X)/user/%.o: %.S
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(INC) $(DEPS) -c -o $@ $<
+$(eval $(call compile,$(X)/kernel,src/hal/x86,$$(FREE) $$(filter-out -mgeneral-regs-only,$$(KFLAGS))))
+$(eval $(call compile,$(X)/user,src,$$(FREE) $$(UFLAGS)))
+$(eval $(call compile,$(X)/user,tests,$$(FREE) $$(UFLAGS)))
 
 LD_FLAGS := -nostdlib -static -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096,--no-warn-rwx-segments
 
@@ -209,22 +244,25 @@ $(X)/feuerbird.elf: $(KERNEL_OBJ) src/hal/x86_64/kernel.ld src/hal/x86_64/symbol
 
 $(X)/libos.elf: $(LIBOS_OBJ) src/hal/x86_64/user/libos.ld
 	$(call note,LD)
-	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(LIBOS_OBJ) $(shell $(CC) -print-libgcc-file-name)
+	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(LIBOS_OBJ) $$($(CC) -print-libgcc-file-name)
 
-build/feuerbird.iso: $(X)/feuerbird.elf $(X)/libos.elf build/root.cpio tools/mkiso
+build/feuerbird.iso: $(X)/feuerbird.elf $(X)/libos.elf build/root.cpio tools/mkiso src/hal/x86_64/grub.cfg
 	$(call note,ISO)
 	tools/mkiso $@ $(X)/feuerbird.elf $(X)/libos.elf build/root.cpio
 
 # ---- the teaching LibOS: its programs, their archive, one ring-3 ELF for both targets ---
+# It is a file of the root image, which is the same whatever CC is.
 V6        := build/v6
 V6_PROGRAMS := $(patsubst src/libos_v6/user/%.c,$(V6)/bin/%,$(filter-out %/lib.c,$(wildcard src/libos_v6/user/*.c)))
 V6_ETC    := $(wildcard src/libos_v6/etc/*)
-V6_OBJ    := $(call objects,$(X)/user,$(V6_C) $(X86USER))
-V6_LIB    := $(call objects,$(X)/user,src/libos_v6/user/crt.S src/libos_v6/user/lib.c src/hal/x86_64/user/mem.S)
+V6_OBJ    := $(call objects,$(V6)/obj,$(V6_C) $(X86USER))
+V6_LIB    := $(call objects,$(V6)/obj,src/libos_v6/user/crt.S src/libos_v6/user/lib.c src/hal/x86_64/user/mem.S)
 
-$(V6)/bin/%: $(X)/user/src/libos_v6/user/%.o $(V6_LIB) src/hal/x86_64/user/libos.ld
+$(eval $(call compile,$(V6)/obj,src,$$(call free,gcc) $$(UFLAGS),gcc))
+
+$(V6_PROGRAMS): $(V6)/bin/%: $(V6)/obj/src/libos_v6/user/%.o $(V6_LIB) src/hal/x86_64/user/libos.ld
 	@mkdir -p $(@D)
-	$(CC) $(LD_FLAGS) -s -T src/hal/x86_64/user/libos.ld -o $@ $< $(V6_LIB)
+	gcc $(LD_FLAGS) -s -T src/hal/x86_64/user/libos.ld -o $@ $< $(V6_LIB)
 
 # Names, dates and owners are fixed, so that the same input gives the same bytes.
 $(V6)/archive.cpio: $(V6_PROGRAMS) $(V6_ETC)
@@ -240,14 +278,13 @@ $(V6)/archive.o: $(V6)/archive.cpio
 
 $(V6)/libos-v6.elf: $(V6_OBJ) $(V6)/archive.o src/hal/x86_64/user/libos.ld
 	$(call note,LD)
-	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(V6_OBJ) $(V6)/archive.o
+	gcc $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(V6_OBJ) $(V6)/archive.o
 
 build/bin/libos-v6.elf: $(V6)/libos-v6.elf
 	@mkdir -p $(@D)
 	objcopy -g $< $@
 
 # ---- a first LibOS that attacks the kernel (tests/first), for both targets --------------
-first: $(X)/attack.elf $(H)/feuerbird-attack
 $(X)/attack.elf: $(call objects,$(X)/user,$(call find_c,tests/first) $(X86USER)) src/hal/x86_64/user/libos.ld
 	$(call note,LD)
 	$(CC) $(LD_FLAGS) -T src/hal/x86_64/user/libos.ld -o $@ $(filter %.o,$^)
@@ -255,51 +292,30 @@ $(H)/feuerbird-attack: $(call objects,$(H),$(CORE_C) $(HOSTED_C) $(HOSTED_S) $(f
 	$(call note,LD)
 	$(CC) $(SANFLAGS) -o $@ $^ $(HOSTED_LINK)
 
-v6: build/bin/libos-v6.elf  ## Build the teaching LibOS alone
-
 # ---- unit tests on the fake HAL, under ASan+UBSan -----------------------------------
 U         := build/unit
 UNIT_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
-UNIT_FREE  = $(FREE) -O1 $(UNIT_SAN)
 UNIT_LIBS := $(U)/libcore.a $(U)/liblibos.a $(U)/libfake.a
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(U)/%,$(wildcard tests/unit/*.c))
 
-$(U)/obj/src/%.o: src/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(UNIT_FREE) $(DEPS) -c -o $@ $<
-$(U)/obj/src/%.o: src/%.S
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(DEPS) -c -o $@ $<
-$(U)/obj/src/hal/hosted/%.o: src/hal/hosted/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(HOSTED_FLAGS) -O1 $(UNIT_SAN) $(DEPS) -c -o $@ $<
-$(U)/obj/src/hal/hosted/%.o: src/hal/hosted/%.S build/hosted/stub.elf
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) -Ibuild/hosted $(DEPS) -c -o $@ $<
-$(U)/obj/tests/%.o: tests/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(STD) -D_GNU_SOURCE $(INC) -Itests/support -O1 $(UNIT_SAN) $(DEPS) -c -o $@ $<
+$(eval $(call compile,$(U)/obj,src,$$(FREE) -O1 $$(UNIT_SAN)))
+$(eval $(call compile,$(U)/obj,src/hal/hosted,$$(ON_HOST) -O1 $$(UNIT_SAN)))
+$(eval $(call compile,$(U)/obj,tests,$$(ON_HOST) -Itests/support -O1 $$(UNIT_SAN)))
 
 $(U)/libcore.a: $(call objects,$(U)/obj,$(CORE_C))
-	@rm -f $@ && ar rcs $@ $^
 $(U)/liblibos.a: $(call objects,$(U)/obj,$(LIBOS_C) $(LIBOS_S))
-	@rm -f $@ && ar rcs $@ $^
 $(U)/libfake.a: $(call objects,$(U)/obj,$(FAKE_C))
-	@rm -f $@ && ar rcs $@ $^
 $(U)/libhosted.a: $(call objects,$(U)/obj,$(filter-out src/hal/hosted/main.c,$(HOSTED_C)) $(HOSTED_S))
+$(UNIT_LIBS) $(U)/libhosted.a:
 	@rm -f $@ && ar rcs $@ $^
 
-$(U)/hosted_%: $(U)/obj/tests/unit/hosted_%.o $(U)/libcore.a $(U)/libhosted.a
+UNIT_LINK = $(CC) $(UNIT_SAN) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcriterion -pthread
+$(filter $(U)/hosted_%,$(UNIT_TESTS)): $(U)/%: $(U)/obj/tests/unit/%.o $(U)/libcore.a $(U)/libhosted.a
 	$(call note,LD)
-	$(CC) $(UNIT_SAN) -o $@ $< -Wl,--start-group $(U)/libcore.a $(U)/libhosted.a -Wl,--end-group -lcriterion -pthread
-$(U)/%: $(U)/obj/tests/unit/%.o $(UNIT_LIBS)
+	$(UNIT_LINK)
+$(filter-out $(U)/hosted_%,$(UNIT_TESTS)): $(U)/%: $(U)/obj/tests/unit/%.o $(UNIT_LIBS)
 	$(call note,LD)
-	$(CC) $(UNIT_SAN) -o $@ $< -Wl,--start-group $(UNIT_LIBS) -Wl,--end-group -lcriterion
+	$(UNIT_LINK)
 
 # For tools/mutate: with a runner that costs little (tests/support/quick.c), all tests of the core in one program, and
 # linked in the least time.
@@ -312,76 +328,47 @@ $(U)/quick-libos_%: $(U)/obj/tests/unit/libos_%.o $(U)/obj/tests/support/quick.o
 	$(call note,LD)
 	$(QUICK_LINK)
 
-.PRECIOUS: $(U)/obj/tests/unit/%.o
-unit: $(UNIT_TESTS)  ## Build and run the unit tests
-	@tests/run-unit $(UNIT_TESTS)
-
 # ---- stress: several CPUs in the core, on the fake HAL, under TSan and ASan+UBSan -------
 STRESS_C := $(wildcard tests/stress/*.c)
-# $(1): the sanitizers, $(2): their folder
+# $(1): the folder's end, $(2): the sanitizers
 define stress_rules
-build/stress-$(2)/src/%.o: src/%.c $$(GENERATED)
-	@mkdir -p $$(@D)
-	$$(call note,CC)
-	$$(CC) $$(FREE) -O1 -fsanitize=$(1) -fno-sanitize-recover=undefined $$(DEPS) -c -o $$@ $$<
-build/stress-$(2)/tests/%.o: tests/%.c $$(GENERATED)
-	@mkdir -p $$(@D)
-	$$(call note,CC)
-	$$(CC) $$(STD) -D_GNU_SOURCE $$(INC) -Itests -Itests/support -O1 -fsanitize=$(1) -fno-sanitize-recover=undefined $$(DEPS) -c -o $$@ $$<
-build/stress-$(2)/src/hal/hosted/%.o: src/hal/hosted/%.c $$(GENERATED)
-	@mkdir -p $$(@D)
-	$$(call note,CC)
-	$$(CC) $$(HOSTED_FLAGS) -O1 -fsanitize=$(1) -fno-sanitize-recover=undefined $$(DEPS) -c -o $$@ $$<
-build/stress-$(2)/src/hal/hosted/%.o: src/hal/hosted/%.S build/hosted/stub.elf
-	@mkdir -p $$(@D)
-	$$(call note,CC)
-	$$(CC) -Ibuild/hosted $$(DEPS) -c -o $$@ $$<
-build/stress-$(2)/hosted_cpus: $$(call objects,build/stress-$(2),$$(CORE_C) $$(filter-out %/main.c,$$(HOSTED_C)) $$(HOSTED_S) tests/stress/hosted/cpus.c)
+STRESS_$(1) = -O1 -fsanitize=$(2) -fno-sanitize-recover=undefined
+$(call compile,build/stress-$(1),src,$$(FREE) $$(STRESS_$(1)))
+$(call compile,build/stress-$(1),src/hal/hosted,$$(ON_HOST) $$(STRESS_$(1)))
+$(call compile,build/stress-$(1),tests,$$(ON_HOST) -Itests -Itests/support $$(STRESS_$(1)))
+build/stress-$(1)/hosted_cpus: $(call objects,build/stress-$(1),$(CORE_C) $(filter-out %/main.c,$(HOSTED_C)) $(HOSTED_S) tests/stress/hosted/cpus.c)
+build/stress-$(1)/core_smp: $(call objects,build/stress-$(1),$(CORE_C) $(filter-out tests/support/model/%,$(FAKE_C)) $(STRESS_C))
+build/stress-$(1)/hosted_cpus build/stress-$(1)/core_smp:
 	$$(call note,LD)
-	$$(CC) -fsanitize=$(1) -o $$@ $$^ -pthread
-build/stress-$(2)/core_smp: $$(call objects,build/stress-$(2),$$(CORE_C) $$(filter-out tests/support/model/%,$$(FAKE_C)) $$(STRESS_C))
-	$$(call note,LD)
-	$$(CC) -fsanitize=$(1) -o $$@ $$^ -pthread
+	$$(CC) -fsanitize=$(2) -o $$@ $$^ -pthread
 endef
 $(eval $(call stress_rules,thread,thread))
-$(eval $(call stress_rules,address$(comma)undefined,address))
+$(eval $(call stress_rules,address,address$(comma)undefined))
 
 STRESS_TESTS := $(foreach kind,thread address,build/stress-$(kind)/core_smp build/stress-$(kind)/hosted_cpus)
-stress: $(STRESS_TESTS)  ## Several CPUs in the core at once (STRESS_SECONDS, STRESS_CPUS, STRESS_SEED)
-	set -e; for t in $(STRESS_TESTS); do $$t; done
+
+# The stub is inside an object by .incbin, of which the compiler tells nothing.
+$(patsubst %,%/src/hal/hosted/blob.o,$(H) $(U)/obj build/stress-thread build/stress-address): build/hosted/stub.elf
 
 # ---- fuzzing: libFuzzer, ASan+UBSan, fake HAL ----------------------------------------
 F         := build/fuzz
 FUZZ_SAN  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FUZZ_LINK := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-FUZZ_FREE  = $(filter-out -nostdinc,$(STD)) -ffreestanding -nostdinc -isystem $(shell $(CLANG) -print-resource-dir)/include $(INC) -Wthread-safety -O1 $(FUZZ_SAN)
 FUZZERS   := $(patsubst fuzz/%.c,$(F)/%,$(wildcard fuzz/*.c))
 FUZZ_OBJ  := $(call objects,$(F)/obj,$(CORE_C) $(LIBOS_C) $(LIBOS_S) $(FAKE_C))
 
-$(F)/obj/src/%.o: src/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CLANG) $(FUZZ_FREE) $(DEPS) -c -o $@ $<
-$(F)/obj/src/%.o: src/%.S
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CLANG) $(DEPS) -c -o $@ $<
-$(F)/obj/tests/%.o: tests/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CLANG) $(STD) -D_GNU_SOURCE $(INC) -Itests/support -O1 $(FUZZ_SAN) $(DEPS) -c -o $@ $<
+$(eval $(call compile,$(F)/obj,src,$$(call free,$$(CLANG)) -O1 $$(FUZZ_SAN),$$(CLANG)))
+$(eval $(call compile,$(F)/obj,src/hal/hosted,$$(call on_host,$$(CLANG)) -O1 $$(FUZZ_SAN),$$(CLANG)))
+$(eval $(call compile,$(F)/obj,tests,$$(call on_host,$$(CLANG)) -Itests/support -O1 $$(FUZZ_SAN),$$(CLANG)))
+
 $(F)/libfeuerbird.a: $(FUZZ_OBJ)
 	@rm -f $@ && ar rcs $@ $^
-$(F)/%: fuzz/%.c $(wildcard fuzz/*.h) $(F)/libfeuerbird.a
+command/$(F)/flags = $(CLANG) $(STD) -D_GNU_SOURCE $(INC) -Itests/support -O1 $(FUZZ_LINK)
+$(FUZZERS): $(F)/%: fuzz/%.c $(wildcard fuzz/*.h) $(F)/libfeuerbird.a $(F)/flags
 	$(call note,LD)
-	$(CLANG) $(STD) -D_GNU_SOURCE $(INC) -Itests/support -O1 $(FUZZ_LINK) \
-		-o $@ $< $(FUZZ_LIBS) $(F)/libfeuerbird.a
+	$(command/$(F)/flags) -o $@ $< $(FUZZ_LIBS) $(F)/libfeuerbird.a
 # The simulator's rewriter, against the processor.
 FUZZ_TEXT := $(call objects,$(F)/obj,src/hal/hosted/text.c src/hal/hosted/decode.c)
-$(F)/obj/src/hal/hosted/%.o: src/hal/hosted/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CLANG) $(filter-out $(GUARDS),$(HOSTED_FLAGS)) -O1 $(FUZZ_SAN) $(DEPS) -c -o $@ $<
 $(F)/hosted_text: $(FUZZ_TEXT)
 $(F)/hosted_text: FUZZ_LIBS := $(FUZZ_TEXT) -Wl,--wrap=host_decode_length
 # The hash is compared with another one; nothing else needs it.
@@ -393,56 +380,33 @@ $(F)/v6_calls: build/v6/archive.o $(V6_C) src/libos_v6/v6.h
 $(F)/v6_calls: FUZZ_LIBS := build/v6/archive.o
 $(F)/v6_files: FUZZ_LIBS := $(F)/obj/src/libos_v6/archive.o
 
-fuzz-build: $(FUZZERS)
-fuzz: deps fuzz-build  ## Run every fuzz target for FUZZ_SECONDS (60)
-	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
-
 # ---- measures and checks --------------------------------------------------------------
 # The core as the simulator has it, on a machine that does next to nothing; what the benchmark never uses of a
 # machine comes from the scripted one.
-BENCH_OBJ       := $(call objects,build/hosted,$(CORE_C) $(HALX86_C) tests/bench/machine.c) build/hosted/tests/bench/rest.o
-BENCH_CORE_OBJ  := $(BENCH_OBJ) $(call objects,build/hosted,tests/bench/core.c tests/bench/flat.c)
-BENCH_WORST_OBJ := $(BENCH_OBJ) $(call objects,build/hosted,tests/bench/tables.c $(wildcard tests/bench/worst*.c))
-build/hosted/tests/%.o: tests/%.c $(GENERATED)
-	@mkdir -p $(@D)
-	$(call note,CC)
-	$(CC) $(HOSTED_FLAGS) -Itests/support $(DEPS) -c -o $@ $<
-build/hosted/tests/bench/rest.o: $(call objects,build/hosted,$(call find_c,tests/support/fake))
+BENCH_OBJ       := $(call objects,$(H),$(CORE_C) $(HALX86_C) tests/bench/machine.c) $(H)/tests/bench/rest.o
+BENCH_CORE_OBJ  := $(BENCH_OBJ) $(call objects,$(H),tests/bench/core.c tests/bench/flat.c)
+BENCH_WORST_OBJ := $(BENCH_OBJ) $(call objects,$(H),tests/bench/tables.c $(wildcard tests/bench/worst*.c))
+$(H)/tests/bench/rest.o: $(call objects,$(H),$(call find_c,tests/support/fake))
 	$(call note,LD)
 	ld -r -o $@ $^ && objcopy --weaken $@
 build/tools/bench_core: $(BENCH_CORE_OBJ)
 build/tools/bench_worst: $(BENCH_WORST_OBJ)
-build/tools/bench_core build/tools/bench_worst:
-	@mkdir -p $(@D)
+# Of which variant they are
+command/build/tools/bench/flags = $(CC) $(SANFLAGS)
+build/tools/bench_core build/tools/bench_worst: build/tools/bench/flags
 	$(call note,LD)
-	$(CC) -o $@ $^
+	$(CC) $(SANFLAGS) -o $@ $(filter %.o,$^)
 
-bench: hosted iso build/tools/bench_core  ## Measure against native Linux, side by side
-	@tools/bench
-bench-worst: build/tools/bench_worst  ## The longest that each kernel call takes, with the largest states
-	@build/tools/bench_worst
-bench-held: hosted  ## How late a sleeper of root is while another user does his worst
-	@tools/bench-held
-bench-peers: hosted iso  ## The same beside User-Mode Linux, gVisor and Linux in QEMU
-	@tools/bench-peers
-
-layers: hosted v6-sim  ## Prove that dependencies point one way
-	@tools/layers
-# ---- stacks: gcc tells the frame of each function and whom it calls -------------------
+# gcc tells the frame of each function and whom it calls.
 STACK_CI := $(patsubst %.c,build/stack/%.ci,$(LIBOS_C))
-build/stack/%.ci: %.c $(GENERATED)
+OBJECT_FOLDERS += build/stack
+command/build/stack/flags = $(call free,gcc) $(UFLAGS) -g0 -fcallgraph-info=su
+build/stack/%.ci: %.c build/stack/flags | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call note,STACK)
-	gcc $(filter-out $(GUARDS),$(FREE)) $(UFLAGS) -g0 -fcallgraph-info=su -dumpdir $(@D)/ -MMD -MP -MF $(@:.ci=.d) -MT $@ -S -o /dev/null $<
-stack: $(STACK_CI)  ## Prove that the LibOS's stacks are large enough
-	@tools/stack
-budget:  ## Count the lines of the kernel and of long files
-	@tools/budget
+	$(command/build/stack/flags) -dumpdir $(@D)/ $(DEPS) -MF $(@:.ci=.d) -MT $@ -S -o /dev/null $<
 
-coverage:  ## Which lines unit tests and fuzz corpora reach (needs Debian's llvm)
-	@tools/coverage
+TEST_PROGRAMS = hosted iso first v6-sim $(UNIT_TESTS) $(STRESS_TESTS) $(FUZZERS) build/tools/bench_core build/tools/bench_worst
 
-clean:  ## Remove everything that was built
-	rm -rf build feuerbird-sim
-
--include $(shell find build -path build/busybox -prune -o -type f -name '*.d' -print 2>/dev/null)
+BUILT := $(wildcard $(sort $(OBJECT_FOLDERS)))
+-include $(if $(BUILT),$(shell find $(BUILT) -name '*.d'))

@@ -15,8 +15,8 @@ FUZZ_SECONDS := 60
 # Arguments for `make run` and `make qemu`, as for ./feuerbird-sim
 ARGS :=
 
-# Parallel system tests
-JOBS := 2
+# How much the tests run at a time, and what `make run`, `make check` and `make test` compile
+JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 WARN := -Wall -Wextra -Wpedantic -Werror
 OPT  := -O2 -g
