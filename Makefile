@@ -131,13 +131,15 @@ fuzz-build: $$(FUZZERS)
 first: $$(X)/attack.elf $$(H)/feuerbird-attack
 
 ##@ Checks of the sources
-.PHONY: layers stack budget coverage
+.PHONY: layers stack budget commits coverage
 layers: hosted v6-sim  ## Dependencies point one way
 	@tools/layers
 stack: $$(STACK_CI)  ## The LibOS's stacks are large enough
 	@tools/stack
 budget:  ## Lines of the kernel, long files
 	@tools/budget
+commits:  ## Subjects and bodies of the commits beyond origin/main
+	@tools/check-commits
 coverage:  ## Lines that unit tests and corpora reach (needs Debian's llvm)
 	@tools/coverage
 
