@@ -87,16 +87,19 @@ build = @$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),
 # What the last command at the prompt left is no error of make; 125 says that nothing started.
 AT_PROMPT := $(if $(ARGS),,|| [ $$$$? != 125 ])
 # The packages come first, and then a make that finds them.
-run: deps  ## Start the simulator: a shell (ARGS: its options and program)
+run:  ## Start the simulator: a shell (ARGS: its options and program)
+	@tools/deps run
 	$(build) hosted
 	@./$(SIM) $(ARGS) $(AT_PROMPT)
-qemu: iso  ## The same in QEMU, serial console on this terminal
+qemu:  ## The same in QEMU, serial console on this terminal
+	@tools/deps qemu
+	$(build) iso
 	@tools/fb-qemu $(ARGS) $(AT_PROMPT)
 
 ##@ Build
 .PHONY: deps hosted iso root v6 v6-sim docs clean
-deps:  ## Install what is missing from Debian (or say how)
-	@tools/deps
+deps:  ## Install what is missing for all this, tests too (or say how)
+	@tools/deps test
 hosted: $$(SIM) build/root.cpio  ## ./feuerbird-sim (SAN=, CC=clang: build/hosted-…/feuerbird-sim)
 iso: build/feuerbird.iso $$(X)/attack.elf  ## build/feuerbird.iso, for BIOS and UEFI
 root: build/root.cpio  ## build/root.cpio, the root image
@@ -109,13 +112,14 @@ clean:  ## Remove everything that was built
 
 ##@ Test
 .PHONY: check test conformance tests unit stress fuzz unit-build stress-build fuzz-build first
-check:  ## Unit tests, system tests in the simulator
+check: deps  ## Unit tests, system tests in the simulator
 	@tests/run-all check
 test: deps  ## Everything on both targets, as CI does
 	@tests/run-all
 conformance:  ## The long tests (LONG="stress fuzz": only these)
 	@tests/run-long $(LONG)
-tests: $$(TEST_PROGRAMS)  ## Build all test programs, run none
+tests: deps  ## Build all test programs, run none
+	$(build) $(TEST_PROGRAMS)
 	@tests/run-system build
 	@tests/hostile/run build
 unit: unit-build  ## Unit tests on the scripted HAL, with ASan and UBSan
