@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -23,7 +24,7 @@ static int memory_file(const char *name, const void *bytes, size_t size)
 	int fd = memfd_create(name, 0);
 
 	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
-		die(1, "%s: %s", name, strerror(errno));
+		die(STATUS_FAILED, "%s: %s", name, strerror(errno));
 	return fd;
 }
 
@@ -34,7 +35,7 @@ static int pack(const char *dir)
 	pid_t pid;
 
 	if (fd < 0)
-		die(1, "%s: %s", dir, strerror(errno));
+		die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
 	pid = fork();
 	if (pid == 0) {
 		if (chdir(dir) || dup2(fd, 1) < 0)
@@ -44,24 +45,62 @@ static int pack(const char *dir)
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0 || lseek(fd, 0, SEEK_END) <= 0)
-		die(1, "%s cannot be packed (is cpio installed?)", dir);
+		die(STATUS_FAILED, "%s cannot be packed (is cpio installed?)", dir);
 	return fd;
 }
 
-static int open_root(const char *path)
+static int open_archive(const char *path)
 {
 	struct stat st;
 	int fd;
 
 	if (stat(path, &st))
-		die(1, "%s: %s", path, strerror(errno));
+		die(STATUS_FAILED, "%s: %s", path, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return pack(path);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0) /* a FIFO is not waited for */
+		die(STATUS_FAILED, "%s: not a root image", path);
 	fd = open(path, O_RDONLY);
 	if (fd < 0)
-		die(1, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		die(1, "%s: not a root image", path);
+		die(STATUS_FAILED, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* Appends the whole of a file, from a boundary of `align` bytes on. Closes it. */
+static void append(int to, int from, const char *name, off_t align)
+{
+	off_t at = lseek(to, 0, SEEK_END), start = (at + align - 1) / align * align;
+	ssize_t n;
+
+	if (at < 0 || ftruncate(to, start) || lseek(to, 0, SEEK_END) < 0 || lseek(from, 0, SEEK_SET) < 0)
+		die(STATUS_FAILED, "%s: %s", name, strerror(errno));
+	while ((n = sendfile(to, from, NULL, 1 << 30)) > 0)
+		;
+	if (n < 0)
+		die(STATUS_FAILED, "%s: %s", name, strerror(errno));
+	close(from);
+}
+
+/* What the guest gets as its root image: -1: what GRUB loads. As src/hal/hosted/image.c has it: the text if the boot page has no
+ * room for it, in pages of its own; the root; the layers. */
+static int root_image(const struct options *o, const char *text, size_t text_size)
+{
+	const char *home = getenv("FB_HOME");
+	char base[4096];
+	int fd;
+
+	if (!o->root && o->layer_count == 0 && text_size < CMDLINE_SIZE)
+		return -1;
+	snprintf(base, sizeof(base), "%s/build/root.cpio", home ? home : ".");
+	fd = open_archive(o->root ? o->root : base);
+	if (o->layer_count > 0 || text_size >= CMDLINE_SIZE) {
+		int whole = memory_file("image", text, text_size < CMDLINE_SIZE ? 0 : text_size);
+
+		append(whole, fd, o->root ? o->root : base, 4096);
+		for (unsigned i = 0; i < o->layer_count; i++)
+			append(whole, open_archive(o->layers[i]), o->layers[i], 4);
+		fd = whole;
+	}
 	return fd;
 }
 
@@ -74,7 +113,7 @@ static void add(struct command *c, const char *format, ...)
 
 	va_start(list, format);
 	if (c->count >= 127 || vasprintf(&c->argv[c->count++], format, list) < 0)
-		die(1, "no memory");
+		die(STATUS_FAILED, "no memory");
 	va_end(list);
 	c->argv[c->count] = NULL;
 }
@@ -97,7 +136,7 @@ static void add_uefi(struct command *c)
 	char vars[] = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 	if (access(vars, R_OK))
-		die(1, "%s is missing: install the Debian package ovmf", vars);
+		die(STATUS_FAILED, "%s is missing: install the Debian package ovmf", vars);
 	add(c, "-drive");
 	add(c, "if=pflash,unit=0,format=raw,readonly=on,file=%sCODE_4M.fd", base);
 	add(c, "-drive");
@@ -108,17 +147,16 @@ static void machine_options(struct command *c, const struct options *o)
 {
 	char text[256];
 	struct winsize size = { 0, 0, 0, 0 };
-	bool tty = isatty(0);
 	int n;
 
 	if (ioctl(0, TIOCGWINSZ, &size))
 		ioctl(1, TIOCGWINSZ, &size);
-	n = snprintf(text, sizeof(text), "rows=%u\ncols=%u\ntty=%d\ncpus=%u\n%s%s", size.ws_row,
-	             size.ws_col, tty, o->cpus, o->boottime ? "boottime\n" : "", o->check ? "check\n" : "");
+	n = snprintf(text, sizeof(text), "rows=%u\ncols=%u\ntty=%d\nerrors=%d\ncpus=%u\n%s%s", size.ws_row,
+	             size.ws_col, o->tty, o->errors, o->cpus, o->boottime ? "boottime\n" : "", o->check ? "check\n" : "");
 	for (unsigned i = 0; i < o->kernel_count && n < (int)sizeof(text); i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s\n", o->kernel[i]);
 	if (n >= (int)sizeof(text))
-		die(2, "the kernel's options are too long");
+		die(STATUS_FAILED, "the kernel's options are too long");
 	add_fwcfg(c, "machine", memory_file("machine", text, (size_t)n));
 }
 
@@ -154,15 +192,15 @@ static void check_disk(const char *path, bool writable)
 	struct stat st;
 
 	if (fd < 0 && (errno == EACCES || errno == EROFS) && writable)
-		die(1, "%s: may not be written; ',ro' behind its name makes a disk that is only read", path);
+		die(STATUS_FAILED, "%s: may not be written; ',ro' behind its name makes a disk that is only read", path);
 	if (fd < 0 || fstat(fd, &st))
-		die(1, "%s: %s", path, strerror(errno));
+		die(STATUS_FAILED, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		die(1, "%s: not a regular file", path);
+		die(STATUS_FAILED, "%s: not a regular file", path);
 	if (st.st_size < BLOCK_SIZE)
-		die(1, "%s: smaller than one block of %d bytes", path, BLOCK_SIZE);
+		die(STATUS_FAILED, "%s: smaller than one block of %d bytes", path, BLOCK_SIZE);
 	if (writable ? is_locked(fd, F_WRLCK, 0, 0) : is_locked(fd, F_RDLCK, 0, READERS_LOCK) || is_locked(fd, F_WRLCK, QEMU_WRITES, 1))
-		die(1, "%s: in use by another simulator or by QEMU", path);
+		die(STATUS_FAILED, "%s: in use by another simulator or by QEMU", path);
 	close(fd);
 }
 
@@ -175,7 +213,7 @@ static void add_disk(struct command *c, const char *option, unsigned number)
 
 	size -= writable ? 0 : 3;
 	if (size == 0 || size >= sizeof(path))
-		die(1, "--disk %s: %s", option, size == 0 ? "no file is named" : strerror(ENAMETOOLONG));
+		die(STATUS_FAILED, "--disk %s: %s", option, size == 0 ? "no file is named" : strerror(ENAMETOOLONG));
 	memcpy(path, option, size);
 	path[size] = 0;
 	check_disk(path, writable);
@@ -191,10 +229,13 @@ static void add_disk(struct command *c, const char *option, unsigned number)
 	add(c, "virtio-blk-pci,drive=disk%u", number);
 }
 
-void command_build(struct command *c, const struct options *o, int console, int control, int log, int stream)
+void command_build(struct command *c, const struct options *o, const int fds[CHANNELS])
 {
 	const char *home = getenv("FB_HOME");
+	size_t text_size;
+	char *text = request_text(&o->request, &text_size), outside[32];
 	uint8_t seed[64];
+	int root;
 
 	add(c, "qemu-system-x86_64");
 	add(c, "-nodefaults");
@@ -229,12 +270,17 @@ void command_build(struct command *c, const struct options *o, int console, int 
 	else
 		add(c, "%s/build/feuerbird.iso", home ? home : ".");
 	if (access(c->argv[c->count - 1], R_OK))
-		die(1, "%s: %s (make iso builds it)", c->argv[c->count - 1], strerror(errno));
-	add_channel(c, "console", console);
-	add_channel(c, "control", control);
-	add_channel(c, "log", log);
-	if (stream >= 0) {
-		add_channel(c, "stream", stream);
+		die(STATUS_FAILED, "%s: %s (make iso builds it)", c->argv[c->count - 1], strerror(errno));
+	add_channel(c, "console", fds[CONSOLE]);
+	add_channel(c, "control", fds[CONTROL]);
+	add_channel(c, "log", fds[LOG]);
+	if (fds[ERRORS] >= 0) {
+		add_channel(c, "errors", fds[ERRORS]);
+		add(c, "-device");
+		add(c, "isa-debugcon,iobase=0xe8,chardev=errors");
+	}
+	if (fds[STREAM] >= 0) {
+		add_channel(c, "stream", fds[STREAM]);
 		add(c, "-device");
 		add(c, "virtio-serial-pci,max_ports=1");
 		add(c, "-device");
@@ -249,12 +295,17 @@ void command_build(struct command *c, const struct options *o, int console, int 
 	add(c, "-device");
 	add(c, "isa-debug-exit,iobase=0xf4,iosize=0x04");
 	add_fwcfg(c, "control", memory_file("control", "1", 1));
-	add_fwcfg(c, "cmdline", memory_file("cmdline", o->cmdline, o->cmdline_size + 1));
+	if (text_size < CMDLINE_SIZE)
+		add_fwcfg(c, "cmdline", memory_file("cmdline", text, text_size + 1));
+	else
+		add_fwcfg(c, "cmdline", memory_file("cmdline", outside, (size_t)snprintf(outside, sizeof(outside), "text=%zu\n", text_size) + 1));
 	machine_options(c, o);
 	if (getrandom(seed, sizeof(seed), 0) == sizeof(seed))
 		add_fwcfg(c, "seed", memory_file("seed", seed, sizeof(seed)));
-	if (o->root)
-		add_fwcfg(c, "root", open_root(o->root));
+	root = root_image(o, text, text_size);
+	if (root >= 0)
+		add_fwcfg(c, "root", root);
+	free(text);
 	for (unsigned i = 0; i < o->disk_count; i++)
 		add_disk(c, o->disks[i], i);
 	for (unsigned i = 0; i < o->qemu_count; i++)

@@ -36,14 +36,12 @@
 #define FEUERBIRD_VERSION "0.1.0"
 #endif
 
-#define STATUS_USAGE 2
-#define STATUS_LOST  1    /* QEMU ended, and nobody said with which status */
 #define INPUT_PIECE  16384
 #define GRACE_MS     3000 /* from "shutdown" to SIGKILL */
 #define MEMORY_MAX   (UINT64_C(1) << 40)
 #define MEMORY_MIN_MIB 16 /* firmware, GRUB, kernel and LibOS together */
 
-struct channel {
+struct sender {
 	int fd;
 	char out[65536];
 	size_t out_size;
@@ -51,8 +49,8 @@ struct channel {
 
 static struct {
 	struct options options;
-	struct channel console, control, stream;
-	int log_fd, log_out;
+	struct sender console, control, stream;
+	int log_fd, log_out, errors_fd;
 	pid_t qemu, keeper;
 	struct termios saved;
 	char early[4096]; /* console bytes before the kernel's mark */
@@ -61,10 +59,12 @@ static struct {
 	bool raw, streams, ready, stdin_open, stdin_ended, stop_asked;
 	uint64_t sent; /* console bytes */
 	int status;    /* -1: not told */
+	bool timed_out;
+	int64_t ends_at; /* --timeout; 0: never */
 	char line[64];
 	size_t line_size;
 	int64_t kill_at;
-} run = { .status = -1, .stdin_open = true, .log_out = 2 };
+} run = { .status = -1, .stdin_open = true, .log_out = 2, .errors_fd = -1 };
 
 static volatile sig_atomic_t got_winch, got_term, got_int, got_tstp;
 
@@ -100,53 +100,56 @@ _Noreturn void die(int status, const char *format, ...)
 
 static void usage(FILE *to)
 {
-	fputs("usage: fb-qemu [OPTION]... [--] [PROGRAM [ARG]...]\n"
+	fputs("Usage: fb-qemu [OPTION]... [--] [PROGRAM [ARG]...]\n"
 	      "Boots FeuerBird in QEMU and runs PROGRAM (/bin/sh) on this terminal.\n"
+	      "\n"
+	      "What runs:\n"
+	      "  --root FILE|DIR  root file system: a cpio archive (newc), or a directory\n"
+	      "  --add FILE|DIR   a layer over it, likewise; may be repeated\n"
+	      REQUEST_HELP
+	      "\n"
+	      "The machine:\n"
 	      "  -m SIZE          memory, with K, M or G (512M)\n"
-	      "  --disk FILE[,ro] a disk, at most four: a file in blocks of 4096 bytes; ro: it is only read\n"
-	      "  --root FILE|DIR  root image: a cpio (newc) file, or a directory to pack\n"
-	      "  -e VAR=VALUE     environment of PROGRAM\n"
-	      "  --strace[=FILE]  every system call, to stderr or FILE\n"
-	      "  --audit          the kernel's audit records, to stderr\n"
-	      "  --stats          counts at the end, to stderr\n"
+	      "  --cpus N         2: programs run on a CPU of their own (2 if the host has two)\n"
+	      "  --disk FILE[,ro] a disk, at most four: a file in blocks of 4096 bytes; ro: it\n"
+	      "                   is only read\n"
+	      "  --numa N         memory in N nodes\n"
 	      "  --uefi           firmware: OVMF instead of SeaBIOS\n"
 	      "  --iso FILE       another image than build/feuerbird.iso\n"
 	      "  --cpu MODEL      QEMU's CPU model (max)\n"
-	      "  --cpus N         2: programs run on a CPU of their own (2 if the host has two)\n"
-	      "  --numa N         memory in N nodes\n"
-	      "  --isolation MODE page tables of ring 3 without the kernel: on, off, or auto: where they are needed (auto)\n"
 	      "  --machine TYPE   QEMU's machine (q35)\n"
+	      "  --isolation MODE page tables of ring 3 without the kernel: on, off, or auto:\n"
+	      "                   where they are needed (auto)\n"
 	      "  --kernel OPTION  an option of the kernel's, as on the boot loader's line\n"
 	      "  --qemu ARG       one more argument for QEMU\n"
 	      "  --vga            with QEMU's window\n"
 	      "  --kvm            with KVM\n"
-	      "  --gdb            wait for gdb on port 1234\n"
-	      "  --boottime       times of the boot, to stderr\n"
-	      "  --check          walk the kernel's invariants and all page tables at the end; a broken one is status 134\n"
-	      "  --bench          what kernel calls cost, to stderr, instead of PROGRAM\n"
 	      "  --icount         time by instructions: 1 ns each (one CPU)\n"
-	      "  --version, --help\n", to);
+	      "\n"
+	      "What is seen of it:\n"
+	      "  --strace[=FILE]  every system call, to standard error or FILE\n"
+	      "  --audit          the kernel's audit records, to standard error\n"
+	      "  --stats          counts at the end, to standard error\n"
+	      "  --boottime       times of the boot, to standard error\n"
+	      "  --check          walk the kernel's invariants and all page tables at the end;\n"
+	      "                   a broken one is status 125\n"
+	      "  --bench          what kernel calls cost, to standard error, instead of PROGRAM\n"
+	      "  --gdb            wait for gdb on port 1234\n"
+	      "  --version        print the version\n"
+	      "  --help           print this\n"
+	      "\n"
+	      REQUEST_HELP_STATUS, to);
 }
 
-/* One line of the boot command line, escaped as struct exo_boot says. */
-static void element(const char *key, const char *text)
+void request_die(const char *format, ...)
 {
-	struct options *o = &run.options;
-	char *to = o->cmdline + o->cmdline_size;
-	const char *end = o->cmdline + CMDLINE_MAX - 3;
+	char why[1024];
+	va_list list;
 
-	for (; *key && to < end; key++)
-		*to++ = *key;
-	for (; *text && to < end; text++) {
-		if (*text == '\n' || *text == '\\')
-			*to++ = '\\';
-		*to++ = *text == '\n' ? 'n' : *text;
-	}
-	if (*key || *text)
-		die(STATUS_USAGE, "the command line is too long; put it into a script below --root%s", "");
-	*to++ = '\n';
-	*to = 0;
-	o->cmdline_size = (size_t)(to - o->cmdline);
+	va_start(list, format);
+	vsnprintf(why, sizeof(why), format, list);
+	va_end(list);
+	die(STATUS_FAILED, "%s", why);
 }
 
 /* In MiB. As for feuerbird-sim a bare number is bytes. */
@@ -166,38 +169,19 @@ static uint64_t parse_size(const char *text)
 	if (shift)
 		end++;
 	if (end == text || *end || *text == '-' || errno || n > MEMORY_MAX >> shift)
-		die(STATUS_USAGE, "-m wants a size such as 64M or 1G, not '%s'", text);
+		die(STATUS_FAILED, "-m wants a size such as 64M or 1G, not '%s'", text);
 	n = n << shift >> 20;
 	if (n < MEMORY_MIN_MIB)
-		die(STATUS_USAGE, "-m %s is too small, at least %dM is needed", text, MEMORY_MIN_MIB);
+		die(STATUS_FAILED, "-m %s is too small, at least %dM is needed", text, MEMORY_MIN_MIB);
 	return n;
-}
-
-/* The value of "NAME VALUE" or "NAME=VALUE", or NULL if argv[*i] is neither. */
-static const char *value_of(const char *name, char **argv, int *i)
-{
-	size_t size = strlen(name);
-
-	if (strncmp(argv[*i], name, size) != 0)
-		return NULL;
-	if (argv[*i][size] == '=' && name[1] == '-')
-		return argv[*i] + size + 1;
-	if (argv[*i][size] == 0) {
-		if (!argv[*i + 1])
-			die(STATUS_USAGE, "%s wants a value", name);
-		return argv[++*i];
-	}
-	if (name[1] != '-')
-		return argv[*i] + size;
-	return NULL;
 }
 
 static bool flag(const char *arg)
 {
 	struct options *o = &run.options;
 
-	if (!strcmp(arg, "--strace") || !strcmp(arg, "--audit") || !strcmp(arg, "--stats") || !strcmp(arg, "--bench"))
-		element(arg + 2, "");
+	if (!strcmp(arg, "--strace"))
+		request_switch(&o->request, "strace", "");
 	else if (!strcmp(arg, "--uefi"))
 		o->uefi = true;
 	else if (!strcmp(arg, "--gdb"))
@@ -220,7 +204,7 @@ static bool flag(const char *arg)
 static void extra(const char **list, unsigned *count, const char *value)
 {
 	if (*count == EXTRA_MAX)
-		die(STATUS_USAGE, "too many of '%s'", value);
+		die(STATUS_FAILED, "too many of '%s'", value);
 	list[(*count)++] = value;
 }
 
@@ -232,7 +216,16 @@ static const char *isolation(const char *mode)
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		if (!strcmp(mode, strchr(options[i], '=') + 1))
 			return options[i];
-	die(STATUS_USAGE, "--isolation wants on, off or auto, not '%s'", mode);
+	die(STATUS_FAILED, "--isolation wants on, off or auto, not '%s'", mode);
+}
+
+static void extra_layer(const char *value)
+{
+	struct options *o = &run.options;
+
+	if (o->layer_count == LAYERS_MAX)
+		die(STATUS_FAILED, "there can be %d layers", LAYERS_MAX);
+	o->layers[o->layer_count++] = value;
 }
 
 static void option(char **argv, int *i)
@@ -248,46 +241,44 @@ static void option(char **argv, int *i)
 		puts("FeuerBird " FEUERBIRD_VERSION " (x86_64, QEMU)");
 		exit(0);
 	}
-	if (flag(argv[*i]))
+	if (flag(argv[*i]) || request_option(&o->request, argv, i))
 		return;
 	if (!strncmp(argv[*i], "--strace=", 9)) {
 		o->strace_file = argv[*i] + 9;
-		element("strace", "");
-	} else if ((value = value_of("--root", argv, i)))
+		request_switch(&o->request, "strace", "");
+	} else if ((value = request_value("--root", argv, i)))
 		o->root = value;
-	else if ((value = value_of("--iso", argv, i)))
+	else if ((value = request_value("--iso", argv, i)))
 		o->iso = value;
-	else if ((value = value_of("--disk", argv, i))) {
+	else if ((value = request_value("--disk", argv, i))) {
 		if (o->disk_count == DISKS_MAX)
-			die(STATUS_USAGE, "there can be four disks%s", "");
+			die(STATUS_FAILED, "there can be four disks%s", "");
 		o->disks[o->disk_count++] = value;
-	} else if ((value = value_of("--cpu", argv, i)))
+	} else if ((value = request_value("--cpu", argv, i)))
 		o->cpu = value;
-	else if ((value = value_of("--cpus", argv, i))) {
+	else if ((value = request_value("--cpus", argv, i))) {
 		o->cpus = (unsigned)atoi(value);
 		if (o->cpus < 1 || o->cpus > 2)
-			die(STATUS_USAGE, "--cpus wants 1 or 2, not '%s'", value);
-	} else if ((value = value_of("--numa", argv, i))) {
+			die(STATUS_FAILED, "--cpus wants 1 or 2, not '%s'", value);
+	} else if ((value = request_value("--numa", argv, i))) {
 		o->nodes = (unsigned)atoi(value);
 		if (o->nodes < 1 || o->nodes > 8)
-			die(STATUS_USAGE, "--numa wants 1 to 8 nodes, not '%s'", value);
-	} else if ((value = value_of("--isolation", argv, i))) {
+			die(STATUS_FAILED, "--numa wants 1 to 8 nodes, not '%s'", value);
+	} else if ((value = request_value("--isolation", argv, i))) {
 		o->isolation = true;
 		extra(o->kernel, &o->kernel_count, isolation(value));
-	} else if ((value = value_of("--machine", argv, i)))
+	} else if ((value = request_value("--machine", argv, i)))
 		o->machine = value;
-	else if ((value = value_of("--kernel", argv, i)))
+	else if ((value = request_value("--kernel", argv, i)))
 		extra(o->kernel, &o->kernel_count, value);
-	else if ((value = value_of("--qemu", argv, i)))
+	else if ((value = request_value("--qemu", argv, i)))
 		extra(o->qemu, &o->qemu_count, value);
-	else if ((value = value_of("-m", argv, i)))
+	else if ((value = request_value("-m", argv, i)))
 		o->memory = parse_size(value);
-	else if ((value = value_of("-e", argv, i))) {
-		if (!strchr(value, '=') || value[0] == '=')
-			die(STATUS_USAGE, "-e wants VAR=VALUE, not '%s'", value);
-		element("env=", value);
-	} else
-		die(STATUS_USAGE, "unknown option '%s' (see --help)", argv[*i]);
+	else if ((value = request_value("--add", argv, i)))
+		extra_layer(value);
+	else
+		die(STATUS_FAILED, "unknown option '%s' (see --help)", argv[*i]);
 }
 
 /* Those that we may run on. */
@@ -304,15 +295,18 @@ static void parse(char **argv)
 
 	run.options.memory = 512;
 	run.options.machine = "q35";
-	for (; argv[i] && argv[i][0] == '-'; i++) {
+	for (; argv[i] && (argv[i][0] == '-' || argv[i][0] == '@'); i++) {
+		if (argv[i][0] == '@') {
+			argv = request_include(argv, i--);
+			continue;
+		}
 		if (!strcmp(argv[i], "--")) {
 			i++;
 			break;
 		}
 		option(argv, &i);
 	}
-	for (; argv[i]; i++)
-		element("arg=", argv[i]);
+	run.options.request.args = argv + i;
 	/* KVM has no need of the second one: its CPUs keep what they translated. */
 	if (run.options.cpus == 0)
 		run.options.cpus = !run.options.kvm && !run.options.icount && host_cpus() >= 2 ? 2 : 1;
@@ -320,28 +314,37 @@ static void parse(char **argv)
 
 /* ---- Starting ------------------------------------------------------------- */
 
+static void channel_make(bool wanted, int *ours, int *theirs)
+{
+	int pair[2] = { -1, -1 };
+
+	if (wanted && socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		die(STATUS_FAILED, "socketpair: %s", strerror(errno));
+	if (wanted) {
+		fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+		fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	}
+	*ours = pair[0];
+	*theirs = pair[1];
+}
+
 static void start(void)
 {
 	struct command command = { .count = 0 };
-	int console[2], control[2], log[2], stream[2] = { -1, -1 };
+	int ours[CHANNELS], theirs[CHANNELS];
 	struct stat input;
 	pid_t parent = getpid();
 	sigset_t none;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, console)
-	    || socketpair(AF_UNIX, SOCK_STREAM, 0, control)
-	    || socketpair(AF_UNIX, SOCK_STREAM, 0, log))
-		die(1, "socketpair: %s", strerror(errno));
-	if (!fstat(0, &input) && !S_ISCHR(input.st_mode) && socketpair(AF_UNIX, SOCK_STREAM, 0, stream))
-		die(1, "socketpair: %s", strerror(errno));
-	fcntl(stream[0], F_SETFD, FD_CLOEXEC);
-	fcntl(console[0], F_SETFD, FD_CLOEXEC);
-	fcntl(control[0], F_SETFD, FD_CLOEXEC);
-	fcntl(log[0], F_SETFD, FD_CLOEXEC);
-	command_build(&command, &run.options, console[1], control[1], log[1], stream[1]);
+	for (int i = 0; i < CHANNELS; i++) {
+		bool wanted = (i != ERRORS || run.options.errors) && (i != STREAM || (!fstat(0, &input) && !S_ISCHR(input.st_mode)));
+
+		channel_make(wanted, &ours[i], &theirs[i]);
+	}
+	command_build(&command, &run.options, theirs);
 	run.qemu = fork();
 	if (run.qemu < 0)
-		die(1, "fork: %s", strerror(errno));
+		die(STATUS_FAILED, "fork: %s", strerror(errno));
 	if (run.qemu == 0) {
 		int null = open("/dev/null", O_RDWR);
 
@@ -359,19 +362,14 @@ static void start(void)
 		        command.argv[0], strerror(errno));
 		_exit(127);
 	}
-	close(console[1]);
-	close(control[1]);
-	close(log[1]);
-	if (stream[1] >= 0)
-		close(stream[1]);
-	run.stream.fd = stream[0];
-	fcntl(run.stream.fd, F_SETFL, O_NONBLOCK);
-	run.console.fd = console[0];
-	run.control.fd = control[0];
-	run.log_fd = log[0];
-	fcntl(run.console.fd, F_SETFL, O_NONBLOCK);
-	fcntl(run.control.fd, F_SETFL, O_NONBLOCK);
-	fcntl(run.log_fd, F_SETFL, O_NONBLOCK);
+	for (int i = 0; i < CHANNELS; i++)
+		if (theirs[i] >= 0)
+			close(theirs[i]);
+	run.stream.fd = ours[STREAM];
+	run.console.fd = ours[CONSOLE];
+	run.control.fd = ours[CONTROL];
+	run.log_fd = ours[LOG];
+	run.errors_fd = ours[ERRORS];
 }
 
 /* ---- While it runs ------------------------------------------------------ */
@@ -386,7 +384,7 @@ static int64_t now_ms(void)
 
 static void order(const char *format, ...)
 {
-	struct channel *c = &run.control;
+	struct sender *c = &run.control;
 	va_list list;
 	int n;
 
@@ -397,7 +395,7 @@ static void order(const char *format, ...)
 		c->out_size += (size_t)n;
 }
 
-static void channel_flush(struct channel *c)
+static void sender_flush(struct sender *c)
 {
 	ssize_t n;
 
@@ -505,7 +503,7 @@ static bool control_read(void)
 
 static void stdin_read(void)
 {
-	struct channel *c = run.streams ? &run.stream : &run.console;
+	struct sender *c = run.streams ? &run.stream : &run.console;
 	ssize_t n = read(0, c->out + c->out_size, INPUT_PIECE);
 
 	if (n > 0) {
@@ -536,6 +534,10 @@ static void signals_pass_on(void)
 		got_tstp = 0;
 		order("suspend\n");
 	}
+	if (run.ends_at && now_ms() >= run.ends_at && !run.stop_asked && !got_term) {
+		run.timed_out = true;
+		got_term = SIGTERM;
+	}
 	if (got_term && !run.stop_asked) {
 		run.stop_asked = true;
 		run.kill_at = now_ms() + (run.ready ? GRACE_MS : 0);
@@ -553,7 +555,7 @@ static void loop(void)
 
 	sigemptyset(&none);
 	while (alive) {
-		struct pollfd p[5] = {
+		struct pollfd p[6] = {
 			{ .fd = run.control.fd, .events = POLLIN },
 			{ .fd = run.console.fd, .events = POLLIN },
 			{ .fd = run.log_fd, .events = POLLIN },
@@ -561,26 +563,31 @@ static void loop(void)
 			{ .fd = run.ready && run.stdin_open && run.console.out_size + run.stream.out_size < 4096 ? 0 : -1,
 			  .events = POLLIN },
 			{ .fd = run.stream.out_size > 0 ? run.stream.fd : -1, .events = POLLOUT },
+			{ .fd = run.errors_fd, .events = POLLIN },
 		};
 		if (run.control.out_size > 0)
 			p[0].events |= POLLOUT;
 		if (run.console.out_size > 0)
 			p[1].events |= POLLOUT;
 		/* Signals come in here only, so that none is missed before the wait. */
-		if (ppoll(p, 5, run.stop_asked ? &tick : NULL, &none) < 0 && errno != EINTR)
-			die(1, "poll: %s", strerror(errno));
+		if (ppoll(p, 6, run.stop_asked || run.ends_at ? &tick : NULL, &none) < 0 && errno != EINTR)
+			die(STATUS_FAILED, "poll: %s", strerror(errno));
 		signals_pass_on();
 		alive = control_read();
 		alive = drain(run.log_fd, run.log_out) && alive;
+		if (run.errors_fd >= 0)
+			alive = drain(run.errors_fd, 2) && alive;
 		alive = drain(run.console.fd, 1) && alive;
 		if (p[3].revents)
 			stdin_read();
-		channel_flush(&run.control);
-		channel_flush(&run.console);
-		channel_flush(&run.stream);
+		sender_flush(&run.control);
+		sender_flush(&run.console);
+		sender_flush(&run.stream);
 	}
 	control_read();
 	drain(run.log_fd, run.log_out);
+	if (run.errors_fd >= 0)
+		drain(run.errors_fd, 2);
 	drain(run.console.fd, 1);
 }
 
@@ -637,7 +644,7 @@ static void prepare(void)
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* In the background of somebody's shell: leave the terminal alone. */
-	if (tcgetattr(0, &run.saved) || tcgetpgrp(0) != getpgrp())
+	if (!run.options.tty || tcgetattr(0, &run.saved) || tcgetpgrp(0) != getpgrp())
 		return;
 	keeper_start();
 	raw = run.saved;
@@ -645,6 +652,15 @@ static void prepare(void)
 	tcsetattr(0, TCSADRAIN, &raw);
 	run.raw = true;
 	atexit(terminal_restore);
+}
+
+/* What standard input, output and error are. */
+static void look_around(void)
+{
+	struct stat out, err;
+
+	run.options.tty = isatty(0) && isatty(1);
+	run.options.errors = !fstat(1, &out) && !fstat(2, &err) && (out.st_dev != err.st_dev || out.st_ino != err.st_ino);
 }
 
 int main(int argc, char **argv)
@@ -656,17 +672,22 @@ int main(int argc, char **argv)
 	for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd <= 2;)
 		fd = dup(fd);
 	parse(argv);
+	look_around();
 	if (run.options.strace_file) {
 		run.log_out = open(run.options.strace_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		if (run.log_out < 0)
-			die(1, "%s: %s", run.options.strace_file, strerror(errno));
+			die(STATUS_FAILED, "%s: %s", run.options.strace_file, strerror(errno));
 	}
+	if (run.options.request.timeout_ms)
+		run.ends_at = now_ms() + (int64_t)run.options.request.timeout_ms;
 	prepare();
 	start();
 	loop();
 	while (waitpid(run.qemu, &status, 0) < 0 && errno == EINTR)
 		;
 	terminal_restore();
+	if (run.timed_out)
+		return REQUEST_TIMEDOUT;
 	if (run.status >= 0)
 		return run.status;
 	if (run.stop_asked)
@@ -675,5 +696,5 @@ int main(int argc, char **argv)
 		write_all(2, run.early, run.early_size);
 	fprintf(stderr, "fb-qemu: QEMU ended without an exit status%s\n",
 	        run.ready ? "" : ", before FeuerBird was up");
-	return STATUS_LOST;
+	return STATUS_FAILED;
 }

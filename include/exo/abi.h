@@ -166,7 +166,8 @@ struct exo_console_info {
 	uint16_t rows, columns; /* 0 when not known */
 	uint32_t flags;         /* EXO_CONSOLE_* */
 };
-#define EXO_CONSOLE_TTY UINT32_C(1) /* a person's terminal: echo, job control */
+#define EXO_CONSOLE_TTY    UINT32_C(1) /* a person's terminal: echo, job control */
+#define EXO_CONSOLE_ERRORS UINT32_C(2) /* what is written to struct exo_boot.errors goes somewhere else */
 
 #define EXO_CMDLINE_SIZE 3584
 #define EXO_BOOT_EXTENTS 4
@@ -183,6 +184,7 @@ struct exo_boot {
 	exo_cap_t cpu;        /* CPU: an extent of quantum slots (exo/quantum.h) */
 	exo_cap_t timer;
 	exo_cap_t console;
+	exo_cap_t errors;     /* CONSOLE, to be written only: programs' standard error; NONE: it is the console */
 	exo_cap_t entropy;
 	exo_cap_t audit;
 	/* Devices that the kernel leaves alone and that cannot reach memory by themselves; EXO_CAP_NONE
@@ -217,7 +219,7 @@ struct exo_boot {
 	char cmdline[EXO_CMDLINE_SIZE];
 };
 _Static_assert(sizeof(struct exo_boot) <= 4096, "one frame");
-#define EXO_BOOT_VERSION 4
+#define EXO_BOOT_VERSION 5
 
 /* Tables of the kernel that zones share. What a zone may use of each comes out of the share of the zone that it was made
  * below (exo_zone_quota()), and goes back when it ends: so it can use up that one's share, and nobody else's. */

@@ -88,6 +88,7 @@ CORE_LOCKED static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory
 {
 	const struct hal_boot_info *info = core.info;
 	uint64_t zone = (uint64_t)(uintptr_t)core.libos;
+	struct exo_console_info console;
 
 	boot->version = EXO_BOOT_VERSION;
 	boot->frame_size = EXO_FRAME_SIZE;
@@ -103,6 +104,9 @@ CORE_LOCKED static void boot_page_fill(struct exo_boot *boot, exo_frame_t memory
 	boot->cpu = boot_cap(EXO_CAP_CPU, 0, info->cpu_count * EXO_QUANTUM_SLOTS);
 	boot->timer = boot_cap(EXO_CAP_TIMER, 0, 1);
 	boot->console = boot_cap(EXO_CAP_CONSOLE, 0, 1);
+	hal_console_info(&console);
+	if (console.flags & EXO_CONSOLE_ERRORS)
+		boot->errors = boot_cap_with(EXO_CAP_CONSOLE, EXO_R_ALL & ~EXO_R_READ, 1, 1);
 	boot->entropy = boot_cap(EXO_CAP_ENTROPY, 0, 1);
 	boot->audit = boot_cap(EXO_CAP_AUDIT, 0, 1);
 	boot_devices(boot);

@@ -58,7 +58,7 @@ CORE_LOCKED static enum exo_status write_out(const struct zone *caller, uint64_t
 enum exo_status call_console_write(struct zone *caller, struct cap *console, exo_vaddr_t bytes, uint64_t size,
                                    uint64_t *value)
 {
-	return write_out(caller, hal_console_write, bytes, size, value);
+	return write_out(caller, console->first == 0 ? hal_console_write : hal_errors_write, bytes, size, value);
 }
 
 enum exo_status call_log_write(struct zone *caller, struct cap *console, exo_vaddr_t bytes, uint64_t size,

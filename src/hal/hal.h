@@ -395,6 +395,8 @@ EXO_MUST_USE bool hal_disk_take(uint32_t *number, enum exo_status *status);
 /* Take what there is room for, without waiting for a device, and return how many bytes. After 0 hal_events_take() gives EXO_PEND_ROOM
  * when there is some. What was taken goes out by itself, at hal_halt() and hal_panic() at the latest. At most EXO_BYTES_MAX bytes. */
 uint64_t hal_console_write(const void *bytes, uint64_t size);
+/* To where struct exo_boot.errors leads, if hal_console_info() says EXO_CONSOLE_ERRORS, which never changes. Waits for the device. */
+uint64_t hal_errors_write(const void *bytes, uint64_t size);
 /* For the operator: apart from the console's bytes where the machine has a place for that, else on it. */
 uint64_t hal_log_write(const void *bytes, uint64_t size);
 uint64_t hal_console_read(void *bytes, uint64_t size); /* does not wait */
@@ -407,7 +409,7 @@ EXO_MUST_USE bool hal_entropy(void *bytes, uint64_t size);
  * terminal is as it was. */
 EXO_NORETURN void hal_halt(uint32_t status);
 
-/* The kernel is broken: says so with a backtrace, and ends the machine with 134. */
+/* The kernel is broken: says so with a backtrace, and ends the machine with 125. */
 EXO_NORETURN void hal_panic(const char *message);
 
 /* The only library functions that core and LibOS may use. */

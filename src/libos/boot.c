@@ -5,7 +5,10 @@
  *   strace  audit  stats    switches
  *   bench                   measures kernel calls instead of running a program
  *   env=VAR=VALUE           one variable of the first program's environment
+ *   cwd=DIR  user=USER      its working directory; whose process it is, USER[:GROUP]
  *   arg=TEXT                the first program, then its arguments, in order
+ *   text=N                  alone: the elements are the first N bytes of the image, and the archive begins with the
+ *                           frame behind them
  */
 #include <exo/calls.h>
 
@@ -14,7 +17,7 @@
 
 struct libos libos;
 
-#define PANIC_STATUS 134
+#define STATUS_FAILED 125 /* as docker has it: not the program, but what runs it */
 
 static void log_v(const char *format_text, va_list args)
 {
@@ -70,7 +73,7 @@ void libos_panic(const char *format_text, ...)
 	va_start(args, format_text);
 	log_v(format_text, args);
 	va_end(args);
-	halt(PANIC_STATUS);
+	halt(STATUS_FAILED);
 }
 
 static uint64_t clock_read(uint64_t clock)
@@ -112,34 +115,27 @@ static char *element_next(char **at)
 	return start;
 }
 
-static void add_arg(const char *arg)
+/* How many elements with either name there are at most. */
+static void count_lists(const char *at, uint32_t *args, uint32_t *env)
 {
-	struct libos_options *o = &libos.options;
-
-	if (o->arg_count < LIBOS_ARGS_MAX)
-		o->args[o->arg_count++] = arg;
-	else
-		libos_log("feuerbird: more than %d arguments: '%s' is left out", LIBOS_ARGS_MAX, arg);
+	for (*args = *env = 0; at && *at; at = str_find(at, '\n'), at = at ? at + 1 : NULL) {
+		*args += str_starts(at, "arg=");
+		*env += str_starts(at, "env=");
+	}
 }
 
-static void add_env(const char *setting)
+/* A text that is cut into strings, and lists that point to them. */
+static void parse_text(char *at)
 {
 	struct libos_options *o = &libos.options;
+	uint32_t args, env;
+	char *element;
 
-	if (!str_find(setting, '='))
-		libos_log("feuerbird: -e wants VAR=VALUE, not '%s'", setting);
-	else if (o->env_count < LIBOS_ARGS_MAX)
-		o->env[o->env_count++] = setting;
-	else
-		libos_log("feuerbird: more than %d -e: '%s' is left out", LIBOS_ARGS_MAX, setting);
-}
-
-static void options_parse(void)
-{
-	struct libos_options *o = &libos.options;
-	char *at = libos.cmdline, *element;
-
-	str_copy(libos.cmdline, libos.boot->cmdline, sizeof(libos.cmdline));
+	count_lists(at, &args, &env);
+	o->args = heap_alloc((args + 2) * sizeof(*o->args));
+	o->env = heap_alloc((env + 1) * sizeof(*o->env));
+	if (!o->args || !o->env)
+		libos_panic("not enough memory for the command line");
 	while ((element = element_next(&at))) {
 		if (str_equal(element, "strace"))
 			o->strace = true;
@@ -149,20 +145,58 @@ static void options_parse(void)
 			o->stats = true;
 		else if (str_equal(element, "bench"))
 			o->bench = true;
-		else if (str_starts(element, "env="))
-			add_env(element + 4);
+		else if (str_starts(element, "cwd="))
+			o->cwd = element + 4;
+		else if (str_starts(element, "user="))
+			o->user = element + 5;
+		else if (str_starts(element, "env=") && str_find(element + 4, '='))
+			o->env[o->env_count++] = element + 4;
 		else if (str_starts(element, "arg="))
-			add_arg(element + 4);
+			o->args[o->arg_count++] = element + 4;
 		else if (*element)
 			libos_log("feuerbird: option '%s' is not known", element);
 	}
 	if (o->arg_count == 0)
-		add_arg("/bin/sh");
+		o->args[o->arg_count++] = "/bin/sh";
+	o->args[o->arg_count] = NULL;
+}
+
+static void options_parse(void)
+{
+	struct libos_options *o = &libos.options;
+	const struct exo_boot *boot = libos.boot;
+	char *text = libos.cmdline;
+
+	str_copy(libos.cmdline, boot->cmdline, sizeof(libos.cmdline));
+	if (str_starts(text, "text=")) {
+		char *value = text + 5, *end = value;
+
+		while (*end && *end != '\n')
+			end++;
+		*end = '\0';
+		if (!str_to_u64(value, &o->text_size) || o->text_size >= boot->image_size)
+			libos_panic("the boot command line says text=%s, and the image is smaller", value);
+		text = frame_ptr(boot->image_first);
+		if (o->text_size % EXO_FRAME_SIZE == 0 || text[o->text_size] != '\0')
+			libos_panic("the text before the image has no end");
+	}
+	parse_text(text);
+}
+
+/* The image without the text before it; NULL: there is none. */
+static const void *archive(uint64_t *size)
+{
+	const struct exo_boot *boot = libos.boot;
+	uint64_t text = (libos.options.text_size + EXO_FRAME_SIZE - 1) & ~(EXO_FRAME_SIZE - 1);
+
+	*size = boot->image_size > text ? boot->image_size - text : 0;
+	return *size ? frame_ptr(boot->image_first + (text >> EXO_FRAME_SHIFT)) : NULL;
 }
 
 void libos_start(const struct exo_boot *boot)
 {
-	const void *image = NULL;
+	const void *image;
+	uint64_t size;
 	int error;
 
 	libos.boot = boot;
@@ -180,13 +214,12 @@ void libos_start(const struct exo_boot *boot)
 	ipc_init();
 	if (libos.options.bench)
 		libos_bench();
-	if (boot->image_size)
-		image = frame_ptr(boot->image_first);
-	else
+	image = archive(&size);
+	if (!image)
 		libos_log("feuerbird: no root image: none was given, or the boot loader had no memory for it");
-	error = image ? vfs_init(image, boot->image_size) : -1;
+	error = image ? vfs_init(image, size) : -1;
 	if (error)
-		libos_halt(127);
+		libos_halt(STATUS_FAILED);
 	process_start_init();
 	sched_run();
 }

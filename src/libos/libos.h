@@ -22,12 +22,12 @@
 #include <libos/vm/frames.h>
 #include <libos/vm/vm.h>
 
-#define LIBOS_ARGS_MAX 800 /* more than a command line can hold */
-
-/* Options from the boot command line (exo_boot.cmdline); strings lie in there. */
+/* Options from the boot command line (exo_boot.cmdline), or from the text that it says lies before the image; strings lie in there. */
 struct libos_options {
-	const char *args[LIBOS_ARGS_MAX + 1]; /* PROGRAM ARGS…; default /bin/sh */
-	const char *env[LIBOS_ARGS_MAX + 1];
+	const char **args; /* PROGRAM ARGS…, NULL at the end; default /bin/sh */
+	const char **env;
+	const char *cwd, *user; /* NULL: the defaults */
+	uint64_t text_size;     /* bytes of that text; it takes whole frames. 0: there is none */
 	uint32_t arg_count, env_count;
 	bool strace, audit, stats, bench;
 };
@@ -41,7 +41,7 @@ struct libos_report {
 
 struct libos {
 	const struct exo_boot *boot;
-	char cmdline[2048];           /* boot->cmdline, cut into strings */
+	char cmdline[EXO_CMDLINE_SIZE]; /* boot->cmdline, cut into strings */
 	struct libos_report report;   /* report.c */
 	struct libos_options options;
 	struct frames frames;         /* vm/frames.h */
@@ -67,7 +67,7 @@ extern struct libos libos;
 /* Entry, called once by the machine; never returns. boot stays mapped. */
 EXO_NORETURN void libos_start(const struct exo_boot *boot);
 
-/* Says why on the console, and halts with 134. For broken invariants only. */
+/* Says why on the console, and halts with 125. For broken invariants only. */
 EXO_NORETURN void libos_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* One line for the operator, not the program (exo_log_write). */

@@ -243,6 +243,11 @@ uint64_t hal_console_write(const void *bytes, uint64_t size)
 	return size;
 }
 
+uint64_t hal_errors_write(const void *bytes, uint64_t size)
+{
+	return hal_console_write(bytes, size);
+}
+
 uint64_t hal_log_write(const void *bytes, uint64_t size)
 {
 	return hal_console_write(bytes, size);

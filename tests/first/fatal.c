@@ -1,5 +1,5 @@
 /*
- * x86_64 only: what the processor itself must stop. Each attack ends the LibOS with a fault, and so the machine with status 134;
+ * x86_64 only: what the processor itself must stop. Each attack ends the LibOS with a fault, and so the machine with status 125;
  * one that comes back was not stopped.
  */
 #include "first.h"

@@ -3,7 +3,7 @@
  * with the name of an attack (tests/run-cli):
  *
  *   calls   all that must be refused, or be harmless: one line each; status 0 if all is well (both targets)
- *   NAME    one thing that must end the LibOS, and so the machine with status 134 (fatal.c, x86_64 only)
+ *   NAME    one thing that must end the LibOS, and so the machine with status 125 (fatal.c, x86_64 only)
  *   list    the names of those
  */
 #ifndef FIRST_H

@@ -57,7 +57,7 @@ static pid_t sleeper(void)
 static void confine(void)
 {
 	host_confine_allow(SYS_read, 0);
-	host_confine_start(-1);
+	host_confine_start(NULL, 0);
 	sibling = sleeper(); /* as the zygote is made */
 	host_confine_rights();
 	host_confine_calls();
@@ -234,7 +234,7 @@ Test(confine, signals_go_to_our_own)
 /* Before there is a filter. */
 static long tries_file(int folder, int at, const char *path, int flags)
 {
-	host_confine_start(folder);
+	host_confine_start(&folder, folder >= 0);
 	return openat(at, path, flags) < 0 ? -1 : 0;
 }
 
@@ -275,12 +275,12 @@ Test(confine, network_before_the_filter)
 	if (server < 0 || !has(MISSES_NETWORK))
 		return;
 	if (begin()) {
-		host_confine_start(-1);
+		host_confine_start(NULL, 0);
 		finish(connect(server, (struct sockaddr *)&to, sizeof(to)), -EACCES);
 	}
 	cr_expect_eq(end(), 0);
 	if (begin()) {
-		host_confine_start(-1);
+		host_confine_start(NULL, 0);
 		finish(bind(server, (struct sockaddr *)&to, sizeof(to)), -EACCES);
 	}
 	cr_expect_eq(end(), 0);
@@ -288,7 +288,7 @@ Test(confine, network_before_the_filter)
 
 static void confine_rights(void)
 {
-	host_confine_start(-1);
+	host_confine_start(NULL, 0);
 	host_confine_rights();
 }
 
@@ -346,7 +346,7 @@ Test(confine, threads)
 	if (tested == 0) {
 		pthread_t thread;
 
-		host_confine_start(-1);
+		host_confine_start(NULL, 0);
 		host_confine_rights();
 		pthread_create(&thread, 0, opens, 0);
 		usleep(5000);

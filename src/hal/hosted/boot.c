@@ -1,6 +1,5 @@
 /*
- * The machine: guest memory, the control pages, the root image; its start, its
- * end, and the calls between LibOS and core.
+ * The machine: guest memory, the control pages; its start, its end, and the calls between LibOS and core.
  */
 #include "hosted.h"
 
@@ -9,7 +8,6 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <execinfo.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,15 +15,11 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <unwind.h>
 
-#define WORK_MIN      (UINT64_C(4) << 20) /* memory beside the image */
 #define CONTROL_SIZE  ((uint64_t)ZONE_MAX * CTL_STRIDE)
 #define XSTATE_WANTED UINT32_C(0x2e7) /* x87 SSE AVX, AVX-512, PKRU */
-#define EXIT_PANIC    134
 
 struct machine host_machine;
 static char boot_cmdline[sizeof(((struct exo_boot *)0)->cmdline)];
@@ -135,7 +129,10 @@ bool host_machine_start(const struct options *options, const char **message)
 	if (!host_machine.memory || !host_machine.control || host_machine.shown == MAP_FAILED)
 		return false;
 	host_time_start();
-	memcpy(boot_cmdline, options->cmdline, sizeof(boot_cmdline));
+	if (options->text_size < sizeof(boot_cmdline))
+		memcpy(boot_cmdline, options->text, options->text_size);
+	else
+		snprintf(boot_cmdline, sizeof(boot_cmdline), "text=%zu\n", options->text_size); /* image.c */
 	host_machine.boot.first_frame = FIRST_FRAME;
 	host_machine.boot.frame_count = options->memory >> EXO_FRAME_SHIFT;
 	host_machine.boot.boot_ns = hal_time_ns();
@@ -153,106 +150,6 @@ bool host_machine_start(const struct options *options, const char **message)
 	host_devices_start(&host_machine.boot);
 	host_cross_start();
 	return host_zones_start(message);
-}
-
-static bool place_image(uint64_t size, const char **message)
-{
-	uint64_t frames = (size + EXO_FRAME_SIZE - 1) >> EXO_FRAME_SHIFT;
-
-	if ((frames << EXO_FRAME_SHIFT) + WORK_MIN > host_machine.boot.frame_count << EXO_FRAME_SHIFT) {
-		*message = "the root image does not fit; give more memory with -m";
-		return false;
-	}
-	host_machine.boot.image_first = FIRST_FRAME + host_machine.boot.frame_count - frames;
-	host_machine.boot.image_size = size;
-	return true;
-}
-
-/* Into the file of guest memory, not into our view of it: that would cost a fault a page. */
-static bool load_file(int fd, uint64_t size, const char **message)
-{
-	uint64_t done = 0;
-	off_t to;
-
-	if (!place_image(size, message))
-		return false;
-	to = (off_t)(host_machine.boot.image_first << EXO_FRAME_SHIFT);
-	if (lseek(host_machine.memory_fd, to, SEEK_SET) != to) {
-		*message = strerror(errno);
-		return false;
-	}
-	while (done < size) {
-		ssize_t got = sendfile(host_machine.memory_fd, fd, 0, size - done);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) {
-			*message = got ? strerror(errno) : "the file became shorter while it was read";
-			return false;
-		}
-		done += (uint64_t)got;
-	}
-	return true;
-}
-
-/* A directory's size is not known before: pack it below the end, then move it up. */
-static bool load_directory(int fd, const char **message)
-{
-	uint64_t room = host_machine.boot.frame_count << EXO_FRAME_SHIFT, size;
-	uint8_t *first = hal_phys_ptr(FIRST_FRAME), *image;
-
-	if (room < WORK_MIN * 2) {
-		*message = "the root image does not fit; give more memory with -m";
-		close(fd);
-		return false;
-	}
-	size = host_pack_directory(fd, first, room - WORK_MIN, message);
-	if (size == 0 || !place_image(size, message))
-		return false;
-	image = hal_phys_ptr(host_machine.boot.image_first);
-	memmove(image, first, size);
-	/* What it left behind must read as fresh memory. */
-	size = (size + EXO_FRAME_SIZE - 1) & ~(EXO_FRAME_SIZE - 1);
-	host_machine.boot.zeroed = madvise(first, first + size <= image ? size : (uint64_t)(image - first), MADV_REMOVE) == 0;
-	return true;
-}
-
-int host_image_open(const char *path, bool *folder, const char **message)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused, not waited for */
-	struct stat status;
-
-	if (fd < 0 || fstat(fd, &status) != 0) {
-		*message = errno == EMFILE ? host_refusal_of_memory(errno) : strerror(errno);
-		return -1;
-	}
-	*folder = S_ISDIR(status.st_mode);
-	if (!*folder && (!S_ISREG(status.st_mode) || status.st_size < 6)) {
-		*message = "not a cpio archive (newc) or a directory";
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-bool host_image_load(int fd, bool folder, const char **message)
-{
-	struct stat status;
-	bool done;
-
-	if (folder)
-		return load_directory(fd, message);
-	if (fstat(fd, &status) != 0) {
-		*message = strerror(errno);
-		close(fd);
-		return false;
-	}
-	done = load_file(fd, (uint64_t)status.st_size, message);
-	close(fd);
-	if (done && memcmp(hal_phys_ptr(host_machine.boot.image_first), "07070", 5) != 0) {
-		*message = "not a cpio archive in the newc format";
-		return false;
-	}
-	return done;
 }
 
 struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
@@ -278,8 +175,10 @@ void hal_halt(uint32_t status)
 {
 	host_console_stop();
 	host_zones_end();
+	if (host_timed_out())
+		status = REQUEST_TIMEDOUT;
 	if (host_console_failed() && status == 0)
-		status = EXIT_FAILURE;
+		status = EXIT_FAILED;
 	exit((int)(status & 0xff));
 }
 
@@ -308,5 +207,5 @@ void hal_panic(const char *message)
 	fprintf(stderr, "feuerbird-sim: kernel panic: %s\n", message);
 	_Unwind_Backtrace(note_frame, &trace);
 	backtrace_symbols_fd(trace.frames, trace.count, STDERR_FILENO);
-	_exit(EXIT_PANIC);
+	_exit(EXIT_FAILED);
 }

@@ -2,7 +2,7 @@
  * What the simulator gives up, so that somebody who gets code of his own to run in it, by a mistake of the LibOS or
  * of the core, has gained little. In three steps:
  *   host_confine_start(), before the zygote is made, which inherits it: Landlock. No file may be opened but what is below the
- *     folder of --root, no socket bound or connected, and no process signalled that is not ours.
+ *     folders of --root and --add, no socket bound or connected, and no process signalled that is not ours.
  *   host_confine_rights(), when all is read and nothing else runs: an empty root, no capabilities, no core dumps.
  *   host_confine_calls(), when all threads are there and before the LibOS looks at its first byte: a seccomp filter. It
  *     allows a list of calls, and where these take a descriptor, those that somebody has named with host_confine_allow().
@@ -122,23 +122,27 @@ static struct landlock_ruleset ruleset_of(long version, size_t *size)
 }
 
 /* Returns errno. */
-static int restrict_reach(long version, int folder)
+static int restrict_reach(long version, const int *folders, unsigned count)
 {
-	const struct landlock_beneath beneath = {FILES_READ, folder};
 	size_t size;
 	struct landlock_ruleset rules = ruleset_of(version, &size);
 	int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0), error = 0;
 
 	if (fd < 0)
 		return errno;
-	if ((folder >= 0 && syscall(SYS_landlock_add_rule, fd, RULE_PATH_BENEATH, &beneath, 0) != 0) ||
-	    syscall(SYS_landlock_restrict_self, fd, 0) != 0)
+	for (unsigned i = 0; i < count && error == 0; i++) {
+		struct landlock_beneath beneath = {FILES_READ, folders[i]};
+
+		if (syscall(SYS_landlock_add_rule, fd, RULE_PATH_BENEATH, &beneath, 0) != 0)
+			error = errno;
+	}
+	if (error == 0 && syscall(SYS_landlock_restrict_self, fd, 0) != 0)
 		error = errno;
 	close(fd);
 	return error;
 }
 
-void host_confine_start(int folder)
+void host_confine_start(const int *folders, unsigned count)
 {
 	long version = syscall(SYS_landlock_create_ruleset, 0, 0, LANDLOCK_VERSION);
 	int error = version < 0 ? errno : 0;
@@ -148,7 +152,7 @@ void host_confine_start(int folder)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		error = errno;
 	if (error == 0)
-		error = restrict_reach(version, folder);
+		error = restrict_reach(version, folders, count);
 	confine.errors[LAYER_FILES] = error;
 	confine.errors[LAYER_NETWORK] = error ? error : version < 4 ? TOO_OLD : 0;
 	confine.errors[LAYER_SIGNALS] = error ? error : version < 6 ? TOO_OLD : 0;

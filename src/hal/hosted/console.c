@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +28,7 @@ volatile uint32_t host_children_died;
 
 static struct {
 	bool terminal;   /* a person's */
+	bool errors;     /* standard error is something else than standard output */
 	int log_fd;
 	const char *log; /* its name */
 	int log_lost;    /* as below */
@@ -63,6 +66,15 @@ void host_console_stop(void)
 	host_terminal_give();
 }
 
+/* One terminal, file or pipe for both keeps the order of what is written. */
+static bool errors_are_apart(void)
+{
+	struct stat out, err;
+
+	return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
+	       (out.st_dev != err.st_dev || out.st_ino != err.st_ino);
+}
+
 bool host_console_start(const char *log)
 {
 	console.log_fd = STDERR_FILENO;
@@ -77,6 +89,7 @@ bool host_console_start(const char *log)
 	if (fcntl(STDIN_FILENO, F_GETFD) < 0)
 		console.ended = true;
 	console.terminal = host_terminal_start();
+	console.errors = errors_are_apart();
 	atexit(host_console_stop);
 	return true;
 }
@@ -120,6 +133,13 @@ static int log_target(const uint8_t *line, uint64_t size)
 uint64_t hal_console_write(const void *bytes, uint64_t size)
 {
 	write_all(STDOUT_FILENO, bytes, size);
+	return size;
+}
+
+/* What nobody takes is lost, as for a program that does not look. */
+uint64_t hal_errors_write(const void *bytes, uint64_t size)
+{
+	write_all(STDERR_FILENO, bytes, size);
 	return size;
 }
 
@@ -196,9 +216,10 @@ void hal_console_info(struct exo_console_info *info)
 	struct winsize size;
 
 	memset(info, 0, sizeof(*info));
+	info->flags = console.errors ? EXO_CONSOLE_ERRORS : 0;
 	if (!console.terminal)
 		return;
-	info->flags = EXO_CONSOLE_TTY;
+	info->flags |= EXO_CONSOLE_TTY;
 	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
 		info->rows = size.ws_row;
 		info->columns = size.ws_col;
@@ -340,12 +361,44 @@ void hal_idle(uint64_t until_ns)
 	host_cpu_kick_end();
 }
 
-static void hard_exit(int number)
+static volatile sig_atomic_t timed_out;
+
+bool host_timed_out(void)
 {
-	(void)number;
+	return timed_out;
+}
+
+EXO_NORETURN static void hard_exit(void)
+{
 	host_console_stop();
 	host_zones_end();
-	_exit(EXIT_SIGTERM);
+	_exit(timed_out ? REQUEST_TIMEDOUT : EXIT_SIGTERM);
+}
+
+/* The LibOS ends what runs, or is ended with it. */
+static void ask_to_end(void)
+{
+	if (host_signal_flags & FLAG_ENDING)
+		hard_exit();
+	set_flags(EXO_PEND_SHUTDOWN | FLAG_ENDING);
+	alarm(SHUTDOWN_SECONDS);
+}
+
+/* The time of --timeout is over, or that for a shutdown. */
+static void on_alarm(int number)
+{
+	(void)number;
+	if (!(host_signal_flags & FLAG_ENDING))
+		timed_out = 1;
+	ask_to_end();
+}
+
+void host_timeout_start(uint64_t ms)
+{
+	const struct itimerval after = {.it_value = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)}};
+
+	if (ms)
+		setitimer(ITIMER_REAL, &after, NULL);
 }
 
 static void on_signal(int number)
@@ -358,10 +411,7 @@ static void on_signal(int number)
 	case SIGCONT: host_terminal_continued(); break;
 	case SIGTERM:
 	case SIGHUP:
-		if (host_signal_flags & FLAG_ENDING)
-			hard_exit(number);
-		set_flags(EXO_PEND_SHUTDOWN | FLAG_ENDING);
-		alarm(SHUTDOWN_SECONDS);
+		ask_to_end();
 		break;
 	}
 }
@@ -413,7 +463,7 @@ void host_signals_start(void)
 	sigfillset(&action.sa_mask);
 	for (unsigned i = 0; i < sizeof(events) / sizeof(*events); i++)
 		sigaction(events[i], &action, 0);
-	action.sa_handler = hard_exit;
+	action.sa_handler = on_alarm;
 	sigaction(SIGALRM, &action, 0);
 	handle_ends();
 	signal(SIGPIPE, SIG_IGN);

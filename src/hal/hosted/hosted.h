@@ -8,6 +8,8 @@
 #ifndef HOSTED_H
 #define HOSTED_H
 
+#include "request.h"
+
 #include <hal/guard.h>
 #include <hal/hal.h>
 #include <hal/hosted/layout.h>
@@ -303,7 +305,7 @@ void host_disks_start(void);
 /* This call, with this descriptor as its first argument, will be made after the start. Those that nobody names end us. */
 void host_confine_allow(int call, int fd);
 /* The three steps, in this order; without the first one the others do nothing. folder: that of --root, open; -1: none. */
-void host_confine_start(int folder);
+void host_confine_start(const int *folders, unsigned count);
 void host_confine_rights(void);
 void host_confine_calls(void);
 /* Says what of it there is. */
@@ -314,6 +316,8 @@ int host_confine_missing(void);
 /* ---- The machine (boot.c, main.c, console.c, time.c) ---- */
 
 #define FIRST_FRAME UINT64_C(0x100) /* 1 MiB; frame numbers are never tiny */
+
+#define LAYERS_MAX 32 /* --add */
 
 struct options {
 	uint64_t memory;      /* bytes */
@@ -327,8 +331,13 @@ struct options {
 	const char *numa;     /* --numa; 0: one node */
 	uint32_t colours;     /* --colours */
 	const char *disks[HAL_DISKS]; /* --disk; those that are not 0 */
-	char cmdline[EXO_CMDLINE_SIZE];
+	const char *layers[LAYERS_MAX]; /* --add; those that are not 0 */
+	struct request request;
+	char *text;           /* of the request: what the LibOS is told */
+	size_t text_size;
 };
+
+#define EXIT_FAILED REQUEST_FAILED
 
 #define XSTATE_PKRU   9 /* Intel SDM vol. 1, 13.1 */
 #define MXCSR_OFFSET  24 /* of the XSAVE image */
@@ -361,11 +370,15 @@ bool host_machine_start(const struct options *options, const char **message);
 /* Splits memory as --numa says: a number of nodes, or the sizes of all but the last. Before the machine starts;
  * false: *message. */
 bool host_nodes_start(const struct options *options, const char **message);
-/* Opens the root image; folder: is it a directory? -1: *message. */
-int host_image_open(const char *path, bool *folder, const char **message);
-/* Reads it, or packs the directory, to the upper end of memory. Closes fd. */
-bool host_image_load(int fd, bool folder, const char **message);
-/* cpio newc of a directory into memory at `to`, at most `room` bytes. Returns its size; 0: *message. Closes fd. */
+/* The root image and its layers (image.c): opens them; false: *message, which names the file. */
+bool host_image_open(const struct options *options, const char **message);
+/* No other files of the host can be opened any more: host_confine_start(). */
+void host_image_confine(void);
+/* Reads them, or packs the directories, to the upper end of memory, behind the request's text if that is too long for the
+ * boot page. Closes them. */
+bool host_image_load(const struct options *options, const char **message);
+/* cpio newc of a directory into memory at `to`, at most `room` bytes. Returns its size; 0: *message, which names the
+ * entry below the directory. Closes fd. */
 uint64_t host_pack_directory(int fd, uint8_t *to, uint64_t room, const char **message);
 
 /* In bytes; UINT64_MAX: no limit is known (limits.c). */
@@ -389,6 +402,9 @@ extern volatile uint32_t host_children_died;
 
 /* log: a file to open, 0: standard error. False: errno tells why it cannot be opened. */
 bool host_console_start(const char *log);
+/* After so many ms the system is shut down (0: never), and ends with REQUEST_TIMEDOUT. */
+void host_timeout_start(uint64_t ms);
+bool host_timed_out(void);
 void host_console_stop(void); /* the terminal as it was; safe in a signal handler */
 /* Was output lost, to a full disk for instance? Then it says so. */
 bool host_console_failed(void);

@@ -2,11 +2,13 @@
  * The simulator's command line.
  */
 #include "hosted.h"
+#include "request.h"
 
 #include <core/core.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,68 +17,77 @@
 #define MEMORY_DEFAULT (UINT64_C(512) << 20)
 #define MEMORY_MIN     (UINT64_C(4) << 20)
 #define MEMORY_MAX     (UINT64_C(1) << 40)
-#define EXIT_FAILED    1
-#define EXIT_USAGE     2
-
 static const char usage[] =
 	"Usage: feuerbird-sim [OPTION]... [--] [PROGRAM [ARG]...]\n"
-	"Runs FeuerBird in this process; PROGRAM (default: /bin/sh) is inside its root image.\n"
+	"Runs FeuerBird in this process; PROGRAM (/bin/sh) is inside its root image.\n"
 	"\n"
-	"  -m SIZE          memory of the machine: bytes, or with K, M, G (default 512M, less in a small control group)\n"
-	"  --cpus N         processors of the machine, 1 to 8 (default 1); the shell's programs use the first\n"
-	"  --disk FILE[,ro] a disk, at most four: a file in blocks of 4096 bytes; ro: it is only read\n"
-	"  --root FILE|DIR  root file system: a cpio archive (newc), or a directory to pack\n"
-	"  -e VAR=VALUE     environment variable of PROGRAM; may be repeated\n"
+	"What runs:\n"
+	"  --root FILE|DIR  root file system: a cpio archive (newc), or a directory\n"
+	"  --add FILE|DIR   a layer over it, likewise; may be repeated\n"
+	REQUEST_HELP
+	"\n"
+	"The machine:\n"
+	"  -m SIZE          memory: bytes, or with K, M, G (512M, less in a small control\n"
+	"                   group)\n"
+	"  --cpus N         processors, 1 to 8 (1); the shell's programs use the first\n"
+	"  --disk FILE[,ro] a disk, at most four: a file in blocks of 4096 bytes; ro: it\n"
+	"                   is only read\n"
+	"  --numa N|SIZE,...\n"
+	"                   memory in N nodes, or in nodes of these sizes and a last\n"
+	"  --colours N      cache colours that frames are said to have (1)\n"
+	"\n"
+	"What is seen of it:\n"
 	"  --strace[=FILE]  print every system call, to standard error or FILE\n"
 	"  --audit          print the audit records at the end\n"
 	"  --stats          print what each zone did at the end\n"
 	"  --bench          print what kernel calls cost, instead of running PROGRAM\n"
-	"  --check          walk the kernel's invariants at the end; a broken one is status 134\n"
-	"  --numa N|SIZE,…  memory in N nodes, or in nodes of these sizes and one of the rest\n"
-	"  --colours N      cache colours that frames are said to have (default 1)\n"
-	"  --impatient      wait for no program that is told to stop, as on a host that is short of cores: for tests\n"
-	"  --no-confine     keep all rights on this host, so that a debugger, strace or perf can look in\n"
+	"  --check          walk the kernel's invariants at the end; a broken one\n"
+	"                   is status 125\n"
+	"  --no-confine     keep all rights on this host, so that a debugger, strace or\n"
+	"                   perf can look in\n"
+	"  --impatient      wait for no program that is told to stop, as on a host\n"
+	"                   that is short of cores: for tests\n"
 	"  --version        print the version\n"
 	"  --help           print this\n"
 	"\n"
-	"The exit status is PROGRAM's; 1: the simulator failed; 2: wrong usage.\n";
+	"Examples:\n"
+	"  feuerbird-sim                              a shell\n"
+	"  feuerbird-sim -- /bin/ls -l /bin           one program\n"
+	"  feuerbird-sim --add DIR -- /bin/sh -c ...  with the files of DIR\n"
+	"\n"
+	REQUEST_HELP_STATUS;
 
-EXO_NORETURN static void die(int status, const char *what, const char *text)
+void request_die(const char *format, ...)
 {
-	fprintf(stderr, "feuerbird-sim: %s%s%s\n", what, *text ? ": " : "", text);
-	if (status == EXIT_USAGE)
-		fprintf(stderr, "Try 'feuerbird-sim --help'.\n");
-	exit(status);
+	va_list list;
+
+	fputs("feuerbird-sim: ", stderr);
+	va_start(list, format);
+	vfprintf(stderr, format, list);
+	va_end(list);
+	fputc('\n', stderr);
+	exit(EXIT_FAILED);
 }
 
-/* One line of the LibOS's options, escaped as struct exo_boot says. */
-static void option_line(struct options *options, const char *name, const char *value)
+EXO_NORETURN static void die(const char *what, const char *text)
 {
-	char *to = options->cmdline + strlen(options->cmdline);
-	const char *end = options->cmdline + sizeof(options->cmdline) - 4;
+	request_die("%s%s%s", what, *text ? ": " : "", text);
+}
 
-	for (; *name && to < end; name++)
-		*to++ = *name;
-	for (; *value && to < end; value++) {
-		if (*value == '\n' || *value == '\\')
-			*to++ = '\\';
-		*to++ = *value == '\n' ? 'n' : *value;
-	}
-	if (*name || *value)
-		die(EXIT_USAGE, "the command line is too long; put it into a script below --root", "");
-	*to++ = '\n';
-	*to = 0;
+EXO_NORETURN static void wrong_usage(const char *what, const char *text)
+{
+	request_die("%s%s%s\nTry 'feuerbird-sim --help'.", what, *text ? ": " : "", text);
 }
 
 /* More memory than the host has would only be found out when it is too late. */
 static void check_size(uint64_t size, const char *text)
 {
 	if (size < MEMORY_MIN)
-		die(EXIT_USAGE, "-m is too small, at least 4M is needed", text);
+		wrong_usage("-m is too small, at least 4M is needed", text);
 	if (size > host_memory_of_machine())
-		die(EXIT_USAGE, "-m is more than this machine has", text);
+		wrong_usage("-m is more than this machine has", text);
 	if (size > host_memory_of_group())
-		die(EXIT_USAGE, "-m is more than the control group that this runs in may have (memory.max)", text);
+		wrong_usage("-m is more than the control group that this runs in may have (memory.max)", text);
 }
 
 /* Without -m: some of a small control group's memory stays for the simulator itself. */
@@ -85,7 +96,7 @@ static uint64_t default_size(void)
 	uint64_t most = host_memory_of_group() / 4 * 3;
 
 	if (most < MEMORY_MIN)
-		die(EXIT_FAILED, "the control group that this runs in has too little memory (memory.max)", "");
+		die("the control group that this runs in has too little memory (memory.max)", "");
 	return most < MEMORY_DEFAULT ? most & ~(EXO_FRAME_SIZE - 1) : MEMORY_DEFAULT;
 }
 
@@ -103,7 +114,7 @@ static uint64_t parse_size(const char *text)
 	if (shift)
 		end++;
 	if (end == text || *end || *text == '-' || size > (MEMORY_MAX >> shift))
-		die(EXIT_USAGE, "-m wants a size such as 64M or 1G", text);
+		wrong_usage("-m wants a size such as 64M or 1G", text);
 	size <<= shift;
 	check_size(size, text);
 	return size & ~(EXO_FRAME_SIZE - 1);
@@ -112,33 +123,8 @@ static uint64_t parse_size(const char *text)
 static uint32_t parse_cpus(const char *text)
 {
 	if (text[0] < '1' || text[0] > '0' + HOST_CPUS_MAX || text[1])
-		die(EXIT_USAGE, "--cpus wants a number from 1 to 8", text);
+		wrong_usage("--cpus wants a number from 1 to 8", text);
 	return (uint32_t)(text[0] - '0');
-}
-
-/* The value of `--name VALUE` or `--name=VALUE`; 0: another option. */
-static const char *value_of(char **argv, int *at, const char *name)
-{
-	size_t length = strlen(name);
-
-	if (strncmp(argv[*at], name, length) != 0)
-		return 0;
-	if (argv[*at][length] == '=' && name[1] == '-')
-		return argv[*at] + length + 1;
-	if (argv[*at][length] && name[1] != '-')
-		return argv[*at] + length;
-	if (argv[*at][length])
-		return 0;
-	if (!argv[*at + 1])
-		die(EXIT_USAGE, "option needs a value", name);
-	return argv[++*at];
-}
-
-static void environment(struct options *options, const char *value)
-{
-	if (!strchr(value, '=') || *value == '=')
-		die(EXIT_USAGE, "-e wants VAR=VALUE", value);
-	option_line(options, "env=", value);
 }
 
 static uint32_t parse_colours(const char *text)
@@ -147,7 +133,7 @@ static uint32_t parse_colours(const char *text)
 	unsigned long colours = strtoul(text, &end, 10);
 
 	if (end == text || *end || colours < 1 || colours > UINT16_MAX)
-		die(EXIT_USAGE, "--colours wants a number from 1 to 65535", text);
+		wrong_usage("--colours wants a number from 1 to 65535", text);
 	return (uint32_t)colours;
 }
 
@@ -158,63 +144,89 @@ static void add_disk(struct options *options, const char *value)
 	while (i < HAL_DISKS && options->disks[i])
 		i++;
 	if (i == HAL_DISKS)
-		die(EXIT_USAGE, "there can be four disks", value);
+		wrong_usage("there can be four disks", value);
 	options->disks[i] = value;
 }
 
-/* Returns where PROGRAM is in argv. */
-static int parse(struct options *options, char **argv)
+static void add_layer(struct options *options, const char *value)
+{
+	unsigned i = 0;
+
+	while (i < LAYERS_MAX && options->layers[i])
+		i++;
+	if (i == LAYERS_MAX)
+		wrong_usage("there can be 32 layers", value);
+	options->layers[i] = value;
+}
+
+static bool flag(struct options *options, const char *word)
+{
+	if (strcmp(word, "--check") == 0)
+		options->check = true;
+	else if (strcmp(word, "--impatient") == 0)
+		options->impatient = true;
+	else if (strcmp(word, "--no-confine") == 0)
+		options->no_confine = true;
+	else if (strcmp(word, "--strace") == 0)
+		request_switch(&options->request, "strace", "");
+	else
+		return false;
+	return true;
+}
+
+static void option(struct options *options, char **argv, int *at)
+{
+	const char *word = argv[*at], *value;
+
+	if (strcmp(word, "--stats") == 0)
+		options->stats = true;
+	if (flag(options, word) || request_option(&options->request, argv, at))
+		return;
+	if (strncmp(word, "--strace=", 9) == 0) {
+		request_switch(&options->request, "strace", "");
+		options->log = word + 9;
+	} else if ((value = request_value("--root", argv, at)))
+		options->root = value;
+	else if ((value = request_value("--add", argv, at)))
+		add_layer(options, value);
+	else if ((value = request_value("--cpus", argv, at)))
+		options->cpus = parse_cpus(value);
+	else if ((value = request_value("-m", argv, at)))
+		options->memory = parse_size(value);
+	else if ((value = request_value("--numa", argv, at)))
+		options->numa = value;
+	else if ((value = request_value("--colours", argv, at)))
+		options->colours = parse_colours(value);
+	else if ((value = request_value("--disk", argv, at)))
+		add_disk(options, value);
+	else
+		wrong_usage("unknown option", word);
+}
+
+static void parse(struct options *options, char **argv)
 {
 	int at;
 
-	for (at = 1; argv[at] && argv[at][0] == '-' && argv[at][1]; at++) {
-		const char *word = argv[at], *value;
-		if (strcmp(word, "--") == 0)
-			return at + 1;
-		if (strcmp(word, "--help") == 0) {
+	for (at = 1; argv[at] && ((argv[at][0] == '-' && argv[at][1]) || argv[at][0] == '@'); at++) {
+		if (argv[at][0] == '@') {
+			argv = request_include(argv, at--);
+			continue;
+		}
+		if (strcmp(argv[at], "--") == 0) {
+			at++;
+			break;
+		}
+		if (strcmp(argv[at], "--help") == 0) {
 			fputs(usage, stdout);
 			exit(0);
 		}
-		if (strcmp(word, "--version") == 0) {
+		if (strcmp(argv[at], "--version") == 0) {
 			puts("feuerbird-sim " FEUERBIRD_VERSION);
 			exit(0);
 		}
-		if (strcmp(word, "--audit") == 0)
-			option_line(options, "audit", "");
-		else if (strcmp(word, "--stats") == 0) {
-			option_line(options, "stats", "");
-			options->stats = true;
-		} else if (strcmp(word, "--bench") == 0)
-			option_line(options, "bench", "");
-		else if (strcmp(word, "--check") == 0)
-			options->check = true;
-		else if (strcmp(word, "--impatient") == 0)
-			options->impatient = true;
-		else if (strcmp(word, "--no-confine") == 0)
-			options->no_confine = true;
-		else if (strcmp(word, "--strace") == 0)
-			option_line(options, "strace", "");
-		else if (strncmp(word, "--strace=", 9) == 0) {
-			option_line(options, "strace", "");
-			options->log = word + 9;
-		} else if ((value = value_of(argv, &at, "--root")))
-			options->root = value;
-		else if ((value = value_of(argv, &at, "--cpus")))
-			options->cpus = parse_cpus(value);
-		else if ((value = value_of(argv, &at, "-m")))
-			options->memory = parse_size(value);
-		else if ((value = value_of(argv, &at, "-e")))
-			environment(options, value);
-		else if ((value = value_of(argv, &at, "--numa")))
-			options->numa = value;
-		else if ((value = value_of(argv, &at, "--colours")))
-			options->colours = parse_colours(value);
-		else if ((value = value_of(argv, &at, "--disk")))
-			add_disk(options, value);
-		else
-			die(EXIT_USAGE, "unknown option", word);
+		option(options, argv, &at);
 	}
-	return at;
+	options->request.args = argv + at;
 }
 
 /* The image that `make` leaves beside the simulator. */
@@ -263,41 +275,40 @@ int main(int argc, char **argv)
 {
 	static struct options options;
 	const char *message = "";
-	bool folder, confined;
-	int program, image;
+	bool confined;
 
+	(void)argc;
 	open_standard();
 	host_signals_start();
-	program = parse(&options, argv);
-	for (int i = program; i < argc; i++)
-		option_line(&options, "arg=", argv[i]);
+	parse(&options, argv);
+	options.text = request_text(&options.request, &options.text_size);
 	if (!options.memory)
 		options.memory = default_size();
 	if (!options.root)
 		options.root = default_root();
 	if (!options.root)
-		die(EXIT_FAILED, "no root image found beside the program; run `make` or give --root FILE", "");
+		die("no root image found beside the program; run `make` or give --root FILE", "");
 	for (unsigned i = 0; i < HAL_DISKS && options.disks[i]; i++)
 		if (!host_disk_add(options.disks[i], &message))
-			die(EXIT_FAILED, options.disks[i], message);
+			die(options.disks[i], message);
 	if (!host_console_start(options.log))
-		die(EXIT_FAILED, options.log, strerror(errno));
+		die(options.log, strerror(errno));
+	host_timeout_start(options.request.timeout_ms);
 	if (!host_nodes_start(&options, &message))
-		die(EXIT_USAGE, message, options.numa);
-	image = host_image_open(options.root, &folder, &message);
-	if (image < 0)
-		die(EXIT_FAILED, options.root, message);
+		wrong_usage(message, options.numa);
+	if (!host_image_open(&options, &message))
+		request_die("%s", message);
 	confined = !options.no_confine && !is_sanitized();
 	if (confined)
-		host_confine_start(folder ? image : -1);
+		host_image_confine();
 	if (!host_machine_start(&options, &message))
-		die(EXIT_FAILED, message, "");
-	if (!host_image_load(image, folder, &message)) {
+		die(message, "");
+	if (!host_image_load(&options, &message)) {
 		host_zones_end();
-		die(EXIT_FAILED, options.root, message);
+		request_die("%s", message);
 	}
 	if (!host_zones_ready(&message))
-		die(EXIT_FAILED, message, "");
+		die(message, "");
 	if (confined)
 		host_confine_rights();
 	core_start();

@@ -506,7 +506,7 @@ static void complain(const struct host_zone *zone)
 	fprintf(stderr, "feuerbird-sim: %s%s\n", told, zones.proven ? "; programs find no memory" : "");
 	if (!zones.proven) {
 		host_zones_end();
-		_exit(EXIT_FAILURE);
+		_exit(EXIT_FAILED);
 	}
 }
 

@@ -9,7 +9,8 @@
  */
 #include <hal/x86_64/machine.h>
 
-#define DEBUG_PORT 0xe9 /* QEMU -device isa-debugcon */
+#define DEBUG_PORT  0xe9 /* QEMU -device isa-debugcon */
+#define ERRORS_PORT 0xe8 /* another one; with the option errors=1 */
 
 #define RING 4096 /* a power of two */
 
@@ -149,13 +150,15 @@ void console_init(void)
 	console.info.rows = boot_option("rows", &value) ? (uint16_t)value : 24;
 	console.info.columns = boot_option("cols", &value) ? (uint16_t)value : 80;
 	console.info.flags = !boot_option("tty", &value) || value ? EXO_CONSOLE_TTY : 0;
+	if (boot_option("errors", &value) && value)
+		console.info.flags |= EXO_CONSOLE_ERRORS;
 }
 
 /* ---- Output ------------------------------------------------------------- */
 
-static void debug_write(const uint8_t *bytes, uint64_t size)
+static void port_write(uint16_t port, const uint8_t *bytes, uint64_t size)
 {
-	__asm__ volatile("rep outsb" : "+S"(bytes), "+c"(size) : "d"(DEBUG_PORT) : "memory");
+	__asm__ volatile("rep outsb" : "+S"(bytes), "+c"(size) : "d"(port) : "memory");
 }
 
 /* How many of the bytes the serial port and the screen have taken. */
@@ -195,11 +198,17 @@ static uint64_t log_to_console(const uint8_t *text, uint64_t size)
 	return done;
 }
 
+uint64_t hal_errors_write(const void *bytes, uint64_t size)
+{
+	port_write(ERRORS_PORT, bytes, size);
+	return size;
+}
+
 uint64_t hal_log_write(const void *bytes, uint64_t size)
 {
 	if (!machine.log_port)
 		return log_to_console(bytes, size);
-	debug_write(bytes, size);
+	port_write(DEBUG_PORT, bytes, size);
 	return size;
 }
 

@@ -7,7 +7,7 @@
  */
 #include <hal/x86_64/machine.h>
 
-#define STATUS_PANIC 134
+#define STATUS_PANIC 125
 #define DEBUG_EXIT   0xf4 /* QEMU -device isa-debug-exit */
 #define DEPTH        24
 #define DEPTH_SCREEN 12 /* so that what it is about stays on a screen of 25 lines */

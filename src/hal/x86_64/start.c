@@ -75,7 +75,7 @@ static bool runner_text(const char *name, char *to, uint32_t room)
 
 static bool is_machine_option(const char *line)
 {
-	static const char *const keys[] = { "rows=", "cols=", "tty=", "cpus=", "boottime\n", "check\n", "provoke=", "isolation=" };
+	static const char *const keys[] = { "rows=", "cols=", "tty=", "errors=", "cpus=", "boottime\n", "check\n", "provoke=", "isolation=" };
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		unsigned n = 0;

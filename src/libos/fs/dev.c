@@ -8,6 +8,7 @@
 #define MAJOR_MISC    10u
 #define MINOR_SERIAL0 64u
 #define MINOR_EXO     200u
+#define MINOR_ERRORS  201u
 #define RANDOM_CHUNK  512u
 #define ENTROPY_BITS  256         /* as /proc/sys/kernel/random/entropy_avail */
 #define RANDOM_UNITS  4u          /* of work, a chunk (sched_worked) */
@@ -192,6 +193,8 @@ int device_open(struct inode *inode, struct file *file, struct thread *thread)
 		dev_exo_open(file, thread);
 		return 0;
 	}
+	if (major == MAJOR_MISC && minor == MINOR_ERRORS)
+		return errors_open(file);
 	return -ENXIO;
 }
 
@@ -204,7 +207,7 @@ static const struct {
 	{ "null", 0666, MAJOR_MEM, 3 },      { "zero", 0666, MAJOR_MEM, 5 },     { "full", 0666, MAJOR_MEM, 7 },
 	{ "random", 0666, MAJOR_MEM, 8 },    { "urandom", 0666, MAJOR_MEM, 9 },  { "tty", 0666, MAJOR_TTYAUX, 0 },
 	{ "console", 0600, MAJOR_TTYAUX, 1 }, { "ttyS0", 0600, MAJOR_TTY, MINOR_SERIAL0 },
-	{ "exo", 0600, MAJOR_MISC, MINOR_EXO },
+	{ "exo", 0600, MAJOR_MISC, MINOR_EXO },    { "errors", 0600, MAJOR_MISC, MINOR_ERRORS },
 	{ "ptmx", 0666, PTY_MASTER_MAJOR, PTY_MASTER_MINOR },
 };
 

@@ -6,48 +6,14 @@
 #include <libos/lib/string.h>
 #include <libos/proc/internal.h>
 
-#define STATUS_NOT_FOUND  127
-#define STATUS_NOT_RUN    126
+#define STATUS_FAILED     125 /* what was asked for cannot be had: as docker has it */
+#define DEFAULT_ENV       3 /* variables that there are without -e */
 #define STACK_LIMIT       (UINT64_C(8) << 20)
+#define PATH_HOME         256 /* of a home directory */
 #define OPEN_FILES_SOFT   1024
 #define OPEN_FILES_HARD   4096
 #define SIGNALS_QUEUED    4096
 #define LOCKED_BYTES      (UINT64_C(8) << 20) /* as Linux */
-
-static const char *const default_env[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/root", NULL};
-
-static const char *error_text(int error)
-{
-	switch (error) {
-	case -ENOENT:
-		return "no such file";
-	case -ENOTDIR:
-		return "not a directory";
-	case -EACCES:
-		return "not executable";
-	case -ENOEXEC:
-		return "not a program for this machine (x86-64 ELF or #! script)";
-	case -ENOMEM:
-		return "not enough memory";
-	case -ELOOP:
-		return "too many links or nested scripts";
-	case -E2BIG:
-		return "arguments too long";
-	case -EIO:
-		return "read error";
-	default:
-		return "it cannot be loaded";
-	}
-}
-
-EXO_NORETURN static void cannot_run(const char *what, int error)
-{
-	if (error == -ENOENT)
-		libos_log("feuerbird: cannot run %s: no such file", what);
-	else
-		libos_log("feuerbird: cannot run %s: %s (error %d)", what, error_text(error), -error);
-	libos_halt(error == -ENOENT || error == -ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_RUN);
-}
 
 static void default_limits(struct rlimit64 *limits)
 {
@@ -71,24 +37,27 @@ static bool sets_variable(const char *setting, const char *other)
 	return length && str_length(other) >= length && memcmp(setting, other, length) == 0;
 }
 
-/* The defaults that -e does not override, then what -e says. */
-static void environment(const char **env, const char *term)
+/* The defaults that -e does not override, then what -e says. NULL: no memory. */
+static const char **environment(const char *const *defaults)
 {
 	const struct libos_options *o = &libos.options;
+	const char **env = heap_alloc((DEFAULT_ENV + o->env_count + 1) * sizeof(*env));
 	uint32_t n = 0;
 
-	for (int i = 0; i < 3; i++) {
-		const char *setting = i < 2 ? default_env[i] : term;
+	if (!env)
+		return NULL;
+	for (int i = 0; i < DEFAULT_ENV; i++) {
 		bool overridden = false;
 
 		for (uint32_t j = 0; j < o->env_count; j++)
-			overridden |= sets_variable(setting, o->env[j]);
+			overridden |= sets_variable(defaults[i], o->env[j]);
 		if (!overridden)
-			env[n++] = setting;
+			env[n++] = defaults[i];
 	}
 	for (uint32_t j = 0; j < o->env_count; j++)
 		env[n++] = o->env[j];
 	env[n] = NULL;
+	return env;
 }
 
 /* A name without a slash is looked for where PATH's default looks. */
@@ -120,7 +89,9 @@ static void open_console(struct thread *t)
 	if (vfs_open(t, AT_FDCWD, "/dev/console", O_RDWR, 0, &file))
 		libos_panic("/dev/console cannot be opened");
 	for (int fd = 0; fd < 3; fd++) {
-		if (fd)
+		if (fd == 2 && libos.boot->errors != EXO_CAP_NONE && vfs_open(t, AT_FDCWD, "/dev/errors", O_WRONLY, 0, &file))
+			libos_panic("/dev/errors cannot be opened");
+		else if (fd == 1 || (fd == 2 && libos.boot->errors == EXO_CAP_NONE))
 			file_get(file);
 		if (fd_install(p->fds, file, 0, false, OPEN_FILES_SOFT) != fd)
 			libos_panic("no descriptor for the console");
@@ -129,14 +100,41 @@ static void open_console(struct thread *t)
 		p->session->tty->foreground_pgid = p->pgid;
 }
 
-static void start_directory(struct thread *t)
+static bool enter(struct thread *t, const char *directory)
 {
-	struct path home;
+	struct path found;
 
-	if (path_walk(t, AT_FDCWD, "/root", WALK_DIRECTORY, &home))
-		return;
+	if (path_walk(t, AT_FDCWD, directory, WALK_DIRECTORY, &found))
+		return false;
+	if (inode_permission(found.inode, &t->cred, MAY_EXEC)) {
+		path_put(&found);
+		return false;
+	}
 	path_put(&t->process->fs->cwd);
-	t->process->fs->cwd = home;
+	t->process->fs->cwd = found;
+	return true;
+}
+
+/* What cannot be had is an error only if it was asked for. */
+static void start_directory(struct thread *t, const char *home)
+{
+	const char *wanted = libos.options.cwd;
+
+	if (enter(t, wanted ? wanted : home) || !wanted)
+		return;
+	libos_log("feuerbird: -w %s: no directory inside the root that this user may enter", wanted);
+	libos_halt(STATUS_FAILED);
+}
+
+static void take_user(struct thread *t, char *home, size_t size)
+{
+	int error = libos.options.user ? init_take_user(t, libos.options.user, home, size) : 0;
+
+	if (!error)
+		return;
+	libos_log("feuerbird: -u %s: %s", libos.options.user, error == -ESRCH ? "the root's /etc/passwd and /etc/group do not have that name" :
+	          error == -ENOMEM ? "not enough memory" : "not a user");
+	libos_halt(STATUS_FAILED);
 }
 
 static struct thread *make_init(void)
@@ -174,26 +172,28 @@ static struct thread *make_init(void)
 void process_start_init(void)
 {
 	struct libos_options *o = &libos.options;
-	const char *env[LIBOS_ARGS_MAX + 4];
-	const char *argv[LIBOS_ARGS_MAX + 1];
+	char home[PATH_HOME + 5] = "HOME=/root", path[256] = "";
+	const char *defaults[DEFAULT_ENV] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", home, NULL};
 	struct exo_console_info console = {0};
 	struct thread *t = make_init();
-	char path[256];
+	const char **env;
 	int error;
 
 	if (exo_console_info(libos.boot->console, &console, NULL) != EXO_OK)
 		libos_panic("console_info refused");
 	open_console(t);
-	start_directory(t);
-	environment(env, str_equal(libos.boot->target, "x86_64") ? "TERM=vt100" : "TERM=linux");
-	for (uint32_t i = 0; i < o->arg_count; i++)
-		argv[i] = o->args[i];
-	argv[o->arg_count] = NULL;
-	error = find_program(t, argv[0], path, sizeof(path));
+	take_user(t, home + 5, PATH_HOME);
+	start_directory(t, home + 5);
+	defaults[2] = str_equal(libos.boot->target, "x86_64") ? "TERM=vt100" : "TERM=linux";
+	env = environment(defaults);
+	if (!env)
+		libos_panic("not enough memory to start");
+	error = find_program(t, o->args[0], path, sizeof(path));
 	if (!error)
-		error = exec_first(t, path, argv, env);
+		error = exec_first(t, path, o->args, env);
+	heap_free(env);
 	if (error)
-		cannot_run(argv[0], error);
+		init_cannot_run(t, o->args[0], path, error);
 	if (sched_start(t))
 		libos_panic("not enough memory to start");
 }

@@ -191,5 +191,10 @@ bool prctl_capabilities(struct thread *self, const uint64_t *args, int64_t *resu
 struct exec_args; /* exec_args.h */
 /* pid 1: loads `path` into a fresh process. 0 or -errno. */
 int exec_first(struct thread *self, const char *path, const char *const *argv, const char *const *envp);
+/* Says why the first program, which was called `what` and looked for at `path`, cannot be run; halts with 126 or 127. */
+EXO_NORETURN void init_cannot_run(struct thread *t, const char *what, const char *path, int error);
+/* Makes the first thread a user's, "USER[:GROUP]", names or numbers; home: his home directory, or "/". -ESRCH: there is no such
+ * user or group; -EINVAL, -ENOMEM. */
+int init_take_user(struct thread *t, const char *who, char *home, size_t home_size);
 
 #endif

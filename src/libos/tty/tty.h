@@ -72,6 +72,8 @@ struct tty {
 
 void tty_init(struct tty *tty); /* with the usual modes; where its bytes go is the caller's */
 void tty_console_init(void);
+/* Standard error, where it is apart from the console; -ENXIO: it is not. */
+int errors_open(struct file *file);
 /* Raw bytes arrive from the line. Echoes, edits, sends signals, wakes readers. */
 void tty_input(struct tty *tty, const uint8_t *bytes, uint64_t size);
 /* The machine is about to end: what was written goes out first, unless it is stopped. */

@@ -215,18 +215,37 @@ static struct thread *who_opens(void)
 	return init == NULL ? NULL : LIST_ENTRY(init->threads.next, struct thread, sibling);
 }
 
+static int read_interpreter(struct file *file, const struct elf_segment *s, char *path)
+{
+	int r = read_exactly(file, path, s->filesz, s->offset);
+
+	return r == 0 && path[s->filesz - 1] != '\0' ? -ENOEXEC : r;
+}
+
+int elf_interpreter(struct file *file, char *path)
+{
+	const struct elf_segment *s;
+	int r;
+	struct loader *l = loader_new(NULL, file, &r);
+
+	if (l == NULL)
+		return r;
+	s = find_segment(l, PT_INTERP);
+	r = s != NULL ? read_interpreter(file, s, path) : -ENOENT;
+	heap_free(l);
+	return r;
+}
+
 static int load_interpreter(struct loader *program, const struct elf_segment *s, struct elf_image *image)
 {
 	struct thread *self = who_opens();
 	char path[ELF_INTERP_MAX];
 	struct file *file;
 	struct loader *l;
-	int r = read_exactly(program->file, path, s->filesz, s->offset);
+	int r = self == NULL ? -ENOEXEC : read_interpreter(program->file, s, path);
 
 	if (r != 0)
 		return r;
-	if (path[s->filesz - 1] != '\0' || self == NULL)
-		return -ENOEXEC;
 	r = vfs_open(self, AT_FDCWD, path, O_RDONLY, 0, &file);
 	if (r != 0)
 		return r;

@@ -41,4 +41,8 @@ _Static_assert(sizeof(struct elf_segment) == 56, "Elf64_Phdr");
 #define ELF_SEGMENTS_MAX 64
 #define ELF_INTERP_MAX   256 /* bytes of the interpreter's path, NUL included */
 
+struct file;
+/* The interpreter's path, in ELF_INTERP_MAX bytes; -ENOENT: it has none, or as elf_load() says. */
+int elf_interpreter(struct file *file, char *path);
+
 #endif

@@ -115,6 +115,8 @@ struct fake {
 	/* What happened */
 	char output[FAKE_CONSOLE_MAX]; /* the first so many bytes */
 	uint64_t output_size;
+	char errors[64]; /* likewise, of hal_errors_write() */
+	uint64_t errors_size;
 	uint32_t status;
 	const char *panic;
 	const struct exo_bpf_insn *answer_program; /* the last one */

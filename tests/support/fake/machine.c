@@ -516,6 +516,15 @@ void fake_console_drain(uint64_t bytes)
 	fake.console_full = false;
 }
 
+uint64_t hal_errors_write(const void *bytes, uint64_t size)
+{
+	uint64_t room = sizeof(fake.errors) - fake.errors_size;
+
+	memcpy(fake.errors + fake.errors_size, bytes, size < room ? size : room);
+	fake.errors_size += size < room ? size : room;
+	return size;
+}
+
 /* Nothing of the operator's is looked at. */
 uint64_t hal_log_write(const void *bytes, uint64_t size)
 {
