@@ -59,7 +59,8 @@ static struct {
 	bool raw, streams, ready, stdin_open, stdin_ended, stop_asked;
 	uint64_t sent; /* console bytes */
 	int status;    /* -1: not told */
-	bool timed_out;
+	bool timed_out, left;
+	int64_t leave_at; /* until when a second REQUEST_LEAVE_KEY means it */
 	int64_t ends_at; /* --timeout; 0: never */
 	char line[64];
 	size_t line_size;
@@ -138,7 +139,7 @@ static void usage(FILE *to)
 	      "  --version        print the version\n"
 	      "  --help           print this\n"
 	      "\n"
-	      REQUEST_HELP_STATUS, to);
+	      REQUEST_HELP_LEAVE REQUEST_HELP_STATUS, to);
 }
 
 void request_die(const char *format, ...)
@@ -501,11 +502,26 @@ static bool control_read(void)
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+/* The first is the guest's, too. */
+static void look_for_leave(char byte)
+{
+	int64_t now = now_ms();
+
+	if (byte == REQUEST_LEAVE_KEY && now < run.leave_at) {
+		run.left = true;
+		if (run.stop_asked)
+			run.kill_at = 0; /* a third time: at once */
+	}
+	run.leave_at = byte == REQUEST_LEAVE_KEY ? now + REQUEST_LEAVE_MS : 0;
+}
+
 static void stdin_read(void)
 {
 	struct sender *c = run.streams ? &run.stream : &run.console;
 	ssize_t n = read(0, c->out + c->out_size, INPUT_PIECE);
 
+	for (ssize_t i = 0; i < n && run.raw; i++)
+		look_for_leave(c->out[c->out_size + (size_t)i]);
 	if (n > 0) {
 		c->out_size += (size_t)n;
 		run.sent += (uint64_t)n;
@@ -538,6 +554,8 @@ static void signals_pass_on(void)
 		run.timed_out = true;
 		got_term = SIGTERM;
 	}
+	if (run.left && !got_term)
+		got_term = SIGTERM;
 	if (got_term && !run.stop_asked) {
 		run.stop_asked = true;
 		run.kill_at = now_ms() + (run.ready ? GRACE_MS : 0);
@@ -559,18 +577,19 @@ static void loop(void)
 			{ .fd = run.control.fd, .events = POLLIN },
 			{ .fd = run.console.fd, .events = POLLIN },
 			{ .fd = run.log_fd, .events = POLLIN },
-			/* Input waits in the host until the guest listens and keeps up. */
-			{ .fd = run.ready && run.stdin_open && run.console.out_size + run.stream.out_size < 4096 ? 0 : -1,
+			/* Input waits in the host until the guest listens and keeps up; what is typed is looked at before. */
+			{ .fd = run.stdin_open && (run.raw ? run.console.out_size < sizeof(run.console.out) - INPUT_PIECE
+			                                   : run.ready && run.console.out_size + run.stream.out_size < 4096) ? 0 : -1,
 			  .events = POLLIN },
 			{ .fd = run.stream.out_size > 0 ? run.stream.fd : -1, .events = POLLOUT },
 			{ .fd = run.errors_fd, .events = POLLIN },
 		};
 		if (run.control.out_size > 0)
 			p[0].events |= POLLOUT;
-		if (run.console.out_size > 0)
+		if (run.console.out_size > 0 && run.ready)
 			p[1].events |= POLLOUT;
 		/* Signals come in here only, so that none is missed before the wait. */
-		if (ppoll(p, 6, run.stop_asked || run.ends_at ? &tick : NULL, &none) < 0 && errno != EINTR)
+		if (ppoll(p, 6, run.stop_asked || run.ends_at || run.left ? &tick : NULL, &none) < 0 && errno != EINTR)
 			die(STATUS_FAILED, "poll: %s", strerror(errno));
 		signals_pass_on();
 		alive = control_read();
@@ -581,7 +600,8 @@ static void loop(void)
 		if (p[3].revents)
 			stdin_read();
 		sender_flush(&run.control);
-		sender_flush(&run.console);
+		if (run.ready)
+			sender_flush(&run.console);
 		sender_flush(&run.stream);
 	}
 	control_read();
@@ -688,6 +708,8 @@ int main(int argc, char **argv)
 	terminal_restore();
 	if (run.timed_out)
 		return REQUEST_TIMEDOUT;
+	if (run.left)
+		return 0;
 	if (run.status >= 0)
 		return run.status;
 	if (run.stop_asked)

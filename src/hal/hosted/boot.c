@@ -175,8 +175,8 @@ void hal_halt(uint32_t status)
 {
 	host_console_stop();
 	host_zones_end();
-	if (host_timed_out())
-		status = REQUEST_TIMEDOUT;
+	if (host_end_status() >= 0)
+		status = (uint32_t)host_end_status();
 	if (host_console_failed() && status == 0)
 		status = EXIT_FAILED;
 	exit((int)(status & 0xff));

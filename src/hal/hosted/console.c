@@ -22,6 +22,7 @@
 #define EXIT_SIGPIPE 141
 #define EXIT_SIGTERM 143
 #define SHUTDOWN_SECONDS 2
+#define TYPED_ROOM   4096u    /* a power of two */
 
 volatile uint32_t host_signal_flags;
 volatile uint32_t host_children_died;
@@ -38,6 +39,10 @@ static struct {
 	bool reported;   /* there is input, and events_take() has said so */
 	bool waiting;    /* there is input, and it has not */
 	uint64_t next_poll; /* cycles */
+	/* What was typed on a terminal is taken at once, so that a system that reads no input can be left. */
+	uint8_t typed[TYPED_ROOM];
+	uint32_t typed_head, typed_tail; /* free running */
+	uint64_t leave_at;               /* until when a second REQUEST_LEAVE_KEY means it */
 } console;
 /* Input: CPU 0 looks for it, whichever CPU has the core reads it. Output needs the core's lock anyway. */
 static struct host_lock console_lock = HOST_LOCK_INIT;
@@ -151,9 +156,47 @@ uint64_t hal_log_write(const void *bytes, uint64_t size)
 
 /* ---- input ---- */
 
+static uint32_t typed_count(void)
+{
+	return console.typed_head - console.typed_tail;
+}
+
 int host_console_input_fd(void)
 {
+	if (console.terminal)
+		return console.ended || typed_count() == TYPED_ROOM ? -1 : STDIN_FILENO;
 	return console.ended || console.waiting || console.reported ? -1 : STDIN_FILENO;
+}
+
+/* The first is the program's, too. */
+static void look_for_leave(uint8_t byte)
+{
+	uint64_t now = hal_time_ns();
+
+	if (byte != REQUEST_LEAVE_KEY) {
+		console.leave_at = 0;
+		return;
+	}
+	if (now < console.leave_at)
+		host_leave();
+	console.leave_at = now + REQUEST_LEAVE_MS * UINT64_C(1000000);
+}
+
+/* There is something. */
+static void take_typed(void)
+{
+	uint8_t bytes[256];
+	uint32_t room = TYPED_ROOM - typed_count();
+	ssize_t got = read(STDIN_FILENO, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
+
+	if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+		console.ended = true;
+	for (ssize_t i = 0; i < got; i++) {
+		look_for_leave(bytes[i]);
+		console.typed[console.typed_head++ % TYPED_ROOM] = bytes[i];
+	}
+	if (got > 0 && !console.reported)
+		console.waiting = true;
 }
 
 static bool poll_input(void)
@@ -166,7 +209,11 @@ static bool poll_input(void)
 	/* In the background: reading would stop us. */
 	if (console.terminal && !host_terminal_take())
 		return false;
-	if (poll(&poll_fd, 1, 0) > 0)
+	if (poll(&poll_fd, 1, 0) <= 0)
+		return console.waiting;
+	if (console.terminal)
+		take_typed();
+	else
 		console.waiting = true;
 	return console.waiting;
 }
@@ -187,7 +234,16 @@ static uint64_t read_input(void *bytes, uint64_t size)
 	ssize_t got;
 
 	console.reported = console.waiting = false;
-	if (console.ended || size == 0 || (console.terminal && !host_terminal_foreground()))
+	if (console.terminal) {
+		uint64_t n = 0;
+
+		while (n < size && typed_count() > 0)
+			((uint8_t *)bytes)[n++] = console.typed[console.typed_tail++ % TYPED_ROOM];
+		console.waiting = typed_count() > 0;
+		console.next_poll = n ? 0 : console.next_poll;
+		return n;
+	}
+	if (console.ended || size == 0)
 		return 0;
 	if (poll(&poll_fd, 1, 0) <= 0)
 		return 0;
@@ -361,18 +417,18 @@ void hal_idle(uint64_t until_ns)
 	host_cpu_kick_end();
 }
 
-static volatile sig_atomic_t timed_out;
+static volatile sig_atomic_t end_status = -1; /* why we end, if that is not the LibOS's to say */
 
-bool host_timed_out(void)
+int host_end_status(void)
 {
-	return timed_out;
+	return end_status;
 }
 
 EXO_NORETURN static void hard_exit(void)
 {
 	host_console_stop();
 	host_zones_end();
-	_exit(timed_out ? REQUEST_TIMEDOUT : EXIT_SIGTERM);
+	_exit(end_status >= 0 ? end_status : EXIT_SIGTERM);
 }
 
 /* The LibOS ends what runs, or is ended with it. */
@@ -389,7 +445,15 @@ static void on_alarm(int number)
 {
 	(void)number;
 	if (!(host_signal_flags & FLAG_ENDING))
-		timed_out = 1;
+		end_status = REQUEST_TIMEDOUT;
+	ask_to_end();
+}
+
+/* A third and a fourth Ctrl-] do not wait for the shutdown. */
+void host_leave(void)
+{
+	if (!(host_signal_flags & FLAG_ENDING))
+		end_status = 0;
 	ask_to_end();
 }
 

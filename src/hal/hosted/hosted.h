@@ -404,7 +404,8 @@ extern volatile uint32_t host_children_died;
 bool host_console_start(const char *log);
 /* After so many ms the system is shut down (0: never), and ends with REQUEST_TIMEDOUT. */
 void host_timeout_start(uint64_t ms);
-bool host_timed_out(void);
+int host_end_status(void); /* -1: what the LibOS says */
+void host_leave(void);     /* whoever sits at the terminal wants to */
 void host_console_stop(void); /* the terminal as it was; safe in a signal handler */
 /* Was output lost, to a full disk for instance? Then it says so. */
 bool host_console_failed(void);

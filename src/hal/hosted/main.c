@@ -55,7 +55,7 @@ static const char usage[] =
 	"  feuerbird-sim -- /bin/ls -l /bin           one program\n"
 	"  feuerbird-sim --add DIR -- /bin/sh -c ...  with the files of DIR\n"
 	"\n"
-	REQUEST_HELP_STATUS;
+	REQUEST_HELP_LEAVE REQUEST_HELP_STATUS;
 
 void request_die(const char *format, ...)
 {

@@ -37,6 +37,13 @@ struct request {
 	"                   and the status is 124\n" \
 	"  @FILE            more options from FILE: words, quoted as for a shell\n"
 
+/* How to leave, for --help. */
+#define REQUEST_HELP_LEAVE \
+	"On a terminal, Ctrl-] pressed twice within a second ends the system, whatever\n" \
+	"runs in it.\n\n"
+#define REQUEST_LEAVE_KEY 0x1d
+#define REQUEST_LEAVE_MS  1000
+
 /* The last lines of --help. */
 #define REQUEST_HELP_STATUS \
 	"The exit status is PROGRAM's, or 128 and the number of the signal that killed\n" \
