@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../src/libos/abi/kinds.h"
+
 static uint8_t grammar_byte(void);
 /* Puts bytes into the program's memory, inside the arena. */
 static void grammar_store(uint64_t at, const void *bytes, size_t size);
@@ -39,16 +41,50 @@ struct grammar_call {
 
 struct grammar_entry {
 	uint16_t nr;
-	const char *args;
+	uint16_t shape[8]; /* classes of calls, then kinds of arguments */
 };
 
+#define GRAMMAR_SHAPE(...) {__VA_ARGS__}
+
 static const struct grammar_entry grammar_table[] = {
-#define LINUX_CALL(nr, name, args) {nr, args},
+#define LINUX_CALL(nr, name, args) {nr, GRAMMAR_SHAPE args},
 #define LINUX_CALL_MISSING(nr, name, args)
 #include "../src/libos/abi/linux.def"
 #undef LINUX_CALL
 #undef LINUX_CALL_MISSING
 };
+
+/* What to try for an argument of a kind. */
+static char grammar_letter(uint16_t kind)
+{
+	static const char letters[A_KINDS] = {
+#define IN_KIND(kind, letter) [A_##kind] = letter,
+#define OUT_KIND(kind, letter) [A_##kind] = letter,
+#include "../src/libos/abi/kinds.def"
+#undef IN_KIND
+#undef OUT_KIND
+#define FLAGS(group, zero, unknown) [A_##group] = 'x',
+#define ONE_OF(group, unknown) [A_##group] = 'd',
+#define NAME(name)
+#define IS(name, value)
+#define END
+#include "../src/libos/abi/names.def"
+#include "../src/libos/abi/names_more.def"
+#undef FLAGS
+#undef ONE_OF
+#undef NAME
+#undef IS
+#undef END
+	};
+
+	switch (kind) {
+	case A_OPEN: return 'O';
+	case A_PROT: return 'P';
+	case A_MMAP: return 'M';
+	case A_ACCESS: return 'm';
+	default: return letters[kind];
+	}
+}
 
 static uint64_t grammar_word(int bytes)
 {
@@ -515,8 +551,8 @@ static void grammar_call_make(struct grammar_call *call)
 	if (!grammar_wanted(entry->nr))
 		return;
 	call->nr = entry->nr;
-	for (int i = 0; i < 6 && entry->args[i] != 0; i++)
-		call->args[i] = grammar_argument(entry->nr, entry->args[i], i);
+	for (int i = 0; i < 6 && entry->shape[i + 1] != A_NONE; i++)
+		call->args[i] = grammar_argument(entry->nr, grammar_letter(entry->shape[i + 1]), i);
 	if (grammar_signals(call->nr)) {
 		call->args[0] = (uint64_t)(int64_t)grammar_pid();
 		if (call->nr == 234 || call->nr == 297)

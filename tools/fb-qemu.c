@@ -129,6 +129,7 @@ static void usage(FILE *to)
 	      "\n"
 	      "What is seen of it:\n"
 	      "  --strace[=FILE]  every system call, to standard error or FILE\n"
+	      REQUEST_HELP_TRACE
 	      "  --audit          the kernel's audit records, to standard error\n"
 	      "  --stats          counts at the end, to standard error\n"
 	      "  --boottime       times of the boot, to standard error\n"

@@ -83,19 +83,6 @@ static bool take(void)
 	return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
-/* Continued after a stop that cannot be caught: whoever had the terminal meanwhile may have given it its own mode. */
-static void on_continue(int sig)
-{
-	struct termios now;
-	int error = errno;
-
-	(void)sig;
-	redraw = 1;
-	if (changed && tcgetattr(STDIN_FILENO, &now) == 0 && (now.c_lflag & (ICANON | ECHO)))
-		(void)take();
-	errno = error;
-}
-
 static void on_stop(int sig)
 {
 	term_end();
@@ -120,7 +107,7 @@ bool term_begin(void)
 	}
 	catch(SIGTSTP, on_stop, SA_RESETHAND | SA_NODEFER);
 	catch(SIGWINCH, on_change, 0);
-	catch(SIGCONT, on_continue, 0);
+	catch(SIGCONT, on_change, 0);
 	atexit(term_end);
 	/* These wake us only while we wait, so that none is missed. */
 	sigemptyset(&waking);

@@ -3,6 +3,7 @@
  *
  * The boot command line is a sequence of elements, each ended by '\n':
  *   strace  audit  stats    switches
+ *   strace-OPTION[=VALUE]   how to trace: abi/strace_options.c
  *   bench                   measures kernel calls instead of running a program
  *   env=VAR=VALUE           one variable of the first program's environment
  *   cwd=DIR  user=USER      its working directory; whose process it is, USER[:GROUP]
@@ -19,21 +20,29 @@ struct libos libos;
 
 #define STATUS_FAILED 125 /* as docker has it: not the program, but what runs it */
 
+void libos_log_bytes(const char *bytes, uint64_t size)
+{
+	uint64_t written;
+
+	/* There is nobody to tell when the console refuses. Where it is slow, waiting here is all that can be done: whoever
+	 * logs may not give way. */
+	for (uint64_t done = 0; done < size; done += written)
+		if (exo_log_write(libos.boot->console, bytes + done, size - done, &written) != EXO_OK)
+			return;
+}
+
 static void log_v(const char *format_text, va_list args)
 {
 	char line[512];
-	uint64_t written;
 	size_t length;
 
 	length = format_v(line, sizeof(line) - 1, format_text, args);
 	if (length > sizeof(line) - 2)
 		length = sizeof(line) - 2;
 	line[length++] = '\n';
-	/* There is nobody to tell when the console refuses. Where it is slow, waiting here is all that can be done: whoever
-	 * logs may not give way. */
-	for (size_t done = 0; done < length; done += written)
-		if (exo_log_write(libos.boot->console, line + done, length - done, &written) != EXO_OK)
-			return;
+	if (libos.strace.written)
+		strace_pause();
+	libos_log_bytes(line, length);
 }
 
 void libos_log(const char *format_text, ...)
@@ -59,6 +68,7 @@ EXO_NORETURN static void halt(uint32_t status)
 
 void libos_halt(uint32_t status)
 {
+	strace_end();
 	libos_report_end();
 	tty_console_end();
 	halt(status & 255);
@@ -137,8 +147,8 @@ static void parse_text(char *at)
 	if (!o->args || !o->env)
 		libos_panic("not enough memory for the command line");
 	while ((element = element_next(&at))) {
-		if (str_equal(element, "strace"))
-			o->strace = true;
+		if (str_starts(element, "strace"))
+			strace_option(element + 6);
 		else if (str_equal(element, "audit"))
 			o->audit = true;
 		else if (str_equal(element, "stats"))
@@ -156,6 +166,7 @@ static void parse_text(char *at)
 		else if (*element)
 			libos_log("feuerbird: option '%s' is not known", element);
 	}
+	strace_start();
 	if (o->arg_count == 0)
 		o->args[o->arg_count++] = "/bin/sh";
 	o->args[o->arg_count] = NULL;

@@ -11,6 +11,7 @@
 
 #include <exo/abi.h>
 
+#include <libos/abi/strace.h>
 #include <libos/fs/vfs.h>
 #include <libos/ipc/ipc.h>
 #include <libos/lib/heap.h>
@@ -44,6 +45,7 @@ struct libos {
 	char cmdline[EXO_CMDLINE_SIZE]; /* boot->cmdline, cut into strings */
 	struct libos_report report;   /* report.c */
 	struct libos_options options;
+	struct strace strace;         /* abi/strace.h */
 	struct frames frames;         /* vm/frames.h */
 	struct heap heap;             /* lib/heap.h */
 	struct vm vm;                 /* vm/vm.h */
@@ -72,6 +74,9 @@ EXO_NORETURN void libos_panic(const char *format, ...) __attribute__((format(pri
 
 /* One line for the operator, not the program (exo_log_write). */
 void libos_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Part of a line, as it is. */
+void libos_log_bytes(const char *bytes, uint64_t size);
 
 /* Ends the system: the reports that the options ask for, then exo_halt(). */
 EXO_NORETURN void libos_halt(uint32_t status);

@@ -38,6 +38,7 @@ static const char usage[] =
 	"\n"
 	"What is seen of it:\n"
 	"  --strace[=FILE]  print every system call, to standard error or FILE\n"
+	REQUEST_HELP_TRACE
 	"  --audit          print the audit records at the end\n"
 	"  --stats          print what each zone did at the end\n"
 	"  --bench          print what kernel calls cost, instead of running PROGRAM\n"

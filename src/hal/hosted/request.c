@@ -221,6 +221,12 @@ bool request_option(struct request *request, char **argv, int *at)
 		environment_file(request, value);
 	else if ((value = request_value("--timeout", argv, at)))
 		request->timeout_ms = milliseconds(value);
+	else if ((value = request_value("--strace-e", argv, at)))
+		request_switch(request, "strace-e=", value);
+	else if ((value = request_value("--strace-s", argv, at)))
+		request_switch(request, "strace-s=", value);
+	else if (strncmp(argv[*at], "--strace-", 9) == 0) /* the LibOS knows which there are */
+		request_switch(request, argv[*at] + 2, "");
 	else if ((value = request_value("-e", argv, at)))
 		variable(request, value, "-e");
 	else if ((value = request_value("-w", argv, at)))

@@ -37,6 +37,13 @@ struct request {
 	"                   and the status is 124\n" \
 	"  @FILE            more options from FILE: words, quoted as for a shell\n"
 
+/* The same, about traces: behind --strace. */
+#define REQUEST_HELP_TRACE \
+	"  --strace-X       strace(1)'s option -X: -e EXPR, -s SIZE, -r, -t, -tt, -ttt,\n" \
+	"                   -T, -c, -C, -w. EXPR is [trace=]open,%file,!read or\n" \
+	"                   signal=CHLD,TERM or inject=CALLS:error=E:retval=N:signal=S:\n" \
+	"                   when=FIRST..LAST+STEP (docs/strace.md)\n"
+
 /* How to leave, for --help. */
 #define REQUEST_HELP_LEAVE \
 	"On a terminal, Ctrl-] pressed twice within a second ends the system, whatever\n" \

@@ -3,9 +3,11 @@
 #include <libos/abi/table.h>
 #include <libos/libos.h>
 
+#define SHAPE(...) {__VA_ARGS__}
+
 const struct syscall_entry syscall_table[SYSCALL_TABLE_SIZE] = {
-#define LINUX_CALL(nr, name, args) [nr] = {sys_##name, #name, args},
-#define LINUX_CALL_MISSING(nr, name, args) [nr] = {0, #name, args},
+#define LINUX_CALL(nr, name, args) [nr] = {sys_##name, #name, SHAPE args},
+#define LINUX_CALL_MISSING(nr, name, args) [nr] = {0, #name, SHAPE args},
 #include <libos/abi/linux.def>
 #undef LINUX_CALL
 #undef LINUX_CALL_MISSING

@@ -1,7 +1,10 @@
-/* Names of errors, signals and flags, for traces. */
+/* Names of errors, signals and numbers, for traces. */
 #include <libos/abi/errno.h>
 #include <libos/abi/linux.h>
 #include <libos/abi/names.h>
+#include <libos/lib/string.h>
+
+#define SIGNAL_LAST 64
 
 static const struct error_name errors[] = {
 	[EPERM] = {"EPERM", "Operation not permitted"},
@@ -183,86 +186,64 @@ const char *signal_name(int64_t signo)
 	return signo > 0 && signo < (int64_t)(sizeof(signals) / sizeof(signals[0])) ? signals[signo] : 0;
 }
 
-#define FLAG(name) {name, #name}
+int64_t error_of_name(const char *name)
+{
+	for (uint32_t i = 1; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].name && str_equal(errors[i].name, name))
+			return i;
+	return -1;
+}
 
-const struct flag_name open_flags[] = {
-	FLAG(O_CREAT),
-	FLAG(O_EXCL),
-	FLAG(O_NOCTTY),
-	FLAG(O_TRUNC),
-	FLAG(O_APPEND),
-	FLAG(O_NONBLOCK),
-	FLAG(O_SYNC),
-	FLAG(O_DSYNC),
-	FLAG(O_ASYNC),
-	FLAG(O_DIRECT),
-	FLAG(O_LARGEFILE),
-	FLAG(O_TMPFILE),
-	FLAG(O_DIRECTORY),
-	FLAG(O_NOFOLLOW),
-	FLAG(O_NOATIME),
-	FLAG(O_CLOEXEC),
-	FLAG(O_PATH),
-	{0, 0},
+int64_t signal_of_name(const char *name)
+{
+	uint64_t number;
+
+	if (str_to_u64(name, &number))
+		return number <= SIGNAL_LAST ? (int64_t)number : 0;
+	for (uint32_t i = 1; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (str_equal(signals[i], name) || str_equal(signals[i] + 3, name))
+			return i;
+	return 0;
+}
+
+/* ---- names.def ---- */
+
+#define FLAGS(group, zero, unknown) static const struct number_name names_##group[] = {
+#define ONE_OF(group, unknown) static const struct number_name names_##group[] = {
+#define NAME(name) {(uint64_t)(name), #name},
+#define IS(name, value) {(uint64_t)(value), #name},
+#define END };
+#include <libos/abi/names.def>
+#include <libos/abi/names_more.def>
+#undef FLAGS
+#undef ONE_OF
+#undef NAME
+#undef IS
+#undef END
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static const struct name_group groups[A_KINDS - A_FIRST_GROUP] = {
+#define FLAGS(group, zero, unknown) [A_##group - A_FIRST_GROUP] = {names_##group, COUNT(names_##group), true, zero, unknown},
+#define ONE_OF(group, unknown) [A_##group - A_FIRST_GROUP] = {names_##group, COUNT(names_##group), false, 0, unknown},
+#define NAME(name)
+#define IS(name, value)
+#define END
+#include <libos/abi/names.def>
+#include <libos/abi/names_more.def>
 };
 
-const struct flag_name protection_flags[] = {
-	FLAG(PROT_READ),
-	FLAG(PROT_WRITE),
-	FLAG(PROT_EXEC),
-	FLAG(PROT_GROWSDOWN),
-	FLAG(PROT_GROWSUP),
-	{0, 0},
-};
+const struct name_group *name_group(enum call_kind kind)
+{
+	return &groups[kind - A_FIRST_GROUP];
+}
 
-const struct flag_name map_flags[] = {
-	FLAG(MAP_SHARED_VALIDATE),
-	FLAG(MAP_SHARED),
-	FLAG(MAP_PRIVATE),
-	FLAG(MAP_FIXED),
-	FLAG(MAP_ANONYMOUS),
-	FLAG(MAP_GROWSDOWN),
-	FLAG(MAP_DENYWRITE),
-	FLAG(MAP_EXECUTABLE),
-	FLAG(MAP_LOCKED),
-	FLAG(MAP_NORESERVE),
-	FLAG(MAP_POPULATE),
-	FLAG(MAP_NONBLOCK),
-	FLAG(MAP_STACK),
-	FLAG(MAP_HUGETLB),
-	FLAG(MAP_FIXED_NOREPLACE),
-	{0, 0},
-};
+const char *name_in_group(enum call_kind kind, uint64_t value)
+{
+	const struct name_group *group = name_group(kind);
 
-const struct flag_name clone_flags[] = {
-	FLAG(CLONE_VM),
-	FLAG(CLONE_FS),
-	FLAG(CLONE_FILES),
-	FLAG(CLONE_SIGHAND),
-	FLAG(CLONE_PIDFD),
-	FLAG(CLONE_PTRACE),
-	FLAG(CLONE_VFORK),
-	FLAG(CLONE_PARENT),
-	FLAG(CLONE_THREAD),
-	FLAG(CLONE_NEWNS),
-	FLAG(CLONE_SYSVSEM),
-	FLAG(CLONE_SETTLS),
-	FLAG(CLONE_PARENT_SETTID),
-	FLAG(CLONE_CHILD_CLEARTID),
-	FLAG(CLONE_DETACHED),
-	FLAG(CLONE_UNTRACED),
-	FLAG(CLONE_CHILD_SETTID),
-	{0, 0},
-};
-
-const struct flag_name wait_flags[] = {
-	FLAG(WNOHANG),
-	FLAG(WUNTRACED),
-	FLAG(WEXITED),
-	FLAG(WCONTINUED),
-	FLAG(WNOWAIT),
-	FLAG(__WNOTHREAD),
-	FLAG(__WALL),
-	FLAG(__WCLONE),
-	{0, 0},
-};
+	for (uint32_t i = 0; i < group->count; i++)
+		if ((uint32_t)group->names[i].value == (uint32_t)value)
+			return group->names[i].name;
+	return 0;
+}

@@ -1,388 +1,377 @@
 /*
- * --strace: one line for each system call, in the manner of strace(1). A trace must
- * not change what it shows: nothing here sleeps or fails, and memory that cannot be read is shown as an address.
+ * --strace: the lines (strace.h). There is one buffer for all threads: whose line is in it when another thread has something to say
+ * gets "<unfinished ...>", and a line of its own later.
  */
+#include <libos/abi/decode.h>
 #include <libos/abi/errno.h>
 #include <libos/abi/linux.h>
-#include <libos/abi/names.h>
-#include <libos/abi/table.h>
-#include <libos/lib/heap.h>
 #include <libos/lib/string.h>
 #include <libos/libos.h>
+#include <libos/proc/internal.h>
 
-#define LINE_SIZE   480
-#define STRING_SHOW 32 /* bytes of a string */
-#define ITEMS_SHOW  8  /* of argv and iovec */
+#define RESULT_COLUMN 40u
 
-enum {
-	NR_MMAP = 9,
-	NR_BRK = 12,
-	NR_SIGRETURN = 15,
-	NR_MREMAP = 25,
-	NR_CLONE = 56,
-	NR_EXIT = 60,
-	NR_WAIT4 = 61,
-	NR_EXIT_GROUP = 231,
-	NR_WAITID = 247
-};
+enum { NR_RT_SIGRETURN = 15, NR_EXIT = 60, NR_EXIT_GROUP = 231 };
 
-struct line {
-	char text[LINE_SIZE];
-	size_t length;
-	struct vm_space *space;
-};
-
-static void put(struct line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct line *l, const char *fmt, ...)
+static bool set_has(const struct strace_set *set, uint32_t nr)
 {
-	size_t room = sizeof(l->text) - l->length, n;
-	va_list args;
-
-	va_start(args, fmt);
-	n = format_v(l->text + l->length, room, fmt, args);
-	va_end(args);
-	l->length += n < room ? n : room - 1;
+	return nr < STRACE_CALLS ? set->bits[nr / 64] >> nr % 64 & 1 : set->others;
 }
 
-static void put_byte(struct line *l, uint8_t c)
+/* ---- lines ---- */
+
+static void write_rest(struct strace *s)
 {
-	switch (c) {
-	case '\n':
-		put(l, "\\n");
-		break;
-	case '\t':
-		put(l, "\\t");
-		break;
-	case '\r':
-		put(l, "\\r");
-		break;
-	case '"':
-	case '\\':
-		put(l, "\\%c", c);
-		break;
-	default:
-		if (c >= 0x20 && c < 0x7f)
-			put(l, "%c", c);
-		else
-			put(l, "\\%o", c);
+	libos_log_bytes(s->line->text + s->written, s->line->length - s->written);
+	s->written = s->line->length;
+}
+
+static void finish(struct strace *s)
+{
+	struct line *l = s->line;
+
+	if (l->cut) {
+		l->length -= 4;
+		put(l, "...");
 	}
+	if (l->length == sizeof(l->text) - 1)
+		l->length--;
+	put(l, "\n");
+	write_rest(s);
+	s->owner = NULL;
+	s->written = 0;
+	line_clear(l);
 }
 
-static void put_bytes(struct line *l, uint64_t address, uint64_t size)
+void strace_pause(void)
 {
-	uint8_t bytes[STRING_SHOW];
-	uint64_t shown = size < STRING_SHOW ? size : STRING_SHOW;
+	struct strace *s = &libos.strace;
 
-	if (!address) {
-		put(l, "NULL");
+	if (!s->owner)
+		return;
+	put(s->line, " <unfinished ...>");
+	finish(s);
+}
+
+void strace_idle(void)
+{
+	if (libos.strace.owner)
+		write_rest(&libos.strace);
+}
+
+static void put_clock(struct strace *s, struct line *l)
+{
+	uint64_t now = libos_now(), real = libos_realtime();
+	unsigned long long seconds = real / 1000000000, us = real / 1000 % 1000000, past = s->last_ns ? (now - s->last_ns) / 1000 : 0;
+
+	if (s->clock == STRACE_EPOCH)
+		put(l, "%llu.%06llu ", seconds, us);
+	else if (s->clock != STRACE_NO_CLOCK)
+		put(l, "%02llu:%02llu:%02llu", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+	if (s->clock == STRACE_MICROSECONDS)
+		put(l, ".%06llu ", us);
+	else if (s->clock == STRACE_SECONDS)
+		put(l, " ");
+	if (s->relative)
+		put(l, s->clock != STRACE_NO_CLOCK ? "(+%6llu.%06llu) " : "%6llu.%06llu ", past / 1000000, past % 1000000);
+	s->last_ns = now;
+}
+
+/* An empty line but for who and when. */
+static struct line *begin(struct thread *self)
+{
+	struct strace *s = &libos.strace;
+
+	strace_pause();
+	line_clear(s->line);
+	s->written = 0;
+	s->line->space = self->process->space;
+	if (libos.procs.thread_count > 1 || libos.procs.count > 1)
+		put(s->line, "[pid %5d] ", self->tid);
+	if (s->clock != STRACE_NO_CLOCK || s->relative)
+		put_clock(s, s->line);
+	return s->line;
+}
+
+/* From " = " on, results stand below one another. */
+static void align(struct line *l)
+{
+	while (l->length < RESULT_COLUMN && !l->cut)
+		put(l, " ");
+}
+
+static void call_begins(struct thread *self, struct traced_call *call)
+{
+	struct line *l = begin(self);
+
+	decode_begin(l, call);
+	if (call->nr == NR_EXIT || call->nr == NR_EXIT_GROUP) {
+		put(l, ") ");
+		align(l);
+		put(l, "= ?");
+		finish(&libos.strace);
 		return;
 	}
-	if (user_read(l->space, bytes, address, shown)) {
-		put(l, "0x%llx", (unsigned long long)address);
-		return;
+	libos.strace.owner = self;
+	self->strace_begun = true;
+}
+
+static void call_ends(struct thread *self, struct traced_call *call, bool injected, uint64_t ns)
+{
+	struct strace *s = &libos.strace;
+	struct line *l = s->line;
+
+	if (s->owner != self) {
+		begin(self);
+		put(l, "<... ");
+		put_call_name(l, call->nr);
+		put(l, " resumed>");
 	}
-	put(l, "\"");
-	for (uint64_t i = 0; i < shown; i++)
-		put_byte(l, bytes[i]);
-	put(l, size > shown ? "\"..." : "\"");
-}
-
-static void put_string(struct line *l, uint64_t address)
-{
-	char bytes[STRING_SHOW + 1];
-	int64_t length = address ? user_string(l->space, bytes, address, sizeof(bytes)) : -EFAULT;
-
-	if (length == -ENAMETOOLONG)
-		length = STRING_SHOW + 1;
-	if (length < 0)
-		put(l, address ? "0x%llx" : "NULL", (unsigned long long)address);
-	else
-		put_bytes(l, address, (uint64_t)length);
-}
-
-static void put_flags(struct line *l, uint64_t value, const struct flag_name *names, bool first)
-{
-	for (; names->name; names++) {
-		if (names->bits == 0 || (value & names->bits) != names->bits)
-			continue;
-		put(l, first ? "%s" : "|%s", names->name);
-		value &= ~names->bits;
-		first = false;
-	}
-	if (value || first)
-		put(l, first ? "0x%llx" : "|0x%llx", (unsigned long long)value);
-}
-
-static void put_open_flags(struct line *l, uint64_t flags)
-{
-	static const char *const modes[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"};
-
-	put(l, "%s", modes[flags & O_ACCMODE]);
-	if (flags & ~(uint64_t)O_ACCMODE)
-		put_flags(l, flags & ~(uint64_t)O_ACCMODE, open_flags, false);
-}
-
-static void put_signal(struct line *l, int64_t signo)
-{
-	const char *name = signal_name(signo);
-
-	if (name)
-		put(l, "%s", name);
-	else
-		put(l, "%lld", (long long)signo);
-}
-
-static void put_timespec(struct line *l, uint64_t address)
-{
-	struct linux_timespec ts;
-
-	if (!address || user_read(l->space, &ts, address, sizeof(ts)))
-		put(l, address ? "0x%llx" : "NULL", (unsigned long long)address);
-	else
-		put(l, "{tv_sec=%lld, tv_nsec=%lld}", (long long)ts.seconds, (long long)ts.ns);
-}
-
-static void put_vector(struct line *l, uint64_t address)
-{
-	uint64_t pointer;
-
-	if (!address) {
-		put(l, "NULL");
-		return;
-	}
-	put(l, "[");
-	for (int i = 0;; i++, address += sizeof(pointer)) {
-		if (user_read(l->space, &pointer, address, sizeof(pointer)) || !pointer)
-			break;
-		if (i == ITEMS_SHOW) {
-			put(l, ", ...");
-			break;
-		}
-		if (i)
-			put(l, ", ");
-		put_string(l, pointer);
-	}
-	put(l, "]");
-}
-
-static void put_iovec(struct line *l, uint64_t address, uint64_t count)
-{
-	struct linux_iovec v;
-
-	put(l, "[");
-	for (uint64_t i = 0; i < count; i++, address += sizeof(v)) {
-		if (i == ITEMS_SHOW || user_read(l->space, &v, address, sizeof(v))) {
-			put(l, "...");
-			break;
-		}
-		put(l, i ? ", {" : "{");
-		put_bytes(l, v.base, v.length);
-		put(l, ", %llu}", (unsigned long long)v.length);
-	}
-	put(l, "]");
-}
-
-static void put_arg(struct line *l, char kind, const uint64_t *args, int i, uint32_t nr)
-{
-	uint64_t value = args[i];
-
-	if ((nr == NR_CLONE && i == 0)) {
-		put_flags(l, value & ~(uint64_t)CSIGNAL, clone_flags, true);
-		put(l, "|");
-		put_signal(l, (int64_t)(value & CSIGNAL));
-		return;
-	}
-	if ((nr == NR_WAIT4 && i == 2) || (nr == NR_WAITID && i == 3)) {
-		put_flags(l, value, wait_flags, true);
-		return;
-	}
-	switch (kind) {
-	case 'd':
-	case 'f':
-		put(l, "%d", (int)value);
-		break;
-	case 'D':
-		if ((int)value == AT_FDCWD)
-			put(l, "AT_FDCWD");
-		else
-			put(l, "%d", (int)value);
-		break;
-	case 'u':
-		put(l, "%llu", (unsigned long long)value);
-		break;
-	case 'o':
-	case 'm':
-		put(l, "0%o", (unsigned)value);
-		break;
-	case 's':
-		put_string(l, value);
-		break;
-	case 'b':
-		put_bytes(l, value, args[i + 1]);
-		break;
-	case 'O':
-		put_open_flags(l, value);
-		break;
-	case 'P':
-		if (value)
-			put_flags(l, value, protection_flags, true);
-		else
-			put(l, "PROT_NONE");
-		break;
-	case 'M':
-		put_flags(l, value, map_flags, true);
-		break;
-	case 'S':
-		put_signal(l, (int64_t)value);
-		break;
-	case 'T':
-		put_timespec(l, value);
-		break;
-	case 'A':
-		put_vector(l, value);
-		break;
-	case 'v':
-		put_iovec(l, value, args[i + 1]);
-		break;
-	default:
-		put(l, value ? "0x%llx" : "NULL", (unsigned long long)value);
-	}
-}
-
-static void line_start(struct line *l, const struct thread *self, uint32_t nr)
-{
-	const struct syscall_entry *e = nr < SYSCALL_TABLE_SIZE ? &syscall_table[nr] : NULL;
-
-	l->length = 0;
 	l->space = self->process->space;
-	if (libos.procs.forks > 1)
-		put(l, "[pid %d] ", self->tid);
-	if (e && e->name)
-		put(l, "%s(", e->name);
+	decode_rest(l, call);
+	put(l, ") ");
+	align(l);
+	put(l, "= ");
+	/* Whoever has to end never sees it. */
+	if (self->exiting || self->process->group_exiting)
+		put(l, "?");
 	else
-		put(l, "syscall_%u(", nr);
-}
-
-static const char *kinds_of(uint32_t nr)
-{
-	return nr < SYSCALL_TABLE_SIZE && syscall_table[nr].args ? syscall_table[nr].args : "xxxxxx";
-}
-
-/* The arguments that are known before the call; those from the first 'B' on come after it. */
-static void line_args(struct line *l, uint32_t nr, const uint64_t *args, int from, bool after, int64_t result)
-{
-	const char *kinds = kinds_of(nr);
-
-	for (int i = from; kinds[i]; i++) {
-		if (i)
-			put(l, ", ");
-		if (kinds[i] != 'B')
-			put_arg(l, kinds[i], args, i, nr);
-		else if (after && result >= 0)
-			put_bytes(l, args[i], (uint64_t)result);
-		else
-			put(l, "0x%llx", (unsigned long long)args[i]);
-	}
-}
-
-static void line_result(struct line *l, uint32_t nr, int64_t result)
-{
-	const struct error_name *error = error_name(-result);
-	bool address = nr == NR_MMAP || nr == NR_BRK || nr == NR_MREMAP;
-
-	if (result == -ERESTARTSYS || result == -ERESTARTNOHAND || result == -ERESTART_RESTARTBLOCK)
-		put(l, ") = ? ERESTART (to be restarted)");
-	else if (result < 0 && error)
-		put(l, ") = -1 %s (%s)", error->name, error->text);
-	else if (result > INT32_MAX || (result && address))
-		put(l, ") = 0x%llx", (unsigned long long)result);
-	else
-		put(l, ") = %lld", (long long)result);
-}
-
-/* The first argument that is filled by the call, or the end. */
-static int first_output(uint32_t nr)
-{
-	const char *kinds = kinds_of(nr);
-	int i = 0;
-
-	while (kinds[i] && kinds[i] != 'B')
-		i++;
-	return i;
-}
-
-static void say(const struct line *l)
-{
-	libos_log("%s", l->text);
+		decode_result(l, call);
+	if (injected)
+		put(l, " (INJECTED)");
+	if (s->spent)
+		put(l, " <%llu.%06llu>", (unsigned long long)ns / 1000000000, (unsigned long long)ns / 1000 % 1000000);
+	self->strace_begun = false;
+	finish(s);
 }
 
 void strace_signal(struct thread *self, const struct signal_info *info)
 {
-	struct line *l = heap_alloc(sizeof(*l));
+	struct strace *s = &libos.strace;
+	uint8_t bytes[SIGINFO_SIZE];
+	struct line *l;
 
-	if (!l)
+	if (!s->line || !(s->signals & SIGNAL_BIT(info->signo)))
 		return;
-	l->length = 0;
-	if (libos.procs.forks > 1)
-		put(l, "[pid %d] ", self->tid);
+	siginfo_encode(info, bytes);
+	l = begin(self);
 	put(l, "--- ");
 	put_signal(l, info->signo);
-	if (info->address)
-		put(l, " {si_code=%d, si_addr=0x%llx} ---", info->code, (unsigned long long)info->address);
-	else
-		put(l, " {si_code=%d, si_pid=%d} ---", info->code, info->pid);
-	say(l);
-	heap_free(l);
+	put(l, " ");
+	put_signal_info(l, bytes);
+	put(l, " ---");
+	finish(s);
 }
 
-static bool never_returns(uint32_t nr)
+void strace_stopped(struct thread *self, int32_t signo)
 {
-	return nr == NR_EXIT || nr == NR_EXIT_GROUP;
+	struct strace *s = &libos.strace;
+
+	if (!s->line)
+		return;
+	begin(self);
+	put(s->line, "--- stopped by ");
+	put_signal(s->line, signo);
+	put(s->line, " ---");
+	finish(s);
 }
 
-void strace_exit(struct thread *self, uint64_t nr, const uint64_t *args, int64_t result)
+void strace_thread_ends(struct thread *self, int32_t code)
 {
-	struct line *l = heap_alloc(sizeof(*l));
+	struct strace *s = &libos.strace;
+	struct line *l = s->line;
 
 	if (!l)
 		return;
-	line_start(l, self, (uint32_t)nr);
-	line_args(l, (uint32_t)nr, args, 0, true, result);
-	line_result(l, (uint32_t)nr, result);
-	say(l);
-	heap_free(l);
+	if (self->strace_begun) {
+		if (s->owner != self) {
+			begin(self);
+			put(l, "<... ");
+			put_call_name(l, self->syscall_nr);
+			put(l, " resumed>");
+		}
+		put(l, " <unfinished ...>) ");
+		align(l);
+		put(l, "= ?");
+		finish(s);
+		self->strace_begun = false;
+	}
+	begin(self);
+	if (code & 0x7f) {
+		put(l, "+++ killed by ");
+		put_signal(l, code & 0x7f);
+		put(l, code & 0x80 ? " (core dumped) +++" : " +++");
+	} else {
+		put(l, "+++ exited with %d +++", code >> 8 & 0xff);
+	}
+	finish(s);
 }
 
-/* The line is on the heap: a coroutine's stack is small. Its first part is made before the call, because
- * exec and others change the memory that it shows. */
-int64_t strace_call(struct thread *self, uint32_t nr, syscall_handler handler)
+/* ---- what is injected ---- */
+
+static bool is_due(const struct strace_inject *inject, uint32_t n)
 {
-	struct line *l = heap_alloc(sizeof(*l));
-	uint64_t args[6];
-	int split = first_output(nr);
+	if (n < inject->first || n > inject->last)
+		return false;
+	return inject->step ? (n - inject->first) % inject->step == 0 : n == inject->first;
+}
+
+/* NULL: nothing happens to this call. */
+static const struct strace_inject *injected(struct thread *self, uint32_t nr)
+{
+	const struct strace *s = &libos.strace;
+	const struct strace_inject *found = NULL;
+
+	for (uint32_t i = 0; i < s->inject_count; i++) {
+		if (!set_has(&s->injects[i].calls, nr))
+			continue;
+		if (self->injected[i] < UINT16_MAX)
+			self->injected[i]++;
+		if (is_due(&s->injects[i], self->injected[i]))
+			found = &s->injects[i];
+	}
+	return found;
+}
+
+/* Death alone ends it. */
+static void delay(struct thread *self, uint64_t ns)
+{
+	uint64_t until = ns_add(libos_now(), ns);
+
+	self->killable_only = true;
+	while (libos_now() < until && !self->exiting && !self->process->group_exiting)
+		(void)sched_sleep(self, until, true);
+	self->killable_only = false;
+}
+
+static int64_t make_call(struct thread *self, syscall_handler handler, const struct strace_inject *inject)
+{
 	int64_t result;
 
-	memcpy(args, self->page->args, sizeof(args));
-	if (!l)
-		return handler ? handler(self, self->page->args) : -ENOSYS;
-	line_start(l, self, nr);
-	if (!kinds_of(nr)[split])
-		line_args(l, nr, args, 0, false, 0);
-	if (never_returns(nr)) {
-		put(l, ") = ?");
-		say(l);
-		heap_free(l);
-		l = NULL;
+	if (inject && inject->enter_ns)
+		delay(self, inject->enter_ns);
+	if (inject && inject->signal) {
+		struct signal_info info = {.signo = inject->signal, .code = SI_USER};
+
+		signal_send_thread(self, &info);
 	}
-	result = handler ? handler(self, self->page->args) : -ENOSYS;
-	if (!l)
-		return result;
-	l->space = self->process->space;
-	if (kinds_of(nr)[split])
-		line_args(l, nr, args, 0, true, result);
-	line_result(l, nr, nr == NR_SIGRETURN ? 0 : result);
-	say(l);
-	heap_free(l);
+	if (inject && inject->has_result)
+		result = inject->result;
+	else
+		result = handler ? handler(self, self->page->args) : -ENOSYS;
+	if (inject && inject->exit_ns)
+		delay(self, inject->exit_ns);
 	return result;
+}
+
+/* ---- calls ---- */
+
+/* What the CPU has done for the thread. */
+static uint64_t cpu_ns(const struct thread *self, uint64_t now)
+{
+	return self->system_ns + now - self->last_mark_ns;
+}
+
+static void count(uint32_t nr, int64_t result, uint64_t ns)
+{
+	struct strace_count *c = &libos.strace.counts[nr < STRACE_CALLS ? nr : STRACE_CALLS];
+
+	c->calls++;
+	c->errors += result < 0 && result >= -4095;
+	c->ns += ns;
+}
+
+int64_t strace_call(struct thread *self, uint32_t nr, syscall_handler handler)
+{
+	struct strace *s = &libos.strace;
+	const struct strace_inject *inject = injected(self, nr);
+	bool shown = set_has(&s->calls, nr);
+	struct traced_call call;
+	uint64_t start, cpu, now;
+	int64_t result;
+
+	if (!shown)
+		return make_call(self, handler, inject);
+	call.nr = nr;
+	memcpy(call.args, self->page->args, sizeof(call.args));
+	if (s->line)
+		call_begins(self, &call);
+	start = libos_now();
+	cpu = cpu_ns(self, start);
+	if (s->counts && (nr == NR_EXIT || nr == NR_EXIT_GROUP))
+		count(nr, 0, 0);
+	result = make_call(self, handler, inject);
+	now = libos_now();
+	if (s->counts)
+		count(nr, result, s->wall ? now - start : cpu_ns(self, now) - cpu);
+	if (!s->line)
+		return result;
+	call.result = result;
+	if (nr == NR_RT_SIGRETURN)
+		call.args[0] = self->blocked;
+	call_ends(self, &call, inject && inject->has_result, now - start);
+	return result;
+}
+
+/* ---- counts ---- */
+
+static void count_line(struct line *l, const struct strace_count *c, uint64_t all_ns, const char *total)
+{
+	uint64_t share = all_ns ? c->ns * 10000 / all_ns : 0, us = c->ns / 1000;
+
+	put(l, "%3llu.%02llu %4llu.%06llu %11llu %9llu ", (unsigned long long)share / 100, (unsigned long long)share % 100,
+	    (unsigned long long)us / 1000000, (unsigned long long)us % 1000000, (unsigned long long)(c->calls ? us / c->calls : 0),
+	    (unsigned long long)c->calls);
+	if (c->errors)
+		put(l, "%9llu %s", (unsigned long long)c->errors, total);
+	else
+		put(l, "%9s %s", "", total);
+}
+
+/* The one that took most of those that are left; STRACE_CALLS + 1: none is. */
+static uint32_t most(const struct strace_count *counts)
+{
+	uint32_t best = STRACE_CALLS + 1;
+
+	for (uint32_t nr = 0; nr <= STRACE_CALLS; nr++) {
+		const struct strace_count *c = &counts[nr];
+
+		if (c->calls && (best > STRACE_CALLS || c->ns > counts[best].ns || (c->ns == counts[best].ns && c->calls > counts[best].calls)))
+			best = nr;
+	}
+	return best;
+}
+
+void strace_end(void)
+{
+	static const char rule[] = "------ ----------- ----------- --------- --------- ----------------\n";
+	struct strace *s = &libos.strace;
+	struct strace_count total = {0, 0, 0};
+	struct line *l;
+
+	strace_pause();
+	if (!s->counts)
+		return;
+	l = s->table;
+	for (uint32_t nr = 0; nr <= STRACE_CALLS; nr++) {
+		total.calls += s->counts[nr].calls;
+		total.errors += s->counts[nr].errors;
+		total.ns += s->counts[nr].ns;
+	}
+	line_clear(l);
+	put(l, "%% time     seconds  usecs/call     calls    errors syscall\n%s", rule);
+	for (uint32_t nr = most(s->counts); nr <= STRACE_CALLS; nr = most(s->counts)) {
+		count_line(l, &s->counts[nr], total.ns, "");
+		if (nr < STRACE_CALLS)
+			put_call_name(l, nr);
+		else
+			put(l, "(others)");
+		put(l, "\n");
+		libos_log_bytes(l->text, l->length);
+		line_clear(l);
+		s->counts[nr].calls = 0;
+	}
+	put(l, "%s", rule);
+	count_line(l, &total, total.ns, "total\n");
+	libos_log_bytes(l->text, l->length);
 }

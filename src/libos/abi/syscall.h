@@ -28,9 +28,4 @@ int64_t syscall_dispatch(struct thread *self);
 #define ERESTARTNOHAND        514 /* restart only if no handler ran */
 #define ERESTART_RESTARTBLOCK 516 /* restart through restart_syscall */
 
-/* --strace: src/libos/abi/strace.c. Entry and exit of one call, one line. */
-struct signal_info;
-void strace_signal(struct thread *self, const struct signal_info *info);
-void strace_exit(struct thread *self, uint64_t nr, const uint64_t *args, int64_t result);
-
 #endif

@@ -2,6 +2,7 @@
 #ifndef LIBOS_TABLE_H
 #define LIBOS_TABLE_H
 
+#include <libos/abi/kinds.h>
 #include <libos/abi/syscall.h>
 
 #define SYSCALL_TABLE_SIZE 512
@@ -9,7 +10,7 @@
 struct syscall_entry {
 	syscall_handler handler; /* NULL: -ENOSYS */
 	const char *name;        /* NULL: not known by name either */
-	const char *args;        /* kinds, see linux.def */
+	uint16_t shape[8];       /* classes, then enum call_kind of each argument, A_NONE after the last; see linux.def */
 };
 extern const struct syscall_entry syscall_table[SYSCALL_TABLE_SIZE];
 

@@ -105,7 +105,7 @@ void answers_hint(struct thread *self)
 {
 	struct process *p = self->process;
 
-	if (++p->answer_calls != WORTH_IT || libos.options.strace || must_see(p))
+	if (++p->answer_calls != WORTH_IT || libos.strace.sees_answers || must_see(p))
 		return;
 	p->answers = vm_answers(p->space);
 	answers_update(p);

@@ -10,6 +10,7 @@
 
 #include <exo/abi.h>
 
+#include <libos/abi/strace.h>
 #include <libos/lib/list.h>
 #include <libos/proc/cred.h>
 #include <libos/proc/signal.h>
@@ -167,6 +168,8 @@ struct thread {
 	struct trace *trace;              /* it is traced (trace.h) */
 	int32_t trace_signal;             /* that its tracer lets it go on with */
 	int32_t exit_code;                /* of this thread, as process->exit_code */
+	bool strace_begun;                /* its call is in a line of --strace that has no end yet */
+	uint16_t injected[STRACE_INJECTS]; /* calls that each of --strace's injections is about */
 	bool exit_told;                   /* PTRACE_EVENT_EXIT */
 };
 

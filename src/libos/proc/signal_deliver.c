@@ -27,6 +27,8 @@ static void resolve_for_handler(struct thread *self, int64_t result, const struc
 
 static void park_stopped(struct thread *self)
 {
+	if (libos.options.strace && self->process->stopped)
+		strace_stopped(self, self->process->stop_signal);
 	self->in_stop = true;
 	while (self->process->stopped && !self->process->group_exiting && !self->exiting && !self->trace)
 		(void)sched_sleep(self, NO_DEADLINE, false);

@@ -108,6 +108,8 @@ void thread_exit(struct thread *self)
 {
 	struct process *p = self->process;
 
+	if (libos.options.strace)
+		strace_thread_ends(self, p->group_exiting ? p->exit_code : self->exit_code);
 	trace_exit_event(self);
 	frames_keep(false); /* it gives back */
 	process_account(p);

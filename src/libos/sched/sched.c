@@ -62,6 +62,7 @@ static struct thread *idle_until_runnable(uint64_t *now)
 		uint64_t pending = 0;
 
 		sched_loads_update(*now);
+		strace_idle();
 		if (exo_wait(libos.boot->cpu, timers_next(), &pending) != EXO_OK)
 			libos_panic("wait refused");
 		sched_events(pending);

@@ -101,6 +101,44 @@ int64_t vm_peek(struct vm_space *space, void *to, uint64_t from, uint64_t size, 
 	return move(space, from, to, NULL, size, forced);
 }
 
+/* A page that nobody has touched yet, as it would be found. */
+static bool look_untouched(struct region *region, uint64_t address, char *to, uint64_t size)
+{
+	const pte_t *place;
+
+	if (region->text != NULL || region->file != NULL)
+		return file_inode(region->file)->ops->page != NULL && (file_inode(region->file)->mode & S_IFMT) == S_IFREG &&
+		       copy_of_text(region, address, to, size);
+	place = region->object != NULL ? table_find(&region->object->pages, region_offset(region, address)) : NULL;
+	if (place != NULL && *place != 0)
+		memcpy(to, (const char *)frame_ptr(pte_frame(*place)) + (address & (PAGE_SIZE - 1)), size);
+	else
+		memset(to, 0, size);
+	return true;
+}
+
+bool vm_look(struct vm_space *space, void *to, uint64_t from, uint64_t size)
+{
+	char *at = to;
+
+	for (uint64_t part; size > 0; size -= part, from += part, at += part) {
+		struct region *region = from < EXO_USER_LIMIT ? region_find(space, from) : NULL;
+		const pte_t *place;
+
+		part = PAGE_SIZE - (from & (PAGE_SIZE - 1));
+		if (part > size)
+			part = size;
+		if (region == NULL || !is_allowed(region, false, false))
+			return false;
+		place = table_find(&space->pages, from);
+		if (place != NULL && *place != 0)
+			memcpy(at, (const char *)frame_ptr(pte_frame(*place)) + (from & (PAGE_SIZE - 1)), part);
+		else if (!look_untouched(region, from, at, part))
+			return false;
+	}
+	return true;
+}
+
 int64_t vm_poke(struct vm_space *space, uint64_t to, const void *from, uint64_t size, bool forced)
 {
 	return move(space, to, NULL, from, size, forced);

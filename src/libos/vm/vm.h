@@ -184,6 +184,9 @@ int user_word_write(struct vm_space *space, uint64_t address, uint64_t *key, uin
  */
 int64_t vm_peek(struct vm_space *space, void *to, uint64_t from, uint64_t size, bool forced);
 int64_t vm_poke(struct vm_space *space, uint64_t to, const void *from, uint64_t size, bool forced);
+/* The same for whoever only watches (--strace): no page is made, mapped or faulted in, and nothing sleeps. False: not all of it can
+ * be looked at. */
+bool vm_look(struct vm_space *space, void *to, uint64_t from, uint64_t size);
 /* From now on its text is what its file has, so that it can be looked at, and breakpoints be put there. */
 void vm_show_text(struct vm_space *space);
 
