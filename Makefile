@@ -18,7 +18,6 @@ comma := ,
 GEN     := build/gen
 STD     := -std=c17 $(WARN) $(OPT) -fno-common -fno-strict-aliasing
 INC     := -Iinclude -Isrc -I$(GEN)
-VERSION_DEF := -DFEUERBIRD_VERSION='"$(VERSION)"'
 DEPS     = -MMD -MP
 
 # ---- how things are compiled ----------------------------------------------------------
@@ -70,10 +69,10 @@ LIBOS_C   := $(call find_c,src/libos)
 LIBOS_S   := $(call find_s,src/libos)
 V6_C      := $(wildcard src/libos_v6/*.c)
 HALX86_C  := $(wildcard src/hal/x86/*.c src/hal/*.c)
-HOSTED_C  := $(wildcard src/hal/hosted/*.c) $(HALX86_C)
+HOSTED_C  := $(wildcard src/hal/hosted/*.c) $(HALX86_C) $(GEN)/version.c
 HOSTED_S  := $(wildcard src/hal/hosted/*.S)
 STUB_SRC  := $(wildcard src/hal/hosted/stub/*.c src/hal/hosted/stub/*.S)
-X86_C     := $(wildcard src/hal/x86_64/*.c) $(HALX86_C)
+X86_C     := $(wildcard src/hal/x86_64/*.c) $(HALX86_C) $(GEN)/version.c
 X86_S     := $(wildcard src/hal/x86_64/*.S)
 X86USER   := $(wildcard src/hal/x86_64/user/*.c src/hal/x86_64/user/*.S)
 FAKE_C    := $(call find_c,tests/support/fake tests/support/model) $(HALX86_C) src/hal/x86_64/virtq.c
@@ -160,7 +159,7 @@ bench-peers: hosted iso  ## Beside User-Mode Linux, gVisor and Linux in QEMU
 
 .PHONY: help
 help:
-	@echo "FeuerBird $(VERSION): an exokernel with a POSIX LibOS. Targets:"
+	@echo "FeuerBird $(VERSION_TEXT): an exokernel with a POSIX LibOS. Targets:"
 	@sed -n -e 's/^##@ \(.*\)/\n\1/p' -e 's/^\([a-z0-9-]*\):.*  ## /  \1\t/p' Makefile | expand -t 16
 	@echo
 	@echo "Knobs (config.mk): V=1 CC= OPT= SAN=address,undefined|thread JOBS="
@@ -180,6 +179,13 @@ $(GEN)/exo/calls.h: build/tools/gen_calls
 $(GEN)/core_calls.h: build/tools/gen_calls
 	build/tools/gen_calls core > $@
 
+# The one object that is made again at each commit. "flags" is what the version is, as for a command.
+VERSION_TEXT = $(eval VERSION_TEXT := $(shell tools/version '$(VERSION)'))$(VERSION_TEXT)
+command/$(GEN)/version/flags = $(VERSION_TEXT)
+flags: $(GEN)/version/flags
+$(GEN)/version.c: $(GEN)/version/flags
+	printf '#include <hal/version.h>\nconst char hal_version[] = "%s";\n' "$$(cat $<)" > $@
+
 # ---- hosted: the simulator --------------------------------------------------------
 VARIANT  := hosted$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang,$(CC)),-clang)
 H        := build/$(VARIANT)
@@ -188,7 +194,8 @@ HOSTED_OBJ := $(call objects,$(H),$(CORE_C) $(LIBOS_C) $(LIBOS_S) $(HOSTED_C) $(
 SIM      := $(if $(filter hosted,$(VARIANT)),feuerbird-sim,$(H)/feuerbird-sim)
 
 $(eval $(call compile,$(H),src,$$(FREE) $$(SANFLAGS)))
-$(eval $(call compile,$(H),src/hal,$$(ON_HOST) $(VERSION_DEF) $$(SANFLAGS)))
+$(eval $(call compile,$(H),src/hal,$$(ON_HOST) $$(SANFLAGS)))
+$(eval $(call compile,$(H),$(GEN),$$(ON_HOST) $$(SANFLAGS)))
 $(eval $(call compile,$(H),tests,$$(ON_HOST) -Itests/support $$(SANFLAGS)))
 
 # A panic walks the stack without loading a library.
@@ -239,6 +246,7 @@ LIBOS_OBJ  := $(call objects,$(X)/user,$(LIBOS_C) $(LIBOS_S) $(X86USER))
 $(eval $(call compile,$(X)/kernel,src,$$(FREE) $$(KFLAGS)))
 # Vector registers are used where they are the point; hal/x86_64/hash.c keeps the program's.
 $(eval $(call compile,$(X)/kernel,src/hal/x86,$$(FREE) $$(filter-out -mgeneral-regs-only,$$(KFLAGS))))
+$(eval $(call compile,$(X)/kernel,$(GEN),$$(FREE) $$(KFLAGS)))
 $(eval $(call compile,$(X)/user,src,$$(FREE) $$(UFLAGS)))
 $(eval $(call compile,$(X)/user,tests,$$(FREE) $$(UFLAGS)))
 
@@ -306,6 +314,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(U)/%,$(wildcard tests/unit/*.c))
 
 $(eval $(call compile,$(U)/obj,src,$$(FREE) -O1 $$(UNIT_SAN)))
 $(eval $(call compile,$(U)/obj,src/hal/hosted,$$(ON_HOST) -O1 $$(UNIT_SAN)))
+$(eval $(call compile,$(U)/obj,$(GEN),$$(ON_HOST) -O1 $$(UNIT_SAN)))
 $(eval $(call compile,$(U)/obj,tests,$$(ON_HOST) -Itests/support -O1 $$(UNIT_SAN)))
 
 $(U)/libcore.a: $(call objects,$(U)/obj,$(CORE_C))
@@ -341,6 +350,7 @@ define stress_rules
 STRESS_$(1) = -O1 -fsanitize=$(2) -fno-sanitize-recover=undefined
 $(call compile,build/stress-$(1),src,$$(FREE) $$(STRESS_$(1)))
 $(call compile,build/stress-$(1),src/hal/hosted,$$(ON_HOST) $$(STRESS_$(1)))
+$(call compile,build/stress-$(1),$(GEN),$$(ON_HOST) $$(STRESS_$(1)))
 $(call compile,build/stress-$(1),tests,$$(ON_HOST) -Itests -Itests/support $$(STRESS_$(1)))
 build/stress-$(1)/hosted_cpus: $(call objects,build/stress-$(1),$(CORE_C) $(filter-out %/main.c,$(HOSTED_C)) $(HOSTED_S) tests/stress/hosted/cpus.c)
 build/stress-$(1)/core_smp: $(call objects,build/stress-$(1),$(CORE_C) $(filter-out tests/support/model/%,$(FAKE_C)) $(STRESS_C))

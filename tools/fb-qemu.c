@@ -32,10 +32,6 @@
 
 #include "fb-qemu.h"
 
-#ifndef FEUERBIRD_VERSION
-#define FEUERBIRD_VERSION "0.1.0"
-#endif
-
 #define INPUT_PIECE  16384
 #define GRACE_MS     3000 /* from "shutdown" to SIGKILL */
 #define MEMORY_MAX   (UINT64_C(1) << 40)
@@ -240,7 +236,8 @@ static void option(char **argv, int *i)
 		exit(0);
 	}
 	if (!strcmp(argv[*i], "--version")) {
-		puts("FeuerBird " FEUERBIRD_VERSION " (x86_64, QEMU)");
+		const char *version = getenv("FB_VERSION"); /* tools/fb-qemu sets it */
+		printf("FeuerBird %s, x86_64 in QEMU\n", version ? version : "of an unknown version");
 		exit(0);
 	}
 	if (flag(argv[*i]) || request_option(&o->request, argv, i))

@@ -8,6 +8,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <execinfo.h>
+#include <hal/version.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -204,7 +205,7 @@ void hal_panic(const char *message)
 
 	host_console_stop();
 	host_zones_end();
-	fprintf(stderr, "feuerbird-sim: kernel panic: %s\n", message);
+	fprintf(stderr, "feuerbird-sim: kernel panic: %s\nfeuerbird-sim %s\n", message, hal_version);
 	_Unwind_Backtrace(note_frame, &trace);
 	backtrace_symbols_fd(trace.frames, trace.count, STDERR_FILENO);
 	_exit(EXIT_FAILED);

@@ -7,6 +7,7 @@
 #include <core/core.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <hal/version.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -222,7 +223,7 @@ static void parse(struct options *options, char **argv)
 			exit(0);
 		}
 		if (strcmp(argv[at], "--version") == 0) {
-			puts("feuerbird-sim " FEUERBIRD_VERSION);
+			printf("feuerbird-sim %s\n", hal_version);
 			exit(0);
 		}
 		option(options, argv, &at);

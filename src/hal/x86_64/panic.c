@@ -5,6 +5,7 @@
  * Kernel symbols come from a table that the second link adds (tools/mksyms);
  * the LibOS's from its ELF module (libos.c).
  */
+#include <hal/version.h>
 #include <hal/x86_64/machine.h>
 
 #define STATUS_PANIC 125
@@ -115,6 +116,7 @@ static void once(void)
 		stop();
 	split_stop();
 	control_write("panic\n");
+	log_format("\nFeuerBird %s", hal_version);
 }
 
 void hal_panic(const char *message)
