@@ -37,7 +37,7 @@ ON_HOST  = $(call on_host,$(CC))
 
 # A file that ends in /flags holds the command $(command/FILE). It is written when something that depends on it is asked for and
 # the command is another one than last time, and what depends on it is made again.
-differs  = $(if $(subst [$(file <$1)],,[$(strip $(command/$1))]),stale)
+differs  = $(if $(subst [$(strip $(file <$1))],,[$(strip $(command/$1))]),stale)
 %/flags: $$(call differs,$$@)
 	@mkdir -p $(@D) && printf '%s\n' '$(subst ','\'',$(strip $(command/$@)))' > $@
 # Named here, so that they are no files in passing, which make would remove.
