@@ -96,7 +96,7 @@ qemu:  ## The same in QEMU, serial console on this terminal
 	@tools/fb-qemu $(ARGS) $(AT_PROMPT)
 
 ##@ Build
-.PHONY: deps hosted iso root v6 v6-sim docs clean
+.PHONY: deps hosted iso root v6 v6-sim dist docs clean
 deps:  ## Install what is missing for all this, tests too (or say how)
 	@tools/deps test
 hosted: $$(SIM) build/root.cpio  ## ./feuerbird-sim (SAN=, CC=clang: build/hosted-…/feuerbird-sim)
@@ -104,6 +104,8 @@ iso: build/feuerbird.iso $$(X)/attack.elf  ## build/feuerbird.iso, for BIOS and 
 root: build/root.cpio  ## build/root.cpio, the root image
 v6: build/bin/libos-v6.elf  ## build/v6/libos-v6.elf, the teaching LibOS
 v6-sim: $$(H)/feuerbird-v6  ## The simulator with the teaching LibOS inside
+dist: iso  ## build/dist: sources, ISO, root image, SHA256SUMS of this commit
+	@tools/mkdist build/dist $(VERSION)
 docs: build/tools/gen_calls  ## docs/syscalls.md, from include/exo/calls.def
 	build/tools/gen_calls docs > docs/syscalls.md
 clean:  ## Remove everything that was built
@@ -221,7 +223,8 @@ build/hosted/stub.elf: $(call objects,build/hosted/stub,$(STUB_SRC)) src/hal/hos
 # ---- programs and the root image --------------------------------------------------
 BIN      := $(patsubst bin/%.c,build/bin/%,$(wildcard bin/*.c))
 
-$(eval $(call compile,build/obj,bin,$$(MUSL_CC) $$(STD) -D_GNU_SOURCE -Iinclude -I$(GEN)))
+# The image does not tell in which folder it was made.
+$(eval $(call compile,build/obj,bin,$$(MUSL_CC) $$(STD) -D_GNU_SOURCE -Iinclude -I$(GEN) -ffile-prefix-map=$(CURDIR)=.))
 # What is larger than a file has the others in a folder of its name.
 $(foreach name,$(notdir $(BIN)),$(eval build/bin/$(name): $(call objects,build/obj,bin/$(name).c $(wildcard bin/$(name)/*.c))))
 $(BIN):
