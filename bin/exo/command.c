@@ -55,7 +55,7 @@ void check(enum exo_status status, const char *what)
 {
 	if (status == EXO_OK)
 		return;
-	fprintf(stderr, "exo: %s: %s (%s)\n", what, status_text(status), status_name(status));
+	fprintf(stderr, "exo: %s: %s\nexo: %s\n", what, status_name(status), status_text(status));
 	exit(EXO_FAILED);
 }
 
@@ -68,10 +68,12 @@ void *more_memory(void *at, size_t count, size_t size)
 	return larger;
 }
 
-/* What was typed, so that no terminal obeys it. */
+/* What was typed, so that no terminal obeys it and it fits a line. */
 static const char *typed(const char *text)
 {
-	return name_full(text, 40);
+	const char *full = name_full(text, 40);
+
+	return strlen(full) <= 20 ? full : text_of("%.17s...", full);
 }
 
 static int usage(const char *command)
@@ -146,7 +148,7 @@ static const char *option(int letter, const char *argument, struct options *opti
 	case 'b': options->batch = true; break;
 	case 'z':
 		if (!parse_number(argument, 0, UINT32_MAX, &value))
-			return "the number of a zone, as 'exo zones' shows it";
+			return "a zone's number (see exo zones)";
 		options->zone = (uint32_t)value;
 		options->zone_set = true;
 		break;

@@ -68,9 +68,10 @@ static const char *question(void)
 static void draw_help(void)
 {
 	static const char *const lines[] = {
-		"P T C S F M N  sort by CPU%, TRANS, CALLS, SYSC, FAULT, PAGES, ZONE; R: turn round",
-		"k  kill the process of a zone   d  seconds between looks   space  look now",
-		"up, down, page up, page down    move through the zones     q      quit",
+		"P T C S F M N  sort by CPU%, TRANS, CALLS, SYSC, FAULT, PAGES, ZONE",
+		"R  turn the order round         k  kill the process of a zone",
+		"d  seconds between looks        space  look now          q  quit",
+		"up, down, page up, page down    move through the zones",
 		"CPU%: of one processor; the rest per second, but PAGES and FUND: frames now.",
 		"Any key goes on.",
 	};
@@ -179,7 +180,7 @@ static void ask_sure(const char *text)
 		victim_forget();
 		return;
 	}
-	say("kill %s (zone %u, process %d)? y: SIGTERM, 9: SIGKILL, else no", name_text(zone->name, NAME_SIZE), zone->number, live.victim_pid);
+	say("kill %s (zone %u, process %d)? y: TERM, 9: KILL, else no", name_text(zone->name, NAME_SIZE), zone->number, live.victim_pid);
 	live.mode = ASK_SURE;
 }
 

@@ -83,6 +83,19 @@ static bool take(void)
 	return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
+/* Continued after a stop that cannot be caught: whoever had the terminal meanwhile may have given it its own mode. */
+static void on_continue(int sig)
+{
+	struct termios now;
+	int error = errno;
+
+	(void)sig;
+	redraw = 1;
+	if (changed && tcgetattr(STDIN_FILENO, &now) == 0 && (now.c_lflag & (ICANON | ECHO)))
+		(void)take();
+	errno = error;
+}
+
 static void on_stop(int sig)
 {
 	term_end();
@@ -107,7 +120,7 @@ bool term_begin(void)
 	}
 	catch(SIGTSTP, on_stop, SA_RESETHAND | SA_NODEFER);
 	catch(SIGWINCH, on_change, 0);
-	catch(SIGCONT, on_change, 0);
+	catch(SIGCONT, on_continue, 0);
 	atexit(term_end);
 	/* These wake us only while we wait, so that none is missed. */
 	sigemptyset(&waking);
@@ -141,6 +154,17 @@ static struct {
 	size_t count, at;
 } typed;
 
+static int sequence_key(unsigned char last, unsigned number)
+{
+	if (last == 'A')
+		return KEY_UP;
+	if (last == 'B')
+		return KEY_DOWN;
+	if (last == '~' && (number == 5 || number == 6))
+		return number == 5 ? KEY_PAGE_UP : KEY_PAGE_DOWN;
+	return KEY_OTHER;
+}
+
 /* Behind an escape: "[A" and its kin, as one key. */
 static int sequence(void)
 {
@@ -155,7 +179,7 @@ static int sequence(void)
 		if (c >= '0' && c <= '9')
 			number = number * 10 % 1000 + (c - '0');
 		if (c >= 0x40 && c <= 0x7e)
-			return c == 'A' ? KEY_UP : c == 'B' ? KEY_DOWN : c != '~' ? KEY_OTHER : number == 5 ? KEY_PAGE_UP : number == 6 ? KEY_PAGE_DOWN : KEY_OTHER;
+			return sequence_key(c, number);
 	}
 	return KEY_OTHER;
 }

@@ -30,15 +30,24 @@ const char *text_of(const char *format, ...)
 	return text;
 }
 
+/* value is 1000 or more: which unit, an index of `units`, and of how much. */
+static const char units[] = "KMGTPE";
+
+static size_t unit_of(uint64_t value, uint64_t *unit)
+{
+	size_t i = 0;
+
+	for (*unit = 1000; value / *unit >= 1000 && units[i + 1]; i++)
+		*unit *= 1000;
+	return i;
+}
+
 /* "12.3M", with as many decimals as fit; at most 2, since more say nothing. */
 static void scaled(char *text, uint64_t value, unsigned width)
 {
-	static const char units[] = "KMGTPE";
-	uint64_t unit = 1000, whole, rest;
-	size_t i = 0;
+	uint64_t unit, whole, rest;
+	size_t i = unit_of(value, &unit);
 
-	while (value / unit >= 1000 && units[i + 1])
-		unit *= 1000, i++;
 	whole = value / unit;
 	rest = value % unit / (unit / 1000); /* thousandths */
 	snprintf(text, TEXT_SIZE, "%llu.%02llu%c", (unsigned long long)whole, (unsigned long long)(rest / 10), units[i]);
@@ -82,14 +91,17 @@ const char *seconds_text(uint64_t ns, unsigned width, unsigned decimals)
 
 const char *cap_text(exo_cap_t cap, unsigned width)
 {
-	uint64_t slot = cap & 0xffff, generation = cap >> 16;
+	uint64_t slot = cap & 0xffff, generation = cap >> 16, unit;
 	const char *text = text_of("%llu.%llu", (unsigned long long)slot, (unsigned long long)generation);
+	size_t i;
 
 	if (cap == EXO_CAP_NONE)
 		return "-";
 	if (strlen(text) <= width)
 		return text;
-	return text_of("%llu.%s", (unsigned long long)slot, number_text(generation, width - (unsigned)strlen(number_text(slot, 5)) - 1));
+	/* Without decimals: there is one point. */
+	i = unit_of(generation, &unit);
+	return text_of("%llu.%llu%c", (unsigned long long)slot, (unsigned long long)(generation / unit), units[i]);
 }
 
 static bool is_plain(unsigned char c)

@@ -5,8 +5,10 @@
  * prog: all that. prog WIDTH: standard input as a screen. prog json: as JSON documents.
  */
 #include "check.h"
+#include <sys/ioctl.h>
 #include "../../../bin/exo/exo.h"
 
+static enum exo_status refuse; /* what every call is answered, if not EXO_OK */
 static unsigned seed; /* 0: the largest numbers, else random ones */
 
 /* ---- the kernel ---- */
@@ -85,11 +87,34 @@ static struct exo_result caps(struct exo_cap_info *to, uint64_t count, uint64_t 
 	return (struct exo_result){ slot == behind && n < count ? EXO_E_AGAIN : EXO_OK, n };
 }
 
+/* What one CPU's ring and another's may hold, as they are read: refusals first; entries have the time of their run's beginning.
+ * Our zone 7 was another program's until 50. */
+static const struct exo_audit_record story[] = {
+	{ 40, 0x10001, 7, EXO_AUDIT_REFUSE, EXO_NR_NOP, EXO_E_TYPE, 3 },
+	{ 61, 0x10002, 7, EXO_AUDIT_REFUSE, EXO_NR_NOP, EXO_E_TYPE, 4 },
+	{ 55, 0x10003, 9, EXO_AUDIT_REFUSE, EXO_NR_NOP, EXO_E_TYPE, 0 },
+	{ 30, 0x10004, 7, EXO_AUDIT_ENTER, 0, EXO_OK, 100 },
+	{ 35, 0x10004, 7, EXO_AUDIT_CALL, EXO_NR_CAP_DROP, EXO_OK, 101 },
+	{ 30, 0x10004, 7, EXO_AUDIT_ENTER, 0, EXO_OK, 102 },
+	{ 36, 0x10004, 7, EXO_AUDIT_LEAVE, EXO_EV_SYSCALL, EXO_OK, 103 },
+	{ 50, 0x50005, 7, EXO_AUDIT_ENTER, 0, EXO_OK, 104 },
+	{ 58, 0x50005, 7, EXO_AUDIT_LEAVE, EXO_EV_SYSCALL, EXO_OK, 105 },
+	{ 20, 0x10006, 9, EXO_AUDIT_ENTER, 0, EXO_OK, 7000 },
+	{ 33, 0x10006, 9, EXO_AUDIT_LEAVE, EXO_EV_FAULT, EXO_OK, 7001 },
+};
+static int tells;
+
 static uint64_t records(struct exo_audit_record *to, uint64_t count)
 {
 	static uint64_t left = 700;
 	uint64_t n = 0;
 
+	if (tells) {
+		n = tells < 0 ? 0 : sizeof story / sizeof *story;
+		memcpy(to, story, n * sizeof *story);
+		tells = -1;
+		return n;
+	}
 	for (; n < count && left > 0; n++, left--)
 		to[n] = (struct exo_audit_record){
 			.time_ns = seed ? some() : UINT64_MAX - (left * 7919 % 1000) * 1000000000ULL, .cap = some(), .zone = (uint32_t)some(), .what = (uint16_t)(left % 8),
@@ -119,6 +144,8 @@ struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a
 	(void)a0;
 	(void)a4;
 	(void)a5;
+	if (refuse)
+		return (struct exo_result){ refuse, 0 };
 	switch (number) {
 	case EXO_NR_LIST_ZONES: return (struct exo_result){ 0, zones((void *)a1, a2, a3) };
 	case EXO_NR_LIST_CAPS: return caps((void *)a1, a2, a3);
@@ -130,7 +157,7 @@ struct exo_result exo_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a
 			((uint64_t *)a1)[i] = some();
 		return (struct exo_result){ 0, 0 };
 	case EXO_NR_CAP_INSPECT:
-		memset((void *)a1, 0, sizeof(struct exo_cap_info));
+		*(struct exo_cap_info *)a1 = (struct exo_cap_info){ .owner_zone = 7, .parent = 0x50005 };
 		return (struct exo_result){ 0, 0 };
 	default: return (struct exo_result){ EXO_E_CALL, 0 };
 	}
@@ -275,13 +302,13 @@ static size_t slurp(int fd)
 	size_t size = 0;
 	ssize_t n;
 
-	while (size < sizeof output && (n = read(fd, output + size, sizeof output - size)) > 0)
+	while (size + 65536 <= sizeof output && (n = read(fd, output + size, 65536)) > 0)
 		size += (size_t)n;
 	return size;
 }
 
-/* In a process of its own; the output's size, or -1. */
-static long run(const char *command, int *status)
+/* In a process of its own; the size of its output on descriptor `of`, or -1. */
+static long run(const char *command, int of, int *status)
 {
 	char copy[200], *argv[12] = { "exo" };
 	int argc = 1, fds[2];
@@ -295,7 +322,7 @@ static long run(const char *command, int *status)
 	if (pipe(fds) || (child = fork()) < 0)
 		return -1;
 	if (child == 0) {
-		dup2(fds[1], 1);
+		dup2(fds[1], of);
 		close(fds[0]);
 		close(fds[1]);
 		exit(exo_command(argc, argv));
@@ -318,7 +345,7 @@ enum form { SCREEN, WIDE, JSON };
 static int good(const char *command, enum form form)
 {
 	int status = 0;
-	long size = run(command, &status);
+	long size = run(command, 1, &status);
 	const char *bad = size < 0 ? "did not run" : form == JSON ? bad_json(output, (size_t)size) : bad_screen(output, (size_t)size, form == SCREEN ? 80 : 400);
 
 	if (!bad && status != 0)
@@ -340,7 +367,7 @@ static int good(const char *command, enum form form)
 static int in_order(void)
 {
 	int status;
-	long size = run("audit --json", &status), count = 0;
+	long size = run("audit --json", 1, &status), count = 0;
 	uint64_t last = 0;
 
 	output[size > 0 ? size : 0] = 0;
@@ -354,11 +381,149 @@ static int in_order(void)
 	return count > 500;
 }
 
+/* The order in which it tells the story: the capabilities' slots and the times. */
+static int is_told(const char *command, const char *wanted)
+{
+	char told[200] = "";
+	unsigned long long time, slot;
+	int status;
+
+	tells = 1;
+	output[run(command, 1, &status)] = 0;
+	tells = 0;
+	for (const char *at = output; (at = strstr(at, "{\"time_ns\":")); at++)
+		if (sscanf(at, "{\"time_ns\":%llu,", &time) == 1 && sscanf(strstr(at, "\"cap\""), "\"cap\":\"%llu.", &slot) == 1)
+			sprintf(told + strlen(told), "%llu@%llu ", slot, time);
+	if (strcmp(told, wanted) != 0)
+		fprintf(stderr, "%s: %s\n", command, told);
+	return strcmp(told, wanted) == 0;
+}
+
+/* The chain of a thousand is one below the other; who derives from each other is there once, and so is who derives from itself. */
+static int tree(void)
+{
+	char begins[80], depth[40];
+	int status, deep = 1;
+	const char *at = output;
+
+	output[run("caps", 1, &status)] = 0;
+	deep &= strstr(output, "\n1.281T ") && strstr(output, "\n  2.281T ") && strstr(output, "\n    3.281T ") && strstr(output, "\n998>999.281T ");
+	output[run("caps --json", 1, &status)] = 0;
+	for (unsigned slot = 1; slot < 1000 && deep; slot++) {
+		snprintf(begins, sizeof begins, "{\"cap\":\"%u.281474976710655\",", slot);
+		snprintf(depth, sizeof depth, "\"depth\":%u,", slot - 1);
+		at = strstr(at, begins);
+		deep = at && strstr(at, depth) && strstr(at, depth) - at < 90;
+	}
+	for (unsigned slot = 1000; slot < CAPS && deep; slot++) {
+		snprintf(begins, sizeof begins, "{\"cap\":\"%u.281474976710655\",", slot);
+		at = strstr(output, begins);
+		deep = at && !strstr(at + 1, begins);
+	}
+	return deep;
+}
+
+/* Wrong usage, which is told in 80 columns. */
 static int usage(const char *command)
 {
 	int status;
+	long size = run(command, 2, &status);
 
-	return run(command, &status) == 0 && EXITED(status, 2);
+	return EXITED(status, 2) && !bad_screen(output, (size_t)size, 80);
+}
+
+static int refused(void)
+{
+	static const char *const commands[] = { "zones", "caps", "extents", "mem", "audit", "stats", "top", "top --json", "zones --json" };
+	int good = 1, status;
+	long size;
+
+	for (refuse = EXO_E_CALL; refuse <= EXO_E_DECLINED; refuse++)
+		for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+			if (refuse == EXO_E_AGAIN) /* list_caps goes on */
+				continue;
+			size = run(commands[i], 2, &status);
+			output[size] = 0;
+			good &= EXITED(status, 1) && !bad_screen(output, (size_t)size, 80) && strstr(output, "E_");
+		}
+	refuse = EXO_OK;
+	return good;
+}
+
+/* ---- exo top on a terminal ---- */
+
+/* Takes out what moves the cursor, and looks at each line's end. */
+static const char *bad_terminal(const char *text, size_t size)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == 033 && i + 1 < size && text[i + 1] == '[') {
+			for (i += 2; i < size && (text[i] == ';' || text[i] == '?' || (text[i] >= '0' && text[i] <= '9')); i++)
+				;
+			if (i == size || !strchr("HJKmhl", text[i]))
+				return "an escape sequence";
+			column = text[i] == 'H' ? 0 : column;
+			continue;
+		}
+		column = c == '\r' || c == '\n' ? 0 : column + 1;
+		if (column > 80)
+			return "too wide";
+		if ((c < ' ' && c != '\r' && c != '\n') || c >= 0x7f)
+			return "raw bytes";
+	}
+	return NULL;
+}
+
+static int terminal(void)
+{
+	static const char keys[] = "hxk0\rkESC?]0;title?\rk4294967295\rnd0.1\rPTCSFMNR\033[B\033[6~\033[A";
+	struct winsize window = { .ws_row = 24, .ws_col = 80 };
+	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlock = 0, number, status;
+	char name[40], *argv[] = { "exo", "top", "-n", "4", "-d", "0.3", NULL };
+	const char *bad;
+	size_t size;
+	pid_t child;
+
+	if (ioctl(master, TIOCSPTLCK, &unlock) || ioctl(master, TIOCGPTN, &number) || ioctl(master, TIOCSWINSZ, &window))
+		return 0;
+	snprintf(name, sizeof name, "/dev/pts/%d", number);
+	if ((child = fork()) == 0) {
+		setsid();
+		for (int i = 0; i < 3; i++) {
+			close(i);
+			if (open(name, O_RDWR) != i)
+				_exit(9);
+		}
+		close(master);
+		setenv("TERM", "vt100", 1);
+		exit(exo_command(6, argv));
+	}
+	/* When it has begun, so that nothing of it is echoed. */
+	for (size = 0; size < 1000;) {
+		ssize_t n = read(master, output + size, sizeof output - size);
+
+		if (n < 0 && errno != EIO)
+			break;
+		size += n > 0 ? (size_t)n : 0;
+	}
+	for (const char *key = keys; *key; key++) {
+		if (write(master, key, key[0] == '\033' ? 3 : 1) < 0)
+			break;
+		key += key[0] == '\033' ? 2 : 0;
+		pause_ms(5);
+	}
+	for (ssize_t n; size < sizeof output && (n = read(master, output + size, sizeof output - size)) > 0;)
+		size += (size_t)n;
+	status = wait_status(child);
+	bad = bad_terminal(output, size);
+	if (bad || !EXITED(status, 0) || !memmem(output, size, "Any key", 7) || !memmem(output, size, "kill which zone", 15)) {
+		fprintf(stderr, "terminal: %s, %zu bytes, status %#x\n", bad ? bad : "screens are missing", size, status);
+		return 0;
+	}
+	return 1;
 }
 
 static int from_input(const char *form)
@@ -394,9 +559,17 @@ int main(int argc, char **argv)
 		CHECK("nor with anything", in_order());
 	}
 	seed = 0;
+	CHECK("top on a terminal", terminal());
+	CHECK("the tree", tree());
+	CHECK("in order of time, but our own", is_told("audit --json", "6@20 4@30 6@33 4@35 4@35 4@36 1@40 3@55 "));
+	CHECK("with our own", is_told("audit --json -a", "6@20 4@30 6@33 4@35 4@35 4@36 1@40 5@50 3@55 5@58 2@61 "));
+	CHECK("refusals", is_told("audit --json -r", "1@40 3@55 ") && is_told("audit --json -r -a", "1@40 3@55 2@61 "));
+	CHECK("of a zone", is_told("audit --json -z 9", "6@20 6@33 3@55 ") && is_told("audit --json -z 7 -r", "1@40 2@61 "));
+	CHECK("what the kernel refuses is told", refused());
 	dup2(open("/dev/null", O_WRONLY), 2);
 	CHECK("wrong usage is 2", usage("") && usage("nonsense") && usage("zones more") && usage("zones -x") && usage("zones -f") && usage("audit -z") &&
 	      usage("audit -z x") && usage("audit -z 4294967296") && usage("audit -z -1") && usage("top -d 0") && usage("top -d 3601") && usage("top -d 1.2.3") &&
-	      usage("top -n 0") && usage("help nothing") && usage("help zones caps") && usage("stats -w"));
+	      usage("top -n 0") && usage("help nothing") && usage("audit -z \033[31m\033[31m\033[31m") && usage("audit -z 123456789012345678901234567890") &&
+	      usage("\001\002\003\004\005\006\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377") && usage("help zones caps") && usage("stats -w"));
 	DONE();
 }

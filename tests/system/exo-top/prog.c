@@ -1,4 +1,4 @@
-/* prog: waits to be killed. prog dumb COMMAND...: runs it on a terminal, and says whether it moved the cursor there. */
+/* prog: waits to be killed. prog spin, prog call: computes, or makes system calls, until then. prog dumb COMMAND...: runs it on a terminal, and says whether it moved the cursor there. */
 #include "check.h"
 #include <sys/ioctl.h>
 
@@ -34,6 +34,10 @@ int main(int argc, char **argv)
 {
 	if (argc > 2 && strcmp(argv[1], "dumb") == 0)
 		return dumb(argv + 2);
-	for (;;)
-		pause();
+	for (;;) {
+		if (argc == 1)
+			pause();
+		else if (argv[1][0] == 'c')
+			syscall(SYS_getpgid, 0);
+	}
 }
