@@ -179,27 +179,24 @@ static bool wants(const struct thread *t, int signo)
 
 /*
  * A signal to the process goes to one thread: the first one if that wants it, else the next that does, from where the
- * last search ended (Linux's complete_signal()). If none does, it waits for whoever unblocks it.
+ * last search ended (Linux's complete_signal()). If none does (NULL), it waits for whoever unblocks it. Asked before the
+ * signal is pending, which whoever had one before could not be told from.
  */
-static void offer_to_one(struct process *p, int signo)
+static struct thread *who_wants(struct process *p, int signo)
 {
 	struct thread *leader = process_any_thread(p), *t;
 	struct list *at = p->signal_target ? &p->signal_target->sibling : p->threads.next;
 
-	if (wants(leader, signo)) {
-		leader->offered = true;
-		sched_interrupt(leader);
-		return;
-	}
+	if (wants(leader, signo))
+		return leader;
 	for (uint32_t i = 0; i < p->thread_count; i++, at = at->next) {
 		if (at == &p->threads)
 			at = at->next;
 		t = THREAD_OF(at);
-		if (wants(t, signo)) {
-			offer(t);
-			return;
-		}
+		if (wants(t, signo))
+			return t;
 	}
+	return NULL;
 }
 
 /* Signals of `left`, which this thread no longer takes, go to the others that do not block them. */
@@ -317,7 +314,7 @@ static void tell_readers(struct process *p)
 int signal_queue_process(struct process *p, const struct signal_info *info)
 {
 	int signo = info->signo, error;
-	struct thread *t = process_any_thread(p);
+	struct thread *t = process_any_thread(p), *target;
 
 	if (p->state != PROCESS_ALIVE || !t || p->group_exiting)
 		return 0;
@@ -328,10 +325,16 @@ int signal_queue_process(struct process *p, const struct signal_info *info)
 	}
 	if (signal_is_dropped(t, signo))
 		return 0;
+	target = who_wants(p, signo);
 	error = pending_add(p, &p->pending, info);
 	if (error)
 		return error;
-	offer_to_one(p, signo);
+	if (target == t) { /* the first one: the next search does not go on behind it */
+		t->offered = true;
+		sched_interrupt(t);
+	} else if (target) {
+		offer(target);
+	}
 	tell_readers(p);
 	return 0;
 }

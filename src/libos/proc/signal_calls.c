@@ -207,14 +207,20 @@ bool may_signal(const struct thread *from, const struct process *to, int signo)
 }
 
 /*
- * Process 1 gets from other processes only what it has a handler for, as in a pid namespace of Linux: so nobody ends the
- * system by accident. What it sends to itself (abort()), and what the terminal and the operator send, acts as ever.
+ * Process 1 gets from other processes only what it has a handler for or waits for with the signal blocked, as in a pid
+ * namespace of Linux: so nobody ends the system by accident. What it sends to itself (abort()), and what the terminal and
+ * the operator send, acts as ever. What comes while it is blocked, and is not waited for, is dropped when it would act
+ * (default_action()).
  */
 static bool is_spared(const struct process *from, const struct process *to, int signo)
 {
+	const struct thread *first = LIST_ENTRY(to->threads.next, struct thread, sibling);
+
 	if (to != libos.procs.init || from == to)
 		return false;
-	return (SIGNAL_BIT(signo) & SIGNAL_UNBLOCKABLE) || to->actions->action[signo].handler == 0;
+	if (SIGNAL_BIT(signo) & SIGNAL_UNBLOCKABLE)
+		return true;
+	return to->actions->action[signo].handler == 0 && !((first->blocked | first->real_blocked) & SIGNAL_BIT(signo));
 }
 
 /* many: it is one of several that are sent it. */

@@ -36,11 +36,15 @@ static void park_stopped(struct thread *self)
 }
 
 /* The default action of a signal that has no handler. */
-static void default_action(struct thread *self, int signo)
+static void default_action(struct thread *self, const struct signal_info *info)
 {
 	struct process *p = self->process;
+	int signo = info->signo;
 
 	if (signal_default_ignored(signo))
+		return;
+	/* Another process sent it while process 1 had it blocked (signal_calls.c, is_spared()). */
+	if (p == libos.procs.init && info->code <= 0 && (info->whole || (info->pid && info->pid != p->pid)))
 		return;
 	if (signal_default_stops(signo)) {
 		if (signo == SIGSTOP || !process_group_orphaned(p->pgid))
@@ -130,7 +134,7 @@ enum return_to signal_before_return(struct thread *self, int64_t *result)
 		}
 		action = &p->actions->action[signo];
 		if (signo == SIGKILL || action->handler == 0) {
-			default_action(self, signo);
+			default_action(self, &info);
 		} else if (action->handler != 1) {
 			if (!handled)
 				resolve_for_handler(self, outcome, action);
