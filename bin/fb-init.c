@@ -1,7 +1,7 @@
 /*
  * fb-init: a small process 1 around one program, as people want it below a shell on the console.
  *
- *   fb-init [PROGRAM [ARG]...]      (default: /bin/sh -l)
+ *   fb-init [PROGRAM [ARG]...]      (default: what /etc/motd says, and /bin/sh)
  *
  * Runs PROGRAM in the foreground, takes in whoever has lost his parent, and ends with PROGRAM's status (128 and the
  * signal's number if one killed it). SIGUSR1 (halt), SIGUSR2 (poweroff) and SIGTERM (reboot), as busybox's programs of these
@@ -84,9 +84,21 @@ static int reap(pid_t first)
 	return result;
 }
 
+static void welcome(void)
+{
+	FILE *file = fopen("/etc/motd", "re");
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		fputs(line, stdout);
+	if (file)
+		fclose(file);
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
-	static char *shell[] = {"/bin/sh", "-l", NULL};
+	static char *shell[] = {"/bin/sh", NULL};
 	static const int numbers[] = {SIGCHLD, SIGTERM, SIGUSR1, SIGUSR2, SIGHUP, SIGINT};
 	char **what = argc > 1 ? argv + 1 : shell;
 	int number, status;
@@ -94,9 +106,12 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		puts("Usage: fb-init [PROGRAM [ARG]...]\n"
-		     "Runs PROGRAM (/bin/sh -l) as process 1's child, and ends with its status.");
+		     "Runs PROGRAM (/bin/sh, after a welcome) as process 1's child, and ends with\n"
+		     "its status. halt, poweroff and reboot end everything.");
 		return 0;
 	}
+	if (argc == 1 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		welcome();
 	sigemptyset(&watched);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		sigaddset(&watched, numbers[i]);
@@ -109,15 +124,21 @@ int main(int argc, char **argv)
 	if (first == 0)
 		program(what);
 	for (;;) {
-		if (sigwait(&watched, &number) != 0)
-			continue;
+		siginfo_t info;
+
+		number = sigwaitinfo(&watched, &info);
 		switch (number) {
+		case -1: break;
 		case SIGCHLD:
 			status = reap(first);
 			if (status >= 0)
 				return status;
 			break;
-		case SIGTERM: end_all(RB_AUTOBOOT, "The system is restarted.");
+		case SIGTERM:
+			/* From whoever started the system: it waits for our end, and not for long. */
+			if (info.si_code == SI_KERNEL)
+				return 128 + SIGTERM;
+			end_all(RB_AUTOBOOT, "The system is restarted.");
 		case SIGUSR1: end_all(RB_HALT_SYSTEM, "The system is halted.");
 		case SIGUSR2: end_all(RB_POWER_OFF, "The system is switched off.");
 		default: kill(-first, number); break;

@@ -169,6 +169,9 @@ struct exo_console_info {
 #define EXO_CONSOLE_TTY    UINT32_C(1) /* a person's terminal: echo, job control */
 #define EXO_CONSOLE_ERRORS UINT32_C(2) /* what is written to struct exo_boot.errors goes somewhere else */
 
+/* exo_halt(): a machine with nobody who started it begins anew, where it would be switched off else. */
+#define EXO_HALT_RESTART UINT64_C(0x100)
+
 #define EXO_CMDLINE_SIZE 3584
 #define EXO_BOOT_EXTENTS 4
 #define EXO_BOOT_HOLES   8

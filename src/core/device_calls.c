@@ -146,5 +146,5 @@ enum exo_status call_halt(struct zone *caller, struct cap *root, uint64_t status
 		if (broken)
 			hal_panic(broken);
 	}
-	hal_halt((uint32_t)(status & 0xff));
+	hal_halt((uint32_t)(status & (EXO_HALT_RESTART | 0xff)));
 }

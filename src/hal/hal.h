@@ -406,7 +406,7 @@ void hal_console_info(struct exo_console_info *info);
 EXO_MUST_USE bool hal_entropy(void *bytes, uint64_t size);
 
 /* Ends the machine with an exit status 0..255: host processes are gone, the
- * terminal is as it was. */
+ * terminal is as it was. With EXO_HALT_RESTART a machine that has no runner begins anew. */
 EXO_NORETURN void hal_halt(uint32_t status);
 
 /* The kernel is broken: says so with a backtrace, and ends the machine with 125. */

@@ -7,7 +7,7 @@
  *   bench                   measures kernel calls instead of running a program
  *   env=VAR=VALUE           one variable of the first program's environment
  *   cwd=DIR  user=USER      its working directory; whose process it is, USER[:GROUP]
- *   arg=TEXT                the first program, then its arguments, in order
+ *   arg=TEXT                the first program (without: fb-init, or /bin/sh), then its arguments, in order
  *   text=N                  alone: the elements are the first N bytes of the image, and the archive begins with the
  *                           frame behind them
  */
@@ -66,12 +66,22 @@ EXO_NORETURN static void halt(uint32_t status)
 	} while (refused || true);
 }
 
-void libos_halt(uint32_t status)
+EXO_NORETURN static void end(uint32_t status)
 {
 	strace_end();
 	libos_report_end();
 	tty_console_end();
-	halt(status & 255);
+	halt(status);
+}
+
+void libos_halt(uint32_t status)
+{
+	end(status & 255);
+}
+
+void libos_restart(void)
+{
+	end(EXO_HALT_RESTART);
 }
 
 void libos_panic(const char *format_text, ...)
@@ -167,8 +177,9 @@ static void parse_text(char *at)
 			libos_log("feuerbird: option '%s' is not known", element);
 	}
 	strace_start();
-	if (o->arg_count == 0)
-		o->args[o->arg_count++] = "/bin/sh";
+	o->args_default = o->arg_count == 0;
+	if (o->args_default)
+		o->args[o->arg_count++] = LIBOS_DEFAULT;
 	o->args[o->arg_count] = NULL;
 }
 

@@ -23,13 +23,16 @@
 #include <libos/vm/frames.h>
 #include <libos/vm/vm.h>
 
+#define LIBOS_DEFAULT "/bin/fb-init" /* a shell below an init; without that file /bin/sh */
+
 /* Options from the boot command line (exo_boot.cmdline), or from the text that it says lies before the image; strings lie in there. */
 struct libos_options {
-	const char **args; /* PROGRAM ARGS…, NULL at the end; default /bin/sh */
+	const char **args; /* PROGRAM ARGS…, NULL at the end; default LIBOS_DEFAULT */
 	const char **env;
 	const char *cwd, *user; /* NULL: the defaults */
 	uint64_t text_size;     /* bytes of that text; it takes whole frames. 0: there is none */
 	uint32_t arg_count, env_count;
+	bool args_default; /* nobody named a program */
 	bool strace, audit, stats, bench;
 };
 
@@ -80,6 +83,8 @@ void libos_log_bytes(const char *bytes, uint64_t size);
 
 /* Ends the system: the reports that the options ask for, then exo_halt(). */
 EXO_NORETURN void libos_halt(uint32_t status);
+/* The same with status 0; a machine with nobody who started it begins anew. */
+EXO_NORETURN void libos_restart(void);
 
 /* report.c: drains the audit ring when --audit asks for it; adds a zone that is about to go to --stats. */
 void libos_report_poll(void);

@@ -217,7 +217,9 @@ bool request_option(struct request *request, char **argv, int *at)
 			return true;
 		}
 	}
-	if ((value = request_value("--env-file", argv, at)))
+	if (strcmp(argv[*at], "--init") == 0)
+		request->init = true;
+	else if ((value = request_value("--env-file", argv, at)))
 		environment_file(request, value);
 	else if ((value = request_value("--timeout", argv, at)))
 		request->timeout_ms = milliseconds(value);
@@ -276,6 +278,8 @@ static size_t write_all(const struct request *r, char *to)
 		ELEMENT("user=", r->user);
 	for (size_t i = 0; i < r->env.count; i++)
 		ELEMENT("env=", r->env.strings[i]);
+	if (r->init && r->args && *r->args)
+		ELEMENT("arg=", "/bin/fb-init");
 	for (char **arg = r->args; arg && *arg; arg++)
 		ELEMENT("arg=", *arg);
 #undef ELEMENT

@@ -19,6 +19,7 @@ struct request {
 	struct request_list env;      /* VAR=VALUE, each variable once */
 	const char *cwd, *user;       /* NULL: the LibOS's defaults */
 	uint64_t timeout_ms;          /* 0: none */
+	bool init;                    /* PROGRAM below fb-init */
 	char **args;                  /* PROGRAM and its arguments; NULL at the end */
 };
 
@@ -33,6 +34,8 @@ struct request {
 	"  -w DIR           PROGRAM's working directory, inside the root (/root)\n" \
 	"  -u USER[:GROUP]  whose process PROGRAM is: names from the root's /etc/passwd\n" \
 	"                   and /etc/group, or numbers (root)\n" \
+	"  --init           PROGRAM is not process 1, but below one that takes in orphans\n" \
+	"                   and knows halt, poweroff and reboot: as without PROGRAM\n" \
 	"  --timeout TIME   after so many seconds (or 5m, 1h) the system is shut down,\n" \
 	"                   and the status is 124\n" \
 	"  @FILE            more options from FILE: words, quoted as for a shell\n"

@@ -10,6 +10,13 @@
 
 #define STATUS_PANIC 125
 #define DEBUG_EXIT   0xf4 /* QEMU -device isa-debug-exit */
+#define KEYBOARD_COMMAND 0x64
+#define KEYBOARD_BUSY    0x02
+#define KEYBOARD_RESET   0xfe
+#define RESET_CONTROL    0xcf9
+#define RESET_HARD       0x06
+#define RESET_TRIES      100000
+#define RESET_WAIT_MS    50
 #define DEPTH        24
 #define DEPTH_SCREEN 12 /* so that what it is about stays on a screen of 25 lines */
 #define TYPED_BEFORE 64
@@ -38,6 +45,31 @@ static void await_key(void)
 		cpu_pause();
 }
 
+static void wait_ms(uint64_t ms)
+{
+	uint64_t end = hal_time_ns() + ms * 1000000;
+
+	while (hal_time_ns() < end)
+		cpu_pause();
+}
+
+/* By the keyboard controller, else by the chipset (Intel ICH, 13.7.5: RST_CNT), else by a fault that nobody can take. */
+static void restart(void)
+{
+	static const struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) none = {0, 0};
+
+	for (int i = 0; i < RESET_TRIES && (in8(KEYBOARD_COMMAND) & KEYBOARD_BUSY); i++)
+		cpu_pause();
+	out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
+	wait_ms(RESET_WAIT_MS);
+	out8(RESET_CONTROL, RESET_HARD);
+	wait_ms(RESET_WAIT_MS);
+	__asm__ volatile("lidt %0; int3" : : "m"(none));
+}
+
 void hal_halt(uint32_t status)
 {
 	char text[32];
@@ -50,6 +82,8 @@ void hal_halt(uint32_t status)
 	/* The status has more bits than this port can tell; it only ends QEMU. */
 	if (machine.control)
 		out8(DEBUG_EXIT, (uint8_t)status);
+	else if (status == EXO_HALT_RESTART)
+		restart();
 	else if (status != 0)
 		await_key(); /* else nobody could read why */
 	acpi_power_off();

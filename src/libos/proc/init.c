@@ -169,6 +169,13 @@ static struct thread *make_init(void)
 	return t;
 }
 
+static int run_program(struct thread *t, const char *const *args, const char *const *env, char *path, size_t size)
+{
+	int error = find_program(t, args[0], path, size);
+
+	return error ? error : exec_first(t, path, args, env);
+}
+
 void process_start_init(void)
 {
 	struct libos_options *o = &libos.options;
@@ -188,9 +195,11 @@ void process_start_init(void)
 	env = environment(defaults);
 	if (!env)
 		libos_panic("not enough memory to start");
-	error = find_program(t, o->args[0], path, sizeof(path));
-	if (!error)
-		error = exec_first(t, path, o->args, env);
+	error = run_program(t, o->args, env, path, sizeof(path));
+	if (error == -ENOENT && o->args_default) {
+		o->args[0] = "/bin/sh";
+		error = run_program(t, o->args, env, path, sizeof(path));
+	}
 	heap_free(env);
 	if (error)
 		init_cannot_run(t, o->args[0], path, error);

@@ -124,6 +124,7 @@ int64_t sys_reboot(struct thread *self, const uint64_t *args)
 	case LINUX_REBOOT_CMD_CAD_OFF:
 		return 0;
 	case LINUX_REBOOT_CMD_RESTART:
+		libos_restart();
 	case LINUX_REBOOT_CMD_HALT:
 	case LINUX_REBOOT_CMD_POWER_OFF:
 		libos_halt(0);
