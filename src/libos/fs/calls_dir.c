@@ -29,10 +29,11 @@ int64_t sys_getcwd(struct thread *self, const uint64_t *args_)
 {
 	struct fs_context *fs = self->process->fs;
 	const size_t prefix = sizeof(UNREACHABLE) - 1;
-	char *text = heap_alloc(prefix + PATH_LENGTH_MAX), *start = text + prefix;
+	char *text = heap_alloc(prefix + PATH_LENGTH_MAX), *start;
 	bool below;
 	if (!text)
 		return -ENOMEM;
+	start = text + prefix;
 	int64_t r = path_text_below(fs, &fs->cwd, start, PATH_LENGTH_MAX, &below);
 	if (r == -ERANGE)
 		r = -ENAMETOOLONG;
