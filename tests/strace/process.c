@@ -166,7 +166,7 @@ static void limits(void)
 	syscall(SYS_setrlimit, RLIMIT_NOFILE, &r);
 	syscall(SYS_prlimit64, 0, RLIMIT_AS, NULL, &r);
 	syscall(SYS_prlimit64, 0, 999, NULL, &r);
-	getpriority(PRIO_PROCESS, 0);
+	syscall(SYS_getpriority, 9, 0);
 	syscall(SYS_sched_getscheduler, 0);
 	syscall(SYS_sched_get_priority_max, SCHED_FIFO);
 	prctl(PR_SET_NAME, "name");

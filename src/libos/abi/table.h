@@ -1,6 +1,6 @@
 /* The system-call table, shared by the dispatcher and the tracer. Private to abi/. */
-#ifndef LIBOS_TABLE_H
-#define LIBOS_TABLE_H
+#ifndef LIBOS_SYSCALL_TABLE_H
+#define LIBOS_SYSCALL_TABLE_H
 
 #include <libos/abi/kinds.h>
 #include <libos/abi/syscall.h>

@@ -104,10 +104,11 @@ int64_t vm_peek(struct vm_space *space, void *to, uint64_t from, uint64_t size, 
 /* A page that nobody has touched yet, as it would be found. */
 static bool look_untouched(struct region *region, uint64_t address, char *to, uint64_t size)
 {
+	const struct inode *inode = region->file != NULL ? file_inode(region->file) : NULL;
 	const pte_t *place;
 
-	if (region->text != NULL || region->file != NULL)
-		return file_inode(region->file)->ops->page != NULL && (file_inode(region->file)->mode & S_IFMT) == S_IFREG &&
+	if (inode != NULL)
+		return inode->ops->page != NULL && (inode->mode & S_IFMT) == S_IFREG && region_offset(region, address) < inode->size &&
 		       copy_of_text(region, address, to, size);
 	place = region->object != NULL ? table_find(&region->object->pages, region_offset(region, address)) : NULL;
 	if (place != NULL && *place != 0)
