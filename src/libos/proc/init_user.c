@@ -20,26 +20,17 @@ struct lines {
 	char line[LINE_MAX];
 };
 
-static struct lines *lines_open(struct thread *t, const char *path)
+/* NULL: no file, or no memory; it has no lines then. */
+static struct lines *lines_open(struct file *file)
 {
-	struct lines *l = heap_alloc(sizeof(*l));
+	struct lines *l = file ? heap_alloc(sizeof(*l)) : NULL;
 
-	if (l && vfs_open(t, AT_FDCWD, path, O_RDONLY, 0, &l->file)) {
-		heap_free(l);
-		return NULL;
-	}
 	if (l) {
+		l->file = file;
 		l->offset = 0;
 		l->at = l->have = 0;
 	}
 	return l;
-}
-
-static void lines_close(struct lines *l)
-{
-	if (l)
-		file_put(l->file);
-	heap_free(l);
 }
 
 /* The next byte, -1 at the end. */
@@ -60,7 +51,7 @@ static int next_byte(struct lines *l)
 /* The next line that is not too long, without its end; NULL: there is none. */
 static char *next_line(struct lines *l)
 {
-	for (;;) {
+	while (l) {
 		uint32_t size = 0;
 		int byte;
 
@@ -75,6 +66,7 @@ static char *next_line(struct lines *l)
 			return l->line;
 		}
 	}
+	return NULL;
 }
 
 /* Cuts the first field of a line off; NULL when there is none left. */
@@ -131,15 +123,15 @@ static bool is_user(char *line, struct wanted *w, char *home, size_t home_size)
 	return true;
 }
 
-static void find_user(struct thread *t, struct wanted *w, char *name, size_t name_size, char *home, size_t home_size)
+static void find_user(struct file *passwd, struct wanted *w, char *name, size_t name_size, char *home, size_t home_size)
 {
-	struct lines *l = lines_open(t, "/etc/passwd");
+	struct lines *l = lines_open(passwd);
 	char *line;
 
-	while (l && !w->found && (line = next_line(l)) != NULL)
+	while (!w->found && (line = next_line(l)) != NULL)
 		if (is_user(line, w, home, home_size))
 			str_copy(name, line, name_size);
-	lines_close(l);
+	heap_free(l);
 }
 
 static bool is_member(char *members, const char *name)
@@ -153,19 +145,19 @@ static bool is_member(char *members, const char *name)
 }
 
 /* The number of the group with this name. */
-static bool find_group(struct thread *t, const char *wanted, uint32_t *gid)
+static bool find_group(struct file *groups, const char *wanted, uint32_t *gid)
 {
-	struct lines *l = lines_open(t, "/etc/group");
+	struct lines *l = lines_open(groups);
 	bool found = false;
 	char *line;
 
-	while (l && !found && (line = next_line(l)) != NULL) {
+	while (!found && (line = next_line(l)) != NULL) {
 		char *rest = line, *name = field(&rest, ':');
 
 		field(&rest, ':');
 		found = str_equal(name, wanted) && number(field(&rest, ':'), gid);
 	}
-	lines_close(l);
+	heap_free(l);
 	return found;
 }
 
@@ -184,10 +176,10 @@ static void add_group(struct group_list *list, uint32_t gid)
 }
 
 /* As initgroups(3): the user's own group, and those that have the user as a member; name "": the first alone. */
-static struct group_list *groups_of(struct thread *t, const char *name, uint32_t gid)
+static struct group_list *groups_of(struct file *groups, const char *name, uint32_t gid)
 {
 	struct group_list *list = heap_alloc(sizeof(*list) + GROUPS_OF_USER * sizeof(list->gids[0]));
-	struct lines *l = list && *name ? lines_open(t, "/etc/group") : NULL;
+	struct lines *l = list && *name ? lines_open(groups) : NULL;
 	char *line;
 
 	if (!list)
@@ -195,7 +187,7 @@ static struct group_list *groups_of(struct thread *t, const char *name, uint32_t
 	list->refs = 1;
 	list->count = 0;
 	add_group(list, gid);
-	while (l && (line = next_line(l)) != NULL) {
+	while ((line = next_line(l)) != NULL) {
 		char *rest = line;
 		uint32_t other;
 
@@ -204,13 +196,13 @@ static struct group_list *groups_of(struct thread *t, const char *name, uint32_t
 		if (number(field(&rest, ':'), &other) && rest && is_member(rest, name))
 			add_group(list, other);
 	}
-	lines_close(l);
+	heap_free(l);
 	return list;
 }
 
-int init_take_user(struct thread *t, const char *who, char *home, size_t home_size)
+int init_find_user(struct file *passwd, struct file *groups, const char *who, struct credentials *n, char *home,
+                   size_t home_size)
 {
-	struct credentials n = t->cred;
 	char user[NAME_SIZE], *group = user, name[NAME_SIZE] = "";
 	struct wanted w = {.name = user};
 
@@ -218,20 +210,38 @@ int init_take_user(struct thread *t, const char *who, char *home, size_t home_si
 		return -EINVAL;
 	str_copy(user, who, sizeof(user));
 	field(&group, ':');
-	if (group && !number(group, &w.gid) && !find_group(t, group, &w.gid))
+	if (group && !number(group, &w.gid) && !find_group(groups, group, &w.gid))
 		return -ESRCH;
 	w.has_gid = group != NULL;
 	if (number(user, &w.uid))
 		w.name = NULL;
 	str_copy(home, "/", home_size);
-	find_user(t, &w, name, sizeof(name), home, home_size);
+	find_user(passwd, &w, name, sizeof(name), home, home_size);
 	if (!w.found && w.name)
 		return -ESRCH;
-	n.groups = groups_of(t, w.has_gid ? "" : name, w.gid);
-	if (!n.groups)
+	n->groups = groups_of(groups, w.has_gid ? "" : name, w.gid);
+	if (!n->groups)
 		return -ENOMEM;
-	n.uid = n.euid = n.suid = n.fsuid = w.uid;
-	n.gid = n.egid = n.sgid = n.fsgid = w.gid;
+	n->uid = n->euid = n->suid = n->fsuid = w.uid;
+	n->gid = n->egid = n->sgid = n->fsgid = w.gid;
+	return 0;
+}
+
+int init_take_user(struct thread *t, const char *who, char *home, size_t home_size)
+{
+	struct credentials n = t->cred;
+	struct file *passwd = NULL, *groups = NULL;
+	int error;
+
+	(void)!vfs_open(t, AT_FDCWD, "/etc/passwd", O_RDONLY, 0, &passwd);
+	(void)!vfs_open(t, AT_FDCWD, "/etc/group", O_RDONLY, 0, &groups);
+	error = init_find_user(passwd, groups, who, &n, home, home_size);
+	if (passwd)
+		file_put(passwd);
+	if (groups)
+		file_put(groups);
+	if (error)
+		return error;
 	cred_ids_changed(&t->cred, &n);
 	cred_take(t, &n);
 	cred_drop(&n);

@@ -193,6 +193,10 @@ struct exec_args; /* exec_args.h */
 int exec_first(struct thread *self, const char *path, const char *const *argv, const char *const *envp);
 /* Says why the first program, which was called `what` and looked for at `path`, cannot be run; halts with 126 or 127. */
 EXO_NORETURN void init_cannot_run(struct thread *t, const char *what, const char *path, int error);
+/* Who "USER[:GROUP]" is, by files as passwd(5) and group(5) have them (NULL: there is none): ids and groups of `n`, of which the
+ * caller has a reference then. Errors and home as below. */
+int init_find_user(struct file *passwd, struct file *groups, const char *who, struct credentials *n, char *home,
+                   size_t home_size);
 /* Makes the first thread a user's, "USER[:GROUP]", names or numbers; home: his home directory, or "/". -ESRCH: there is no such
  * user or group; -EINVAL, -ENOMEM. */
 int init_take_user(struct thread *t, const char *who, char *home, size_t home_size);
