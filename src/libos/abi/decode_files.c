@@ -3,6 +3,8 @@
 #include <libos/abi/linux.h>
 #include <libos/lib/string.h>
 
+#define ENVIRONMENT_COUNTED 8192u /* variables; a list that has no end is not followed for long */
+
 static bool filled(const struct traced_call *call)
 {
 	return call->ended && !call->failed;
@@ -246,7 +248,7 @@ static void put_environment(struct line *l, uint64_t address)
 	put_address(l, address);
 	if (!address)
 		return;
-	while (count < 65536 && look(l, &string, address + count * sizeof(string), sizeof(string)) && string)
+	while (count < ENVIRONMENT_COUNTED && look(l, &string, address + count * sizeof(string), sizeof(string)) && string)
 		count++;
 	put(l, count == 1 ? " /* %u var */" : " /* %u vars */", count);
 }
