@@ -71,6 +71,8 @@ V6_C      := $(wildcard src/libos_v6/*.c)
 HALX86_C  := $(wildcard src/hal/x86/*.c src/hal/*.c)
 HOSTED_C  := $(wildcard src/hal/hosted/*.c) $(HALX86_C) $(GEN)/version.c
 HOSTED_S  := $(wildcard src/hal/hosted/*.S)
+# The command line, which tests of the HAL do without
+COMMAND_C := src/hal/hosted/main.c src/hal/hosted/request.c
 STUB_SRC  := $(wildcard src/hal/hosted/stub/*.c src/hal/hosted/stub/*.S)
 X86_C     := $(wildcard src/hal/x86_64/*.c) $(HALX86_C) $(GEN)/version.c
 X86_S     := $(wildcard src/hal/x86_64/*.S)
@@ -323,7 +325,7 @@ $(eval $(call compile,$(U)/obj,tests,$$(ON_HOST) -Itests/support -O1 $$(UNIT_SAN
 $(U)/libcore.a: $(call objects,$(U)/obj,$(CORE_C))
 $(U)/liblibos.a: $(call objects,$(U)/obj,$(LIBOS_C) $(LIBOS_S))
 $(U)/libfake.a: $(call objects,$(U)/obj,$(FAKE_C))
-$(U)/libhosted.a: $(call objects,$(U)/obj,$(filter-out src/hal/hosted/main.c,$(HOSTED_C)) $(HOSTED_S))
+$(U)/libhosted.a: $(call objects,$(U)/obj,$(filter-out $(COMMAND_C),$(HOSTED_C)) $(HOSTED_S))
 $(UNIT_LIBS) $(U)/libhosted.a:
 	@rm -f $@ && ar rcs $@ $^
 
@@ -355,7 +357,7 @@ $(call compile,build/stress-$(1),src,$$(FREE) $$(STRESS_$(1)))
 $(call compile,build/stress-$(1),src/hal/hosted,$$(ON_HOST) $$(STRESS_$(1)))
 $(call compile,build/stress-$(1),$(GEN),$$(ON_HOST) $$(STRESS_$(1)))
 $(call compile,build/stress-$(1),tests,$$(ON_HOST) -Itests -Itests/support $$(STRESS_$(1)))
-build/stress-$(1)/hosted_cpus: $(call objects,build/stress-$(1),$(CORE_C) $(filter-out %/main.c,$(HOSTED_C)) $(HOSTED_S) tests/stress/hosted/cpus.c)
+build/stress-$(1)/hosted_cpus: $(call objects,build/stress-$(1),$(CORE_C) $(filter-out $(COMMAND_C),$(HOSTED_C)) $(HOSTED_S) tests/stress/hosted/cpus.c)
 build/stress-$(1)/core_smp: $(call objects,build/stress-$(1),$(CORE_C) $(filter-out tests/support/model/%,$(FAKE_C)) $(STRESS_C))
 build/stress-$(1)/hosted_cpus build/stress-$(1)/core_smp:
 	$$(call note,LD)

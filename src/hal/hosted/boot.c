@@ -130,10 +130,10 @@ bool host_machine_start(const struct options *options, const char **message)
 	if (!host_machine.memory || !host_machine.control || host_machine.shown == MAP_FAILED)
 		return false;
 	host_time_start();
-	if (options->text_size < sizeof(boot_cmdline))
-		memcpy(boot_cmdline, options->text, options->text_size);
-	else
+	if (options->text_size >= sizeof(boot_cmdline))
 		snprintf(boot_cmdline, sizeof(boot_cmdline), "text=%zu\n", options->text_size); /* image.c */
+	else if (options->text_size > 0)
+		memcpy(boot_cmdline, options->text, options->text_size);
 	host_machine.boot.first_frame = FIRST_FRAME;
 	host_machine.boot.frame_count = options->memory >> EXO_FRAME_SHIFT;
 	host_machine.boot.boot_ns = hal_time_ns();
