@@ -51,6 +51,36 @@ static int run(const char *path)
 	return error ? -1 : 0;
 }
 
+/* This program, as root's with set-user-ID. */
+static void copy_self(const char *path)
+{
+	char bytes[65536];
+	int from = open("/proc/self/exe", O_RDONLY), to = open(path, O_WRONLY | O_CREAT, 0700);
+	ssize_t n;
+
+	while ((n = read(from, bytes, sizeof(bytes))) > 0)
+		if (write(to, bytes, (size_t)n) != n)
+			CHECK(path, 0);
+	if (fchmod(to, 04755) || close(to) || close(from))
+		CHECK(path, 0);
+}
+
+/* Whose rights a user has who runs it. */
+static int who_runs(const char *path)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setresgid(USER, USER, USER) || setresuid(USER, USER, USER))
+			_exit(99);
+		execl(path, path, "who", NULL);
+		_exit(98);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status) == 0 ? 0 : WEXITSTATUS(status) == 1 ? USER : -1;
+}
+
 /* ---- places, for root as well ---- */
 
 static void places(void)
@@ -81,7 +111,7 @@ static void places(void)
 	FAILS("rename over it", EBUSY, rename("empty", "ro"));
 
 	dir("bare", 0, 0755);
-	CHECK("mount", mount("none", "bare", "tmpfs", MS_NOEXEC | MS_NODEV, "size=2m") == 0);
+	CHECK("mount", mount("none", "bare", "tmpfs", MS_NOEXEC | MS_NODEV | MS_NOSUID, "size=2m") == 0);
 	put("bare/script", "#!/bin/true\n", 0755);
 	FAILS("noexec: exec", EACCES, run("bare/script"));
 	file = open("bare/script", O_RDWR);
@@ -92,6 +122,17 @@ static void places(void)
 	FAILS("nor is it for stat", ENOTDIR, faccessat(file, "x", F_OK, 0));
 	if (mknod("bare/null", S_IFCHR | 0666, makedev(1, 3)) == 0 || errno == EPERM)
 		FAILS("nodev: open", EACCES, access("bare/null", F_OK) ? (errno = EACCES, -1) : open("bare/null", O_RDONLY));
+
+	dir("nosuid", 0, 0755);
+	CHECK("mount", mount("none", "nosuid", "tmpfs", MS_NOSUID, "size=4m") == 0);
+	dir("suid", 0, 0755);
+	CHECK("mount", mount("none", "suid", "tmpfs", 0, "size=4m") == 0);
+	copy_self("nosuid/who");
+	copy_self("suid/who");
+	CHECK("a set-user-ID program", who_runs("suid/who") == 0);
+	CHECK("where these do not count", who_runs("nosuid/who") == USER);
+	umount("nosuid");
+	umount("suid");
 
 	put("plain", "text", 0644);
 	fd = open("plain", O_RDONLY);
@@ -214,11 +255,13 @@ static void processes(pid_t other, pid_t session)
 	FAILS("groups", EPERM, setgroups(2, groups));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	pid_t other, session, pid;
 	int status;
 
+	if (argc == 2 && strcmp(argv[1], "who") == 0)
+		return geteuid() != 0;
 	umask(0);
 	places();
 	roots();
