@@ -381,6 +381,9 @@ bool host_image_load(const struct options *options, const char **message);
  * entry below the directory. Closes fd. */
 uint64_t host_pack_directory(int fd, uint8_t *to, uint64_t room, const char **message);
 
+/* Says what this host allows (doctor.c); the exit status. */
+int host_doctor(void);
+
 /* In bytes; UINT64_MAX: no limit is known (limits.c). */
 uint64_t host_memory_of_machine(void);
 uint64_t host_memory_of_group(void);

@@ -49,6 +49,7 @@ static const char usage[] =
 	"                   perf can look in\n"
 	"  --impatient      wait for no program that is told to stop, as on a host\n"
 	"                   that is short of cores: for tests\n"
+	"  --doctor         say what this host allows, and what is missing\n"
 	"  --version        print the version\n"
 	"  --help           print this\n"
 	"\n"
@@ -222,6 +223,8 @@ static void parse(struct options *options, char **argv)
 			fputs(usage, stdout);
 			exit(0);
 		}
+		if (strcmp(argv[at], "--doctor") == 0)
+			exit(host_doctor());
 		if (strcmp(argv[at], "--version") == 0) {
 			printf("feuerbird-sim %s\n", hal_version);
 			exit(0);
