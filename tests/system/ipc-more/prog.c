@@ -121,20 +121,20 @@ static void messages(void)
 	CHECK("what comes first", msgrcv(q, &m, PIECE, 0, 0) == 1 && m.type == 5);
 	CHECK("up to more than there is", msgrcv(q, &m, PIECE, -100, 0) == 1 && m.type == 4);
 	CHECK("the last", msgrcv(q, &m, PIECE, -100, 0) == 1 && m.type == 9);
-	for (int i = 0; i < 40000; i++) {
+	for (int i = 0; i < 8000; i++) {
 		m.type = 1;
 		if (msgsnd(q, &m, PIECE, IPC_NOWAIT) || msgrcv(q, &m, PIECE, 0, IPC_NOWAIT) != PIECE) {
-			CHECK("memory for 40,000 messages", 0);
+			CHECK("memory for 8,000 messages", 0);
 			break;
 		}
 	}
-	CHECK("300 MB of messages", msgctl(q, IPC_STAT, &about) == 0 && about.msg_qnum == 0);
+	CHECK("64 MB of messages", msgctl(q, IPC_STAT, &about) == 0 && about.msg_qnum == 0);
 	msgctl(q, IPC_RMID, NULL);
 }
 
 static void segments(void)
 {
-	enum { ROUNDS = 600, SIZE = 1 << 20 };
+	enum { ROUNDS = 100, SIZE = 1 << 20 };
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
@@ -151,7 +151,7 @@ static void segments(void)
 		if (i % 2 == 0)
 			shmdt(at);
 	}
-	CHECK("600 MB of segments", i == ROUNDS);
+	CHECK("100 MB of segments", i == ROUNDS);
 }
 
 static void limits(void)
