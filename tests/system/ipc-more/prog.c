@@ -181,10 +181,20 @@ static void limits(void)
 
 int main(void)
 {
+	pid_t pid;
+
 	old_names();
 	who_goes_on();
-	messages();
-	segments();
+	/* Of users the LibOS counts what they take. */
+	pid = fork();
+	if (pid == 0) {
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(99);
+		messages();
+		segments();
+		_exit(check_failures);
+	}
+	CHECK("a user's memory comes back", EXITED(wait_status(pid), 0));
 	limits();
 	DONE();
 }
