@@ -110,6 +110,16 @@ static void places(void)
 	dir("empty", 0, 0755);
 	FAILS("rename over it", EBUSY, rename("empty", "ro"));
 
+	dir("seen", 0, 0755);
+	dir("again", 0, 0755);
+	dir("seen/twice", 0, 0755);
+	CHECK("bind", mount("seen", "again", NULL, MS_BIND, NULL) == 0);
+	CHECK("mount", mount("none", "seen/twice", "tmpfs", 0, "size=1m") == 0);
+	FAILS("rmdir of what something is mounted on elsewhere", EBUSY, rmdir("again/twice"));
+	FAILS("rename of it", EBUSY, rename("again/twice", "again/other"));
+	umount("seen/twice");
+	umount("again");
+
 	dir("bare", 0, 0755);
 	CHECK("mount", mount("none", "bare", "tmpfs", MS_NOEXEC | MS_NODEV | MS_NOSUID, "size=2m") == 0);
 	put("bare/script", "#!/bin/true\n", 0755);
@@ -177,6 +187,21 @@ static void roots(void)
 	}
 	waitpid(pid, &status, 0);
 	CHECK("a root of its own", status == 0);
+	pid = fork();
+	if (pid == 0) {
+		struct stat above;
+
+		dir("mounted", 0, 0755);
+		stat(".", &above);
+		if (mount("none", "mounted", "tmpfs", 0, "size=1m") || mkdir("mounted/in", 0755) || stat("mounted", &inside) || chroot("mounted") || chdir("/in"))
+			_exit(9);
+		CHECK("nor above one that something is mounted on", stat("../..", &outside) == 0 && outside.st_dev == inside.st_dev && outside.st_dev != above.st_dev);
+		FAILS("whatever is there", ENOENT, access("../../bare", F_OK));
+		_exit(check_failures);
+	}
+	waitpid(pid, &status, 0);
+	CHECK("a mount as root", status == 0);
+	umount("mounted");
 }
 
 /* ---- a user ---- */
