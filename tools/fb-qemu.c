@@ -449,6 +449,45 @@ static void console_bytes(const char *bytes, size_t size)
 	write_all(1, bytes + used, size - used);
 }
 
+/* The LibOS's own complaints are for whoever started us, even when the log is a file (as src/hal/hosted/console.c has it). */
+static void log_bytes(const char *bytes, size_t size)
+{
+	static const char own[] = "feuerbird:";
+	static char begin[sizeof(own) - 1]; /* of a line, as long as it may be such a one */
+	static size_t held;
+	static int to = -1; /* where the rest of the line goes; -1: not known yet */
+
+	if (run.log_out == 2) {
+		write_all(2, begin, held);
+		held = 0;
+		write_all(2, bytes, size);
+		return;
+	}
+	while (size > 0) {
+		const char *end = memchr(bytes, '\n', size);
+		size_t n = end ? (size_t)(end - bytes) + 1 : size;
+
+		while (to < 0 && n > 0) {
+			bool may = *bytes == own[held];
+
+			begin[held++] = *bytes++;
+			n--;
+			size--;
+			if (!may || held == sizeof(begin))
+				to = may ? 2 : run.log_out;
+		}
+		if (to < 0)
+			return;
+		write_all(to, begin, held);
+		held = 0;
+		write_all(to, bytes, n);
+		bytes += n;
+		size -= n;
+		if (end)
+			to = -1;
+	}
+}
+
 /* Moves what is there; false: the other end is gone. */
 static bool drain(int fd, int to)
 {
@@ -458,6 +497,8 @@ static bool drain(int fd, int to)
 		ssize_t n = read(fd, bytes, sizeof(bytes));
 		if (n > 0 && fd == run.console.fd)
 			console_bytes(bytes, (size_t)n);
+		else if (n > 0 && fd == run.log_fd)
+			log_bytes(bytes, (size_t)n);
 		else if (n > 0)
 			write_all(to, bytes, (size_t)n);
 		else
