@@ -146,6 +146,22 @@ static void with_mapping(const char *how, int flags, int protection)
 	close(f);
 }
 
+/* What begins where the program may write, and goes on where it may only read: all its pages are there. */
+static void over_the_border(void)
+{
+	unsigned char *two = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec vector = { two, 3 * 4096 };
+
+	memset(two, 'x', 3 * 4096);
+	mprotect(two + 4096, 4096, PROT_READ);
+	CHECK("a file, up to the border", pread(file, two, 8192, 0) == 4096 && two[4095] == 1 && two[4096] == 'x');
+	memset(two, 'y', 4096);
+	CHECK("a device", read(zero, two, 3 * 4096) == 4096 && two[4095] == 0 && two[4096] == 'x' && two[8192] == 'x');
+	memset(two, 'y', 4096);
+	CHECK("a vector", preadv(file, &vector, 1, 0) == 4096 && two[4096] == 'x' && two[8191] == 'x');
+	munmap(two, 3 * 4096);
+}
+
 int main(void)
 {
 	static unsigned char bytes[SIZE], after[SIZE];
@@ -162,6 +178,7 @@ int main(void)
 	with_mapping("shared", MAP_SHARED, PROT_READ);
 	with_mapping("private", MAP_PRIVATE, PROT_READ);
 	with_mapping("no access", MAP_SHARED, PROT_NONE);
+	over_the_border();
 	CHECK("the file is as it was", pread(file, after, SIZE, 0) == SIZE && !memcmp(bytes, after, SIZE));
 	DONE();
 }
