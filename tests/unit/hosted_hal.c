@@ -175,6 +175,33 @@ Test(hosted, copies_obey_rights)
 	cr_assert_not(hal_copy_in(&space, text, EXO_USER_LIMIT, 1));
 }
 
+/* Of the LibOS in this process: frames that the kernel has taken for itself are not read or written for it. */
+Test(hosted, what_the_window_hides_is_not_copied)
+{
+	struct hal_space self;
+	uint64_t window = 0;
+	char text[16] = "hello";
+	exo_frame_t shown = take(), hidden = take();
+	exo_vaddr_t at;
+
+	cr_assert_eq(hal_libos_init(&self, &pool, &window), EXO_OK);
+	at = window + (shown << EXO_FRAME_SHIFT);
+	hal_window_show(shown, 2);
+	cr_assert(hal_copy_out(&self, at + EXO_FRAME_SIZE - 3, text, 6));
+	hal_window_hide(hidden, 1);
+	cr_assert(hal_copy_out(&self, at, text, 6));
+	cr_assert(hal_copy_in(&self, text, at, 6));
+	cr_assert_str_eq(text, "hello");
+	cr_assert_not(hal_copy_out(&self, at + EXO_FRAME_SIZE, text, 1));
+	cr_assert_not(hal_copy_in(&self, text, at + EXO_FRAME_SIZE, 1));
+	cr_assert_not(hal_copy_in(&self, text, at + EXO_FRAME_SIZE - 3, 6));
+	cr_assert_not(hal_copy_in(&self, text, window + ((hal_boot()->first_frame + hal_boot()->frame_count - 1) << EXO_FRAME_SHIFT), EXO_FRAME_SIZE + 1));
+	hal_window_show(hidden, 1);
+	cr_assert_eq(memcmp((char *)hal_phys_ptr(hidden), "lo", 3), 0);
+	/* What is elsewhere in this process is its own. */
+	cr_assert(hal_copy_in(&self, text, (exo_vaddr_t)(uintptr_t)"other", 6));
+}
+
 Test(hosted, system_calls_and_results)
 {
 	/* mov $5,%edi; mov $39,%eax; syscall; mov %rax,%rdi; mov $60,%eax; syscall */
