@@ -215,6 +215,46 @@ Test(hosted, system_calls_and_results)
 	cr_assert_eq(page->args[0], UINT64_C(0x123456789abc));
 }
 
+/* What moves behind a rewritten site means the same there, or stays: an address that counts from where the instruction is. */
+Test(hosted, what_counts_from_its_own_place_does_not_move)
+{
+	/* mov $39,%eax; nop; lea 0x10(%rip),%rsi; syscall */
+	uint8_t code[] = {0xb8, 39, 0, 0, 0, 0x90, 0x48, 0x8d, 0x35, 0x10, 0, 0, 0, 0x0f, 5, 0x90, 0x90, 0x90};
+
+	prepare(code, sizeof(code));
+	program(code, sizeof(code));
+	cr_assert_eq(enter(), EXO_EV_SYSCALL);
+	cr_assert_eq(trap.nr, 39);
+	cr_assert_eq(trap.args[1], CODE + 13 + 0x10);
+}
+
+/* And faults where it was. */
+Test(hosted, what_faults_before_a_call_faults_in_its_place)
+{
+	/* mov $39,%eax; mov (%rdi),%ecx; xor %edx,%edx; xor %esi,%esi; syscall: the load is the first that moves. */
+	uint8_t first[] = {0xb8, 39, 0, 0, 0, 0x8b, 0x0f, 0x31, 0xd2, 0x31, 0xf6, 0x0f, 5, 0x90, 0x90, 0x90};
+
+	prepare(first, sizeof(first));
+	program(first, sizeof(first));
+	page->regs.rdi = DATA;
+	cr_assert_eq(enter(), EXO_EV_FAULT);
+	hal_ctx_save(&ctx);
+	cr_assert_eq(page->regs.rip, CODE + 5);
+}
+
+Test(hosted, a_load_in_the_middle_faults_in_its_place)
+{
+	/* mov $39,%eax; xor %edx,%edx; mov (%rdi),%ecx; xor %esi,%esi; syscall: it may not move. */
+	uint8_t later[] = {0xb8, 39, 0, 0, 0, 0x31, 0xd2, 0x8b, 0x0f, 0x31, 0xf6, 0x0f, 5, 0x90, 0x90, 0x90};
+
+	prepare(later, sizeof(later));
+	program(later, sizeof(later));
+	page->regs.rdi = DATA;
+	cr_assert_eq(enter(), EXO_EV_FAULT);
+	hal_ctx_save(&ctx);
+	cr_assert_eq(page->regs.rip, CODE + 7);
+}
+
 Test(hosted, patched_system_calls)
 {
 	uint8_t code[] = {0xbf, 5, 0, 0, 0, 0xb8, 39, 0, 0, 0, 0x0f, 5, 0x48, 0x89, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 5};
