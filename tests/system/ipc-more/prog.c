@@ -6,21 +6,30 @@
 
 #define PIECE 8000
 
+enum { PLACES = 32768 };
+
 static void old_names(void)
 {
-	int q = msgget(IPC_PRIVATE, 0600), again;
-	int s = (int)sem_get(IPC_PRIVATE, 1, 0600), t;
+	int q = msgget(IPC_PRIVATE, 0600), again = -1;
+	int s = (int)sem_get(IPC_PRIVATE, 1, 0600), t = -1;
 	struct msqid_ds about;
 
+	/* Until one gets its place. */
 	msgctl(q, IPC_RMID, NULL);
-	again = msgget(IPC_PRIVATE, 0600);
-	CHECK("another name for what comes after", again != q && again >= 0);
+	for (int i = 0; i <= PLACES && again % PLACES != q % PLACES; i++) {
+		msgctl(again, IPC_RMID, NULL);
+		again = msgget(IPC_PRIVATE, 0600);
+	}
+	CHECK("another name for what comes after", again != q && again >= 0 && again % PLACES == q % PLACES);
 	FAILS("the old one names nothing", EINVAL, msgctl(q, IPC_STAT, &about));
 	FAILS("nor can it be sent to", EINVAL, msgsnd(q, &about, 8, IPC_NOWAIT));
 	msgctl(again, IPC_RMID, NULL);
 	sem_ctl(s, 0, IPC_RMID, 0);
-	t = (int)sem_get(IPC_PRIVATE, 1, 0600);
-	CHECK("another name for another set", t != s);
+	for (int i = 0; i <= PLACES && t % PLACES != s % PLACES; i++) {
+		sem_ctl(t, 0, IPC_RMID, 0);
+		t = (int)sem_get(IPC_PRIVATE, 1, 0600);
+	}
+	CHECK("another name for another set", t != s && t >= 0 && t % PLACES == s % PLACES);
 	FAILS("the old one names no set", EINVAL, sem_value(s, 0));
 	sem_ctl(t, 0, IPC_RMID, 0);
 }
@@ -77,6 +86,19 @@ static void who_goes_on(void)
 	}
 	wait_status(pid);
 	CHECK("given back", sem_value(set, 2) == 1 && sem_ctl(set, 2, GETPID, 0) == pid);
+	pid = fork();
+	if (pid == 0) {
+		sem_add(set, 2, -1, SEM_UNDO);
+		pause_ms(10000);
+		_exit(0);
+	}
+	while (sem_value(set, 2) != 0)
+		pause_ms(2);
+	sem_add(set, 2, 5, 0);
+	CHECK("another's meanwhile", sem_ctl(set, 2, GETPID, 0) == getpid());
+	kill(pid, SIGKILL);
+	wait_status(pid);
+	CHECK("by whom it was given back", sem_value(set, 2) == 6 && sem_ctl(set, 2, GETPID, 0) == pid);
 	/* Who ends holding something lets go on who waits for it. */
 	sem_ctl(set, 0, SETVAL, 1);
 	pid = fork();
