@@ -51,6 +51,7 @@ struct lie {
 	X(machine, "another machine", false, p->header.machine = 183)                                          \
 	X(phentsize, "size of program headers", false, p->header.phentsize = 55)                               \
 	X(phnum0, "no program headers", false, p->header.phnum = 0)                                            \
+	X(phnum65, "one program header too many", false, p->header.phnum = 65)                                 \
 	X(phnum, "too many program headers", false, p->header.phnum = 65535)                                   \
 	X(phoff, "table beyond the file", false, p->header.phoff = 0x8000)                                     \
 	X(phoff_wrap, "table wraps", false, p->header.phoff = UINT64_MAX - 8)                                  \
