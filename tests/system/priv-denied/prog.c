@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <grp.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -249,7 +250,8 @@ static void processes(pid_t other, pid_t session)
 	struct rlimit limit;
 	gid_t groups[2] = {1, 2};
 	siginfo_t info = {.si_signo = SIGCONT, .si_code = SI_USER};
-	pid_t child;
+	pid_t child, pid;
+	int pipes[2];
 
 	FAILS("tgkill of another user's", EPERM, syscall(SYS_tgkill, other, other, SIGTERM));
 	FAILS("tkill of it", EPERM, syscall(SYS_tkill, other, SIGTERM));
@@ -274,6 +276,23 @@ static void processes(pid_t other, pid_t session)
 	FAILS("a child that leads a session", EPERM, setpgid(child, child));
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
+	/* A child of a child's, made as ours: it is in a session that it does not lead. */
+	pipe(pipes);
+	child = fork();
+	if (child == 0) {
+		setsid();
+		pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+		if (pid == 0)
+			for (;;)
+				pause();
+		write(pipes[1], &pid, sizeof(pid));
+		_exit(0);
+	}
+	CHECK("a child in another session", read(pipes[0], &pid, sizeof(pid)) == sizeof(pid) && pid > 0);
+	waitpid(child, NULL, 0);
+	FAILS("its group", EPERM, setpgid(pid, pid));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_max++;
 	FAILS("a limit above its bound", EPERM, setrlimit(RLIMIT_NOFILE, &limit));
