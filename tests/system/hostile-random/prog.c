@@ -7,7 +7,7 @@
  * Each seed is one process (with the children and threads that it makes) under a user id, in a session and a
  * folder of its own. The same seed makes the same calls, as far as the scheduler allows.
  */
-#include "check.h"
+#include "sysv.h"
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -194,6 +194,26 @@ static void kill_all(uid_t uid)
 	wait_status(pid);
 }
 
+/* What System V IPC keeps when its makers have ended. */
+static void drop_ipc(void)
+{
+	struct all_of about;
+	int id, last;
+
+	last = (int)syscall(SYS_shmctl, 0, SHM_INFO, &about);
+	for (int i = 0; i <= last; i++)
+		if ((id = (int)syscall(SYS_shmctl, i, SHM_STAT_ANY, &about)) >= 0)
+			syscall(SYS_shmctl, id, IPC_RMID, NULL);
+	last = (int)syscall(SYS_msgctl, 0, MSG_INFO, &about);
+	for (int i = 0; i <= last; i++)
+		if ((id = (int)syscall(SYS_msgctl, i, MSG_STAT_ANY, &about)) >= 0)
+			syscall(SYS_msgctl, id, IPC_RMID, NULL);
+	last = (int)sem_ctl(0, 0, SEM_INFO, (unsigned long)&about);
+	for (int i = 0; i <= last; i++)
+		if ((id = (int)sem_ctl(i, 0, SEM_STAT_ANY, (unsigned long)&about)) >= 0)
+			sem_ctl(id, 0, IPC_RMID, 0);
+}
+
 static void one_seed(uint64_t seed, int calls)
 {
 	char folder[40];
@@ -228,6 +248,7 @@ static void one_seed(uint64_t seed, int calls)
 	/* Orphans come to us. */
 	while (waitpid(-1, &status, 0) > 0)
 		;
+	drop_ipc();
 	pid = fork();
 	if (pid == 0) {
 		execl("/bin/rm", "rm", "-rf", folder, NULL);
