@@ -140,26 +140,16 @@ static uint32_t parse_colours(const char *text)
 	return (uint32_t)colours;
 }
 
-static void add_disk(struct options *options, const char *value)
+/* To the end of a list of at most `room`, whose places are 0 behind its last; full: what to say when there is none. */
+static void add_to(const char **list, unsigned room, const char *value, const char *full)
 {
 	unsigned i = 0;
 
-	while (i < HAL_DISKS && options->disks[i])
+	while (i < room && list[i])
 		i++;
-	if (i == HAL_DISKS)
-		wrong_usage("there can be four disks", value);
-	options->disks[i] = value;
-}
-
-static void add_layer(struct options *options, const char *value)
-{
-	unsigned i = 0;
-
-	while (i < LAYERS_MAX && options->layers[i])
-		i++;
-	if (i == LAYERS_MAX)
-		wrong_usage("there can be 32 layers", value);
-	options->layers[i] = value;
+	if (i == room)
+		wrong_usage(full, value);
+	list[i] = value;
 }
 
 static bool flag(struct options *options, const char *word)
@@ -191,7 +181,7 @@ static void option(struct options *options, char **argv, int *at)
 	} else if ((value = request_value("--root", argv, at)))
 		options->root = value;
 	else if ((value = request_value("--add", argv, at)))
-		add_layer(options, value);
+		add_to(options->layers, LAYERS_MAX, value, "there can be 32 layers");
 	else if ((value = request_value("--cpus", argv, at)))
 		options->cpus = parse_cpus(value);
 	else if ((value = request_value("-m", argv, at)))
@@ -201,7 +191,7 @@ static void option(struct options *options, char **argv, int *at)
 	else if ((value = request_value("--colours", argv, at)))
 		options->colours = parse_colours(value);
 	else if ((value = request_value("--disk", argv, at)))
-		add_disk(options, value);
+		add_to(options->disks, HAL_DISKS, value, "there can be four disks");
 	else
 		wrong_usage("unknown option", word);
 }
