@@ -28,6 +28,7 @@ static sigset_t watched;
 _Noreturn static void program(char **argv)
 {
 	sigset_t none;
+	int error;
 
 	sigemptyset(&none);
 	setpgid(0, 0);
@@ -37,8 +38,9 @@ _Noreturn static void program(char **argv)
 	signal(SIGTTOU, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execvp(argv[0], argv);
-	fprintf(stderr, "fb-init: %s: %s\n", argv[0], strerror(errno));
-	_exit(errno == ENOENT ? NOT_FOUND : NOT_RUN);
+	error = errno; /* which writing may change */
+	fprintf(stderr, "fb-init: %s: %s\n", argv[0], strerror(error));
+	_exit(error == ENOENT ? NOT_FOUND : NOT_RUN);
 }
 
 /* Waits until everybody else is gone, or the time is over. */
